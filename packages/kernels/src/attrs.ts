@@ -1,0 +1,39 @@
+/** The kernels that chaingrad adds to tfjs: their names, inputs and attributes. Activations are NHWC. */
+
+/** Space added at the [top, bottom, left, right]; may be asymmetric (TensorFlow's SAME, Chainer's cover-all). */
+export type Pad2D = readonly [top: number, bottom: number, left: number, right: number];
+
+export type FusedActivation = 'linear' | 'relu' | 'relu6';
+
+/** Attributes of a 2-D convolution whose filter is OIHW: (out, in / groups, kh, kw). */
+export interface Conv2DAttrs {
+  readonly stride: readonly [y: number, x: number];
+  readonly pad: Pad2D;
+  readonly dilation: readonly [y: number, x: number];
+  /** Channel groups: 1 is a plain convolution, the number of in-channels a depthwise one. */
+  readonly groups: number;
+  /** Applied to the output after the bias. Only the forward kernel looks at it. */
+  readonly activation: FusedActivation;
+}
+
+/** Attributes of 2-D pooling. Windows must lie within the padded input. */
+export interface Pool2DAttrs {
+  readonly ksize: readonly [y: number, x: number];
+  readonly stride: readonly [y: number, x: number];
+  readonly pad: Pad2D;
+}
+
+/** Convolution. Inputs: x (N,H,W,C), filter (O,C/groups,kh,kw), optional bias (O). Output (N,OH,OW,O). */
+export const CONV_2D = 'ChaingradConv2D';
+/** Inputs: dy (N,OH,OW,O), filter. Attributes: Conv2DAttrs and inputShape. Output: the gradient of x. */
+export const CONV_2D_BACKPROP_INPUT = 'ChaingradConv2DBackpropInput';
+/** Inputs: x, dy. Attributes: Conv2DAttrs and filterShape. Output: the gradient of the filter, OIHW. */
+export const CONV_2D_BACKPROP_FILTER = 'ChaingradConv2DBackpropFilter';
+/** Input: x. Padding counts as minus infinity; a window wholly in the padding gives minus infinity. */
+export const MAX_POOL_2D = 'ChaingradMaxPool2D';
+/** Inputs: dy, x, y. Each window's gradient goes to its first maximum in row-major order. */
+export const MAX_POOL_2D_GRAD = 'ChaingradMaxPool2DGrad';
+/** Input: x. The divisor is the full window: padding counts as zeros. */
+export const AVG_POOL_2D = 'ChaingradAvgPool2D';
+/** Input: dy. Attributes: Pool2DAttrs and inputShape. */
+export const AVG_POOL_2D_GRAD = 'ChaingradAvgPool2DGrad';
