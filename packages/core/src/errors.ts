@@ -1,0 +1,99 @@
+/** Every error that the core throws on purpose. Programs catch by class and read the fields; people read the message. */
+
+const shapeText = (shape: readonly number[] | null): string =>
+  shape === null ? 'no shape yet' : `(${shape.join(', ')})`;
+
+/** The base of all errors of chaingrad's core. */
+export class ChaingradError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = new.target.name;
+  }
+}
+
+/** A parameter without a shape was read. */
+export class UninitializedParameterError extends ChaingradError {
+  constructor(readonly path: string) {
+    super(
+      `Parameter ${path} is not initialized: its shape is found at the first forward pass. ` +
+        `Call model.initialize(inputShape) or run one forward pass, or give the link its in-size.`,
+    );
+  }
+}
+
+/** A parameter or persistent was used after dispose(). */
+export class DisposedError extends ChaingradError {
+  constructor(readonly path: string) {
+    super(`${path} was disposed and cannot be used again. Build a new model, or dispose later.`);
+  }
+}
+
+/** Two shapes that must be equal differ. Nothing is broadcast or reshaped in silence. */
+export class ShapeMismatchError extends ChaingradError {
+  constructor(
+    readonly path: string,
+    readonly expected: readonly number[],
+    readonly got: readonly number[] | null,
+    advice = 'Shapes must be equal: nothing is broadcast or reshaped.',
+  ) {
+    super(`${path}: expected shape ${shapeText(expected)}, got ${shapeText(got)}. ${advice}`);
+  }
+}
+
+/** An argument, an input or a field has a value that cannot be used. */
+export class InvalidArgumentError extends ChaingradError {
+  constructor(
+    readonly where: string,
+    readonly expected: string,
+    readonly got: unknown,
+    advice = '',
+  ) {
+    super(`${where}: expected ${expected}, got ${String(got)}.${advice === '' ? '' : ` ${advice}`}`);
+  }
+}
+
+/** A name is taken already. */
+export class DuplicateNameError extends ChaingradError {
+  constructor(
+    readonly where: string,
+    readonly duplicate: string,
+  ) {
+    super(`${where}: the name '${duplicate}' exists already. Choose another, or delete the old one first.`);
+  }
+}
+
+/** A name that must exist does not. */
+export class UnknownNameError extends ChaingradError {
+  constructor(
+    readonly where: string,
+    readonly unknown: string,
+    readonly known: readonly string[] = [],
+  ) {
+    super(
+      `${where}: there is no '${unknown}'.${known.length === 0 ? '' : ` Known names: ${known.join(', ')}.`}`,
+    );
+  }
+}
+
+/** Two models that must have the same structure do not. */
+export class StructureMismatchError extends ChaingradError {
+  constructor(
+    readonly path: string,
+    readonly detail: string,
+  ) {
+    super(`${path}: ${detail}`);
+  }
+}
+
+/** A call that would have changed nothing, where something was asked for. */
+export class NothingToDoError extends ChaingradError {}
+
+/** A value was read while only shapes are known (inside `initialize` or `summary`). */
+export class ShapeOnlyError extends ChaingradError {
+  constructor(readonly operation: string) {
+    super(
+      `${operation} needs values, but only shapes are computed here (initialize() or summary()). ` +
+        `Run one real forward pass instead, or keep data() and dataSync() out of forward().`,
+    );
+  }
+}

@@ -1,0 +1,15 @@
+export * from './backward.ts';
+export * from './chain.ts';
+export { ChainList } from './chain-list.ts';
+export * from './configuration.ts';
+export * from './errors.ts';
+export * from './initializers.ts';
+export { type CopyMode, Link } from './link.ts';
+export * from './link-hook.ts';
+export { Parameter } from './parameter.ts';
+export * from './persistent.ts';
+export * from './pickable-sequential-chain.ts';
+export * from './random.ts';
+export * from './reporter.ts';
+export * from './sequential.ts';
+export * from './serializer.ts';

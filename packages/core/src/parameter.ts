@@ -1,0 +1,292 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  DisposedError,
+  InvalidArgumentError,
+  ShapeMismatchError,
+  UninitializedParameterError,
+} from './errors.ts';
+import {
+  Constant,
+  Initializer,
+  type InitializerLike,
+  NotANumber,
+  type Shape,
+  Values,
+} from './initializers.ts';
+import { metaMode } from './meta/mode.ts';
+import type { UpdateRule } from './optimizer/update-rule.ts';
+
+/** The storage of a parameter. Share-copies hold the same one, so initializing one initializes the other. */
+interface Cell {
+  tensor: tf.Tensor | null;
+  disposed: boolean;
+}
+
+/** How a parameter or link learns the path it is shown under in messages. */
+export interface Owner {
+  readonly path: string;
+}
+
+export const shapesEqual = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i]);
+
+const isTensor = (value: unknown): value is tf.Tensor => value instanceof tf.Tensor;
+
+/** A clone (same data) that lives until it is disposed by hand, whatever tidy it was made in. */
+export function keepClone(tensor: tf.Tensor): tf.Tensor {
+  return tf.keep(tf.clone(tensor));
+}
+
+/**
+ * A trainable array: its values, its gradient and how it is updated (Chainer's `Parameter`).
+ *
+ * A parameter without a shape is *uninitialized*; it gets its shape at the first forward pass, from a file, or by
+ * `initialize(shape)`. It owns its tensors: what is assigned is cloned (same data), what is read stays the
+ * parameter's and must not be disposed by the reader.
+ */
+export class Parameter {
+  /** The last segment of the path: the field's name in the link that holds it. */
+  name: string | null;
+  /** Set by `optimizer.setup`; null before. */
+  updateRule: UpdateRule | null = null;
+  /** A frozen parameter is left out of the tape and never updated. Survives `optimizer.setup`. */
+  frozen = false;
+
+  #initializer: Initializer | null;
+  #cell: Cell;
+  #grad: tf.Tensor | null = null;
+  #owner: Owner | null = null;
+
+  /**
+   * @param initializer a number fills, a tensor or an array gives the values; without it NaN, so that use before
+   *   setting is visible.
+   * @param shape without it the parameter stays uninitialized, unless the initializer is a tensor or an array.
+   */
+  constructor(initializer?: InitializerLike | null, shape?: Shape | null, name: string | null = null) {
+    this.name = name;
+    this.#cell = { tensor: null, disposed: false };
+    if (initializer instanceof Initializer) this.#initializer = initializer;
+    else if (typeof initializer === 'number') this.#initializer = new Constant(initializer);
+    else if (initializer === undefined || initializer === null) this.#initializer = new NotANumber();
+    else this.#initializer = null;
+
+    if (this.#initializer === null) {
+      const values = initializer as tf.Tensor | ArrayLike<number>;
+      if (isTensor(values)) {
+        if (shape && !shapesEqual(shape, values.shape))
+          throw new ShapeMismatchError(this.path, shape, values.shape);
+        this.#cell.tensor = keepClone(values);
+      } else {
+        const target = shape ?? [values.length];
+        this.#cell.tensor = tf.keep(tf.tensor(new Values(values).generate(target), [...target], 'float32'));
+      }
+    } else if (shape) this.initialize(shape);
+  }
+
+  /** The full path as last seen from the root, e.g. `/extractor/conv1_1/W`. */
+  get path(): string {
+    const name = this.name ?? '(unnamed parameter)';
+    if (this.#owner === null) return this.name === null ? name : `/${name}`;
+    return `${this.#owner.path}/${name}`;
+  }
+
+  /** Called by the link that holds this parameter when it is traversed. */
+  attach(name: string, owner: Owner): void {
+    this.name = name;
+    this.#owner = owner;
+  }
+
+  /** Draws the values at `initialize`. Null when the values were given. */
+  get initializer(): Initializer | null {
+    return this.#initializer;
+  }
+
+  get isInitialized(): boolean {
+    return this.#cell.tensor !== null;
+  }
+
+  get isDisposed(): boolean {
+    return this.#cell.disposed;
+  }
+
+  /** The values, or null while uninitialized (Chainer's `array`). */
+  get array(): tf.Tensor | null {
+    if (this.#cell.disposed) throw new DisposedError(this.path);
+    return this.#cell.tensor;
+  }
+
+  /** Replaces the values; shorthand of `assign`. */
+  set array(values: tf.Tensor) {
+    this.assign(values);
+  }
+
+  /** The values. @throws UninitializedParameterError while there are none. */
+  get tensor(): tf.Tensor {
+    const tensor = this.array;
+    if (tensor === null) throw new UninitializedParameterError(this.path);
+    return tensor;
+  }
+
+  get shape(): number[] {
+    return this.tensor.shape;
+  }
+
+  get size(): number {
+    return this.tensor.size;
+  }
+
+  get ndim(): number {
+    return this.tensor.rank;
+  }
+
+  get dtype(): tf.DataType {
+    return this.#cell.tensor?.dtype ?? 'float32';
+  }
+
+  /**
+   * Draws the values for `shape`; called again, draws anew.
+   * Inside `model.initialize()` only the shape is set at once and the values follow at its end.
+   */
+  initialize(shape: Shape): void {
+    if (this.#cell.disposed) throw new DisposedError(this.path);
+    const mode = metaMode();
+    const cell = this.#cell;
+    if (mode !== null) {
+      const placeholder = mode.placeholder(shape, 'float32');
+      this.#replace(placeholder);
+      mode.defer(() => {
+        if (cell.tensor === placeholder) {
+          placeholder.dispose();
+          cell.tensor = null;
+          this.initialize(shape);
+        }
+      });
+      return;
+    }
+    const values = (this.#initializer ?? new NotANumber()).generate(shape);
+    this.#replace(tf.keep(tf.tensor(values, [...shape], 'float32')));
+  }
+
+  /**
+   * Sets the values. The tensor is cloned (same data); the caller keeps its own.
+   * @throws ShapeMismatchError when the parameter has another shape already.
+   */
+  assign(values: tf.Tensor): void {
+    const old = this.array;
+    if (old !== null && !shapesEqual(old.shape, values.shape)) {
+      throw new ShapeMismatchError(this.path, old.shape, values.shape);
+    }
+    if (values.dtype !== 'float32') {
+      throw new InvalidArgumentError(
+        this.path,
+        'a float32 tensor',
+        values.dtype,
+        'Cast it first: tf.cast(x, "float32").',
+      );
+    }
+    this.#replace(keepClone(values));
+  }
+
+  /** The gradient, or null where there is none (which is not zero). Owned by the parameter. */
+  get grad(): tf.Tensor | null {
+    return this.#grad;
+  }
+
+  /** Sets the gradient; the tensor is cloned. @throws ShapeMismatchError when its shape is not the parameter's. */
+  set grad(grad: tf.Tensor | null) {
+    if (grad !== null && !shapesEqual(this.shape, grad.shape)) {
+      throw new ShapeMismatchError(`${this.path} (gradient)`, this.shape, grad.shape);
+    }
+    const kept = grad === null ? null : keepClone(grad);
+    this.#grad?.dispose();
+    this.#grad = kept;
+  }
+
+  cleargrad(): void {
+    this.grad = null;
+  }
+
+  /** Adds the gradient of `src`; a missing one adds nothing. An uninitialized target takes the shape of `src`. */
+  addgrad(src: Parameter): void {
+    const add = src.grad;
+    if (add === null) return;
+    if (!this.isInitialized) this.initialize(src.shape);
+    const sum = this.#grad === null ? null : tf.add(this.#grad, add);
+    this.grad = sum ?? add;
+    sum?.dispose();
+  }
+
+  /**
+   * Copies the values of `src`. Both uninitialized: nothing. This one uninitialized: takes the shape of `src`.
+   * Where Chainer initializes an uninitialized *source*, this throws: a source is never changed.
+   * @throws ShapeMismatchError where Chainer would broadcast, or fail half-way.
+   * @throws UninitializedParameterError when only `src` is uninitialized.
+   */
+  copydata(src: Parameter): void {
+    if (!src.isInitialized && !this.isInitialized) return;
+    this.assign(src.tensor);
+  }
+
+  /** Throws what `copydata(src)` would throw, changing nothing. */
+  checkCopy(src: Parameter): void {
+    const values = src.array;
+    const target = this.array;
+    if (values === null && target !== null) throw new UninitializedParameterError(`${src.path} (source)`);
+    if (values !== null && target !== null && !shapesEqual(values.shape, target.shape)) {
+      throw new ShapeMismatchError(this.path, target.shape, values.shape);
+    }
+  }
+
+  /** Lets the update rule change the values by the gradient; nothing without a rule or when frozen. */
+  update(): void {
+    if (!this.frozen) this.updateRule?.update(this);
+  }
+
+  /** A new parameter on the same storage, without gradient, update rule or name. */
+  share(): Parameter {
+    return this.#sibling(this.#cell);
+  }
+
+  /** An independent parameter with equal values and gradient; with `redraw`, freshly drawn values instead. */
+  clone(redraw = false): Parameter {
+    const copy = this.#sibling({ tensor: null, disposed: false });
+    const tensor = this.array;
+    if (tensor === null) return copy;
+    if (redraw && this.#initializer !== null) copy.initialize(tensor.shape);
+    else copy.assign(tensor);
+    if (!redraw) copy.grad = this.#grad;
+    return copy;
+  }
+
+  /** A parameter of the same settings on another cell. */
+  #sibling(cell: Cell): Parameter {
+    const copy = new Parameter();
+    copy.#initializer = this.#initializer;
+    copy.#cell = cell;
+    copy.frozen = this.frozen;
+    return copy;
+  }
+
+  #replace(tensor: tf.Tensor): void {
+    this.#cell.tensor?.dispose();
+    this.#cell.tensor = tensor;
+  }
+
+  /** Frees the values and the gradient; may be called again. Share-copies lose their values too. */
+  dispose(): void {
+    this.grad = null;
+    this.updateRule?.dispose();
+    this.#cell.tensor?.dispose();
+    this.#cell.tensor = null;
+    this.#cell.disposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    const shape = this.#cell.tensor === null ? 'uninitialized' : `(${this.#cell.tensor.shape.join(', ')})`;
+    return `Parameter ${this.path} ${shape}`;
+  }
+}

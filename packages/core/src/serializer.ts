@@ -1,0 +1,26 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+/** What a file can hold under one key. */
+export type SerialValue = Tensor | number | string | boolean | null;
+
+/**
+ * One named value that is saved and loaded. Links and optimizers list theirs (where Chainer calls
+ * `serialize(serializer)`), so that a loader can check the whole plan before it writes anything.
+ */
+export interface SerialEntry {
+  /** Path without leading slash, Chainer's key to the letter: `extractor/conv1_1/W`, `l1/W/v`, `t`. */
+  readonly key: string;
+  readonly kind: 'parameter' | 'persistent' | 'state';
+  /** The shape a loaded array must have; null takes any (uninitialized). Scalars have []. */
+  readonly shape: readonly number[] | null;
+  /** The present value; a tensor stays the owner's. */
+  read(): SerialValue;
+  /** Takes a loaded value; a tensor is cloned, the caller keeps its own. */
+  write(value: SerialValue): void;
+}
+
+/** Anything that can be saved and loaded. */
+export interface Serializable {
+  /** @param prefix put before every key, e.g. `model:main/`. */
+  serialEntries(prefix?: string): Iterable<SerialEntry>;
+}
