@@ -1,0 +1,37 @@
+import { ImageFormatError } from '../errors.ts';
+
+/** Numbers of an image: 0..255. Functions that average (resize, distort) give Float32Array. */
+export type PixelData = Float32Array | Uint8Array | Uint8ClampedArray;
+
+/** An image in memory: height, width, channels (HWC), RGB, 0..255. */
+export interface ImageArray<D extends PixelData = PixelData> {
+  readonly data: D;
+  readonly shape: readonly [height: number, width: number, channels: number];
+}
+
+const isSize = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
+
+/** Throws `ImageFormatError` unless `img` has a shape of three whole numbers and as many values. */
+export function checkImage(img: ImageArray, where: string): void {
+  const { data, shape } = img;
+  if (!Array.isArray(shape) || shape.length !== 3 || !shape.every(isSize)) {
+    throw new ImageFormatError(
+      where,
+      'a shape [height, width, channels]',
+      JSON.stringify(shape) ?? 'undefined',
+    );
+  }
+  const size = shape[0] * shape[1] * shape[2];
+  if (data.length !== size) {
+    throw new ImageFormatError(where, `${size} values for the shape [${shape}]`, `${data.length}`);
+  }
+}
+
+/** `size` zeros of the same type as `like`. */
+export function pixelsLike<D extends PixelData>(like: D, size: number): D {
+  return new (like.constructor as new (n: number) => D)(size);
+}
+
+/** The values as float32: the same array where they are. */
+export const asFloat32 = (data: PixelData): Float32Array =>
+  data instanceof Float32Array ? data : Float32Array.from(data);

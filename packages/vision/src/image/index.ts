@@ -1,0 +1,1 @@
+export type { ImageArray, PixelData } from './image-array.ts';

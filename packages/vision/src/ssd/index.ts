@@ -1,0 +1,7 @@
+export { defaultBbox, type MultiboxGrid } from './default-bbox.ts';
+export {
+  MultiboxCoder,
+  type MultiboxCoderOptions,
+  type MultiboxDecodeOptions,
+  type MultiboxTarget,
+} from './multibox-coder.ts';
