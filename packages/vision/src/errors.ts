@@ -1,12 +1,8 @@
 /** The errors of the vision package. Programs catch by class and read the fields; people read the message. */
+import { ChaingradError } from '@chaingrad/core';
 
 /** The base of all errors of `@chaingrad/vision`. */
-export class VisionError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = new.target.name;
-  }
-}
+export class VisionError extends ChaingradError {}
 
 /** Something that should be an image is not: wrong shape, type or range. */
 export class ImageFormatError extends VisionError {

@@ -2,4 +2,5 @@ export * from './errors.ts';
 export * from './image/index.ts';
 export type { Rng } from './rng.ts';
 export * from './ssd/index.ts';
+export * from './transforms/index.ts';
 export * from './utils/index.ts';

@@ -34,4 +34,4 @@ export function pixelsLike<D extends PixelData>(like: D, size: number): D {
 
 /** The values as float32: the same array where they are. */
 export const asFloat32 = (data: PixelData): Float32Array =>
-  data instanceof Float32Array ? data : Float32Array.from(data);
+  data instanceof Float32Array ? data : new Float32Array(data);

@@ -1,0 +1,133 @@
+import { VisionOptionError } from '../../errors.ts';
+import { asFloat32, checkImage, type ImageArray } from '../../image/image-array.ts';
+import { type Interpolation, openCvTaps, pillowTaps, type Taps } from './resize-taps.ts';
+
+/** Whose arithmetic: OpenCV's, which ChainerCV prefers and its models were trained with, or Pillow's. */
+export type ResizeBackend = 'cv2' | 'PIL';
+
+export interface ResizeOptions {
+  readonly interpolation?: Interpolation;
+  /** They agree when an image grows; when it shrinks only PIL averages over all pixels. */
+  readonly backend?: ResizeBackend;
+}
+
+const INTERPOLATIONS: readonly string[] = ['nearest', 'bilinear', 'area', 'bicubic', 'lanczos'];
+
+/**
+ * An image stretched to a size; the aspect ratio is not kept.
+ *
+ * Pixel centres are at half integers. Bicubic and Lanczos overshoot the range of the values, as they do for float images
+ * in ChainerCV. Chainer counterpart: `chainercv.transforms.resize`.
+ *
+ * @param img (H, W, C), any number of channels.
+ * @param size [height, width] in pixels.
+ * @returns float32 values, also for integer images.
+ * @throws VisionOptionError for a size that is not positive or an unknown interpolation or backend.
+ */
+export function resize(
+  img: ImageArray,
+  size: readonly [height: number, width: number],
+  { interpolation = 'bilinear', backend = 'cv2' }: ResizeOptions = {},
+): ImageArray<Float32Array> {
+  checkImage(img, 'resize');
+  const [inH, inW, channels] = img.shape;
+  const [outH, outW] = size;
+  if (!(Number.isInteger(outH) && outH > 0 && Number.isInteger(outW) && outW > 0)) {
+    throw new VisionOptionError('resize', 'size', 'two positive whole numbers [height, width]', size);
+  }
+  if (!INTERPOLATIONS.includes(interpolation)) {
+    throw new VisionOptionError(
+      'resize',
+      'interpolation',
+      `one of ${INTERPOLATIONS.join(', ')}`,
+      interpolation,
+    );
+  }
+  if (backend !== 'cv2' && backend !== 'PIL') {
+    throw new VisionOptionError('resize', 'backend', "'cv2' or 'PIL'", backend);
+  }
+  if (inH === 0 || inW === 0) {
+    throw new VisionOptionError('resize', 'img', 'an image with at least one pixel', img.shape);
+  }
+  // OpenCV averages areas only where both axes shrink.
+  const grows = outH > inH || outW > inW;
+  const kind = interpolation === 'area' && grows ? 'enlargeArea' : interpolation;
+  const taps = (from: number, to: number): Taps =>
+    backend === 'cv2' ? openCvTaps(from, to, kind) : pillowTaps(from, to, interpolation);
+  const rows = taps(inH, outH);
+  const columns = taps(inW, outW);
+  const data = asFloat32(img.data);
+  const twoTaps = backend === 'cv2' && (kind === 'bilinear' || kind === 'enlargeArea');
+  const out = twoTaps
+    ? interpolateLinearly(data, inW, channels, rows, columns)
+    : sumRows(sumColumns(data, inW, channels, columns), outW * channels, rows);
+  return { data: out, shape: [outH, outW, channels] };
+}
+
+/** Both axes at once, for exactly two taps each: what every prediction does first. */
+function interpolateLinearly(
+  data: Float32Array,
+  width: number,
+  channels: number,
+  rows: Taps,
+  columns: Taps,
+): Float32Array {
+  const outH = rows.first.length - 1;
+  const outW = columns.first.length - 1;
+  const out = new Float32Array(outH * outW * channels);
+  const offset = columns.index.map((x) => x * channels);
+  for (let y = 0, o = 0; y < outH; y++) {
+    const upper = rows.index[2 * y]! * width * channels;
+    const lower = rows.index[2 * y + 1]! * width * channels;
+    const down = rows.weight[2 * y + 1]!;
+    for (let x = 0; x < outW; x++) {
+      const left = offset[2 * x]!;
+      const right = offset[2 * x + 1]!;
+      const across = columns.weight[2 * x + 1]!;
+      for (let c = 0; c < channels; c++, o++) {
+        const a = data[upper + left + c]!;
+        const b = data[lower + left + c]!;
+        const top = a + (data[upper + right + c]! - a) * across;
+        const bottom = b + (data[lower + right + c]! - b) * across;
+        out[o] = top + (bottom - top) * down;
+      }
+    }
+  }
+  return out;
+}
+
+/** Weighted sums along each row. */
+function sumColumns(data: Float32Array, width: number, channels: number, taps: Taps): Float32Array {
+  const height = data.length / (width * channels || 1);
+  const outW = taps.first.length - 1;
+  const out = new Float32Array(height * outW * channels);
+  for (let y = 0, o = 0; y < height; y++) {
+    const row = y * width * channels;
+    for (let x = 0; x < outW; x++) {
+      for (let c = 0; c < channels; c++, o++) {
+        let sum = 0;
+        for (let t = taps.first[x]!; t < taps.first[x + 1]!; t++) {
+          sum += taps.weight[t]! * data[row + taps.index[t]! * channels + c]!;
+        }
+        out[o] = sum;
+      }
+    }
+  }
+  return out;
+}
+
+/** Weighted sums of whole rows of `length` values. */
+function sumRows(data: Float32Array, length: number, taps: Taps): Float32Array {
+  const outH = taps.first.length - 1;
+  const out = new Float32Array(outH * length);
+  for (let y = 0; y < outH; y++) {
+    for (let x = 0; x < length; x++) {
+      let sum = 0;
+      for (let t = taps.first[y]!; t < taps.first[y + 1]!; t++) {
+        sum += taps.weight[t]! * data[taps.index[t]! * length + x]!;
+      }
+      out[y * length + x] = sum;
+    }
+  }
+  return out;
+}
