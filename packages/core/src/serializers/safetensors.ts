@@ -1,0 +1,261 @@
+/**
+ * The safetensors format: eight bytes of length, a JSON header, the values one after the other. No pickle, no
+ * compression, and every array lies at a known place. Format: https://github.com/huggingface/safetensors
+ */
+import { UnknownNameError } from '../errors.ts';
+import { FormatError, type FormatPlace } from './format-error.ts';
+import { duplicateKey } from './json-keys.ts';
+import {
+  type ArrayFile,
+  type ArrayInfo,
+  arrayFromBytes,
+  type BinaryDtype,
+  bytesOfArray,
+  elementCount,
+  isBinary,
+  itemSizes,
+  type NamedArray,
+} from './named-array.ts';
+
+const codes = {
+  uint64: 'U64',
+  int64: 'I64',
+  float64: 'F64',
+  float32: 'F32',
+  uint32: 'U32',
+  int32: 'I32',
+  bfloat16: 'BF16',
+  float16: 'F16',
+  uint16: 'U16',
+  int16: 'I16',
+  int8: 'I8',
+  uint8: 'U8',
+  bool: 'BOOL',
+} as const satisfies Record<BinaryDtype, string>;
+
+/** The order in which the format's own library lays arrays out: by type as above, then by name. */
+const rank = new Map(Object.keys(codes).map((dtype, i) => [dtype, i]));
+const dtypes = new Map(Object.entries(codes).map(([dtype, code]) => [code as string, dtype as BinaryDtype]));
+
+/** The format's own limit for its header. */
+const maxHeaderLength = 100_000_000;
+
+interface TensorEntry extends ArrayInfo {
+  readonly dtype: BinaryDtype;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The arrays of a safetensors file; each is decoded when it is asked for, mostly without a copy. */
+export class SafetensorsFile implements ArrayFile {
+  /** Free text that the writer added (`__metadata__`). */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #data: Uint8Array<ArrayBuffer>;
+  readonly #entries: ReadonlyMap<string, TensorEntry>;
+
+  /**
+   * Reads and checks the whole header: every array has exactly the bytes of its shape, and together they fill the file
+   * without overlaps or holes.
+   * @param bytes the whole file; kept, not copied.
+   * @param file the file's name, for messages.
+   * @throws FormatError when anything else is the case.
+   */
+  constructor(
+    bytes: Uint8Array<ArrayBuffer>,
+    readonly file: string = 'safetensors',
+  ) {
+    const header = readHeader(bytes, file);
+    this.#data = bytes.subarray(header.dataOffset);
+    this.metadata = header.metadata;
+    this.#entries = header.entries;
+    checkLayout(this.#entries, this.#data.length, file);
+  }
+
+  keys(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** @throws UnknownNameError when there is no such array. */
+  info(key: string): ArrayInfo {
+    const { shape, dtype } = this.#entry(key);
+    return { shape, dtype };
+  }
+
+  /** @throws UnknownNameError when there is no such array. */
+  read(key: string): NamedArray {
+    const { shape, dtype, begin, end } = this.#entry(key);
+    return arrayFromBytes(this.#data.subarray(begin, end), dtype, shape);
+  }
+
+  #entry(key: string): TensorEntry {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) throw new UnknownNameError(this.file, key);
+    return entry;
+  }
+}
+
+/**
+ * Opens a safetensors file.
+ * @param bytes the whole file; kept, not copied.
+ * @throws FormatError when it is not a sound safetensors file.
+ */
+export const openSafetensors = (bytes: Uint8Array<ArrayBuffer>, file?: string): SafetensorsFile =>
+  new SafetensorsFile(bytes, file);
+
+function readHeader(
+  bytes: Uint8Array,
+  file: string,
+): { dataOffset: number; metadata: Map<string, string>; entries: Map<string, TensorEntry> } {
+  const place = { file };
+  if (bytes.length < 8) throw new FormatError(place, 'a safetensors file', `${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > maxHeaderLength || 8 + length > bytes.length) {
+    const limit = Math.min(maxHeaderLength, bytes.length - 8);
+    throw new FormatError(place, `a safetensors header of at most ${limit} bytes`, `${length}`);
+  }
+  const json = parseHeader(bytes.subarray(8, 8 + length), place);
+  const metadata = new Map<string, string>();
+  const entries = new Map<string, TensorEntry>();
+  for (const [key, value] of Object.entries(json)) {
+    if (key !== '__metadata__') entries.set(key, parseEntry(value, { file, key }));
+    else for (const [name, text] of metadataPairs(value, file)) metadata.set(name, text);
+  }
+  return { dataOffset: 8 + length, metadata, entries };
+}
+
+function parseHeader(bytes: Uint8Array, place: FormatPlace): object {
+  let text: string;
+  let json: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(place, 'a JSON header', (error as Error).message, undefined, error);
+  }
+  if (!isObject(json) || !text.startsWith('{')) {
+    throw new FormatError(place, 'a JSON object as header', text.slice(0, 40));
+  }
+  const twice = duplicateKey(text);
+  if (twice !== null) throw new FormatError({ ...place, key: twice }, 'every name once', 'the name twice');
+  return json;
+}
+
+function metadataPairs(value: unknown, file: string): [string, string][] {
+  const pairs = isObject(value) ? Object.entries(value) : null;
+  if (pairs === null || pairs.some(([, text]) => typeof text !== 'string')) {
+    throw new FormatError(
+      { file, key: '__metadata__' },
+      'an object of strings',
+      JSON.stringify(value).slice(0, 200),
+    );
+  }
+  return pairs;
+}
+
+function parseEntry(value: unknown, place: FormatPlace): TensorEntry {
+  const {
+    dtype: code,
+    shape,
+    data_offsets: offsets,
+  } = isObject(value) ? (value as Record<string, unknown>) : {};
+  if (typeof code !== 'string' || !isIndices(shape) || !isIndices(offsets) || offsets.length !== 2) {
+    throw new FormatError(place, "'dtype', 'shape' and 'data_offsets'", JSON.stringify(value).slice(0, 200));
+  }
+  const dtype = dtypes.get(code);
+  if (dtype === undefined) {
+    const advice = 'Convert the array first.';
+    throw new FormatError(place, `an element type among ${[...dtypes.keys()].join(', ')}`, code, advice);
+  }
+  const [begin, end] = offsets as [number, number];
+  const length = elementCount(shape, place) * itemSizes[dtype];
+  if (end - begin !== length) {
+    throw new FormatError(place, `${length} bytes for shape (${shape.join(', ')})`, `${end - begin}`);
+  }
+  return { dtype, shape, begin, end };
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isIndices = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+
+function checkLayout(entries: ReadonlyMap<string, TensorEntry>, length: number, file: string): void {
+  let at = 0;
+  for (const [key, { begin, end }] of [...entries].sort(
+    ([, a], [, b]) => a.begin - b.begin || a.end - b.end,
+  )) {
+    if (begin !== at) {
+      const what = begin < at ? 'overlaps another array' : 'leaves a hole before it';
+      throw new FormatError({ file, key }, `values that start at byte ${at}`, `${begin}, which ${what}`);
+    }
+    at = end;
+  }
+  if (at !== length) throw new FormatError({ file }, `${at} bytes of values`, `${length}`);
+}
+
+/**
+ * Writes a safetensors file, byte for byte as the format's own library does.
+ * @param metadata free text to carry along.
+ * @throws FormatError for a name that comes twice, for strings and None, which the format does not have.
+ */
+export function writeSafetensors(
+  arrays: Iterable<readonly [string, NamedArray]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const sorted = sortForWriting(arrays);
+  const parts: string[] = [];
+  if (Object.keys(metadata).length > 0) parts.push(`"__metadata__":${JSON.stringify(metadata)}`);
+  let offset = 0;
+  for (const [key, array] of sorted) {
+    const end = offset + array.data.byteLength;
+    const entry = { dtype: codes[array.dtype], shape: array.shape, data_offsets: [offset, end] };
+    // By hand, as an object would put names that are integers first.
+    parts.push(`${JSON.stringify(key)}:${JSON.stringify(entry)}`);
+    offset = end;
+  }
+  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
+  const headerLength = Math.ceil(json.length / 8) * 8;
+  const out = new Uint8Array(8 + headerLength + offset).fill(0x20, 8, 8 + headerLength);
+  new DataView(out.buffer).setBigUint64(0, BigInt(headerLength), true);
+  out.set(json, 8);
+  let at = 8 + headerLength;
+  for (const [, array] of sorted) {
+    out.set(bytesOfArray(array), at);
+    at += array.data.byteLength;
+  }
+  return out;
+}
+
+type BinaryArray = Extract<NamedArray, { dtype: BinaryDtype }>;
+
+function sortForWriting(arrays: Iterable<readonly [string, NamedArray]>): (readonly [string, BinaryArray])[] {
+  const byName = new Map<string, BinaryArray>();
+  for (const [key, array] of arrays) {
+    const place = { file: 'safetensors', key };
+    if (byName.has(key) || key === '__metadata__') {
+      throw new FormatError(place, 'names that differ', `'${key}' again`, 'Rename it.');
+    }
+    if (!isBinary(array)) {
+      const got = array.dtype === 'str' ? 'strings' : 'None';
+      throw new FormatError(place, 'numbers or booleans', got, 'Save it as npz, or leave it out.');
+    }
+    const count = elementCount(array.shape, place);
+    if (array.data.length !== count) {
+      throw new FormatError(
+        place,
+        `${count} values for shape (${array.shape.join(', ')})`,
+        `${array.data.length}`,
+      );
+    }
+    byName.set(key, array);
+  }
+  return [...byName].sort(
+    ([a, { dtype: p }], [b, { dtype: q }]) => rank.get(p)! - rank.get(q)! || (a < b ? -1 : 1),
+  );
+}
