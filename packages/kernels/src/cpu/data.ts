@@ -1,0 +1,18 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { input, type KernelCall } from '../kernel.ts';
+
+/** The values of an input. The array belongs to the tensor: read it only. */
+export function values<A>(call: KernelCall<A>, name: string): Float32Array {
+  return call.backend.readSync(input(call, name).dataId) as Float32Array;
+}
+
+/** A float32 output. Sums are kept in float64 up to here, so the reference has one rounding a value. */
+export function output<A>(
+  call: KernelCall<A>,
+  shape: readonly number[],
+  data: ArrayLike<number>,
+): tf.TensorInfo {
+  const array = data instanceof Float32Array ? data : Float32Array.from(data);
+  const dims = [...shape];
+  return { dataId: call.backend.write(array, dims, 'float32'), shape: dims, dtype: 'float32' };
+}

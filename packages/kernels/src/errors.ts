@@ -1,0 +1,31 @@
+/** The errors of this package: each carries the facts as fields, and its message says what to do. */
+
+/** The active tfjs backend has no such kernel. */
+export class UnsupportedKernelError extends Error {
+  override readonly name = 'UnsupportedKernelError';
+
+  constructor(
+    readonly kernel: string,
+    readonly backend: string,
+  ) {
+    super(
+      `Kernel '${kernel}' is not registered for backend '${backend}'. ` +
+        "Switch with tf.setBackend('wasm' | 'webgpu' | 'cpu'), which all have it; " +
+        `if '${backend}' is one of them, import its package before @chaingrad/kernels or call installKernels('${backend}').`,
+    );
+  }
+}
+
+/** An argument of one of this package's operations does not fit. */
+export class KernelArgumentError extends Error {
+  override readonly name = 'KernelArgumentError';
+
+  constructor(
+    readonly operation: string,
+    readonly argument: string,
+    readonly expected: string,
+    readonly got: string,
+  ) {
+    super(`${operation}: ${argument} must be ${expected}, got ${got}.`);
+  }
+}

@@ -1,0 +1,75 @@
+/** Gradients of this package's own kernels. Those of convolution can be differentiated again. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Conv2DAttrs, FusedActivation, Pool2DAttrs } from '../attrs.ts';
+import * as names from '../attrs.ts';
+import { runKernel } from '../run.ts';
+import { type RuleTable, rule, where } from './rule.ts';
+
+/** The gradient before the activation, from the one after it: where the output was not clamped. */
+function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivation): tf.Tensor {
+  switch (activation) {
+    case 'linear':
+      return dy;
+    case 'relu':
+      return tf.mul(dy, tf.step(y));
+    case 'relu6':
+      return where(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), dy);
+  }
+}
+
+const linear = (attrs: Conv2DAttrs): Conv2DAttrs => ({ ...attrs, activation: 'linear' });
+
+export const chaingradRules: RuleTable = {
+  [names.CONV_2D]: rule<Conv2DAttrs>(
+    { inputs: ['x', 'filter'], output: true },
+    (dyAfter, [x, filter, y], attrs) => {
+      // Shared by the three gradients, hence made before any of them is asked for.
+      const dy = beforeActivation(dyAfter, y!, attrs.activation);
+      return {
+        x: () =>
+          runKernel(
+            names.CONV_2D_BACKPROP_INPUT,
+            { dy, filter: filter! },
+            { ...linear(attrs), inputShape: x!.shape },
+          ),
+        filter: () =>
+          runKernel(
+            names.CONV_2D_BACKPROP_FILTER,
+            { x: x!, dy },
+            { ...linear(attrs), filterShape: filter!.shape },
+          ),
+        bias: () => tf.sum(dy, [0, 1, 2]),
+      };
+    },
+  ),
+  [names.CONV_2D_BACKPROP_INPUT]: rule<Conv2DAttrs>(
+    { inputs: ['dy', 'filter'] },
+    (ddx, [dy, filter], attrs) => ({
+      dy: () => runKernel(names.CONV_2D, { x: ddx, filter: filter! }, linear(attrs)),
+      filter: () =>
+        runKernel(
+          names.CONV_2D_BACKPROP_FILTER,
+          { x: ddx, dy: dy! },
+          { ...linear(attrs), filterShape: filter!.shape },
+        ),
+    }),
+  ),
+  [names.CONV_2D_BACKPROP_FILTER]: rule<Conv2DAttrs>({ inputs: ['x', 'dy'] }, (ddw, [x, dy], attrs) => ({
+    x: () =>
+      runKernel(
+        names.CONV_2D_BACKPROP_INPUT,
+        { dy: dy!, filter: ddw },
+        { ...linear(attrs), inputShape: x!.shape },
+      ),
+    dy: () => runKernel(names.CONV_2D, { x: x!, filter: ddw }, linear(attrs)),
+  })),
+  [names.MAX_POOL_2D]: rule<Pool2DAttrs>({ inputs: ['x'], output: true }, (dy, [x, y], attrs) => ({
+    x: () => runKernel(names.MAX_POOL_2D_GRAD, { dy, x: x!, y: y! }, attrs),
+  })),
+  [names.AVG_POOL_2D]: rule<Pool2DAttrs>({ inputs: ['x'] }, (dy, [x], attrs) => ({
+    x: () => runKernel(names.AVG_POOL_2D_GRAD, { dy }, { ...attrs, inputShape: x!.shape }),
+  })),
+  [names.AVG_POOL_2D_GRAD]: rule<Pool2DAttrs>({}, (ddx, _, attrs) => ({
+    dy: () => runKernel(names.AVG_POOL_2D, { x: ddx }, attrs),
+  })),
+};

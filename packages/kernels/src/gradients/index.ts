@@ -1,0 +1,29 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { binaryRules } from './binary.ts';
+import { chaingradRules } from './chaingrad.ts';
+import { reductionRules } from './reduction.ts';
+import type { Rule, RuleTable } from './rule.ts';
+import { unaryRules } from './unary.ts';
+
+const tables: readonly RuleTable[] = [unaryRules, binaryRules, reductionRules, chaingradRules];
+
+/** The names of all kernels that this package can differentiate. */
+export const differentiableKernels: readonly string[] = tables.flatMap((table) => Object.keys(table));
+
+function configOf(kernelName: string, rule: Rule): tf.GradConfig {
+  return {
+    kernelName,
+    ...(rule.inputs === 'all' ? { saveAllInputs: true } : { inputsToSave: [...(rule.inputs ?? [])] }),
+    outputsToSave: rule.secondOutput ? [false, true] : [rule.output ?? false],
+    gradFunc: rule.gradient,
+  };
+}
+
+/**
+ * Registers a gradient for every kernel of `differentiableKernels`, over those that are there. tfjs-core alone has none
+ * under plain Node. Registering them again does no harm.
+ */
+export function installGradients(): void {
+  for (const table of tables)
+    for (const [kernelName, rule] of Object.entries(table)) tf.registerGradient(configOf(kernelName, rule));
+}

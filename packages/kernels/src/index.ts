@@ -1,0 +1,18 @@
+/**
+ * @chaingrad/kernels: what tfjs' cpu, wasm and webgpu backends lack or do wrongly, for any tfjs program.
+ *
+ * Importing it registers gradients for tfjs' kernels, and kernels for the backends that are registered already.
+ */
+import { installGradients } from './gradients/index.ts';
+import { installKernels, supportedBackends } from './install.ts';
+
+export * from './attrs.ts';
+export { KernelArgumentError, UnsupportedKernelError } from './errors.ts';
+export { differentiableKernels, installGradients } from './gradients/index.ts';
+export { installKernels, supportedBackends } from './install.ts';
+export { conv2d } from './ops/conv-2d.ts';
+export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
+export { assertKernel } from './run.ts';
+
+installGradients();
+for (const backend of supportedBackends) installKernels(backend);

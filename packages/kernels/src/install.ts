@@ -1,0 +1,30 @@
+/** Puts this package's kernels into the registry of a backend. */
+import * as tf from '@tensorflow/tfjs-core';
+import { cpuKernels } from './cpu/index.ts';
+import type { KernelTable } from './kernel.ts';
+import { portableKernels } from './portable/index.ts';
+import { installKernel } from './registry.ts';
+
+const tables: Readonly<Record<string, readonly KernelTable[]>> = {
+  cpu: [cpuKernels],
+  wasm: [portableKernels],
+  webgpu: [portableKernels],
+};
+
+/** The backends that this package has kernels for. */
+export const supportedBackends: readonly string[] = Object.keys(tables);
+
+/**
+ * Registers this package's kernels for a backend. Call it again at any time, for instance after a backend's package was
+ * imported, which registers tfjs' own kernels over ours.
+ *
+ * @returns whether there was something to do: false for backends other than cpu, wasm and webgpu, or not imported.
+ */
+export function installKernels(backendName: string): boolean {
+  if (tf.findBackendFactory(backendName) == null) return false;
+  const kernels = tables[backendName];
+  if (kernels === undefined) return false;
+  for (const table of kernels)
+    for (const [name, kernelFunc] of Object.entries(table)) installKernel(name, backendName, kernelFunc);
+  return true;
+}

@@ -1,0 +1,65 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { CONV_2D, type Conv2DAttrs } from '../attrs.ts';
+import { KernelArgumentError } from '../errors.ts';
+import { geometryOf } from '../geometry.ts';
+import { runKernel } from '../run.ts';
+import { checkIntegers, checkTensor, checkWindows, shown } from './validate.ts';
+
+const activations = ['linear', 'relu', 'relu6'];
+
+/**
+ * 2-D convolution (cross-correlation) with an optional bias and activation, differentiable on every backend.
+ *
+ * @param x activations, float32 (N, H, W, C).
+ * @param filter float32 OIHW: (out, C / groups, kh, kw), as Chainer, PyTorch and ONNX have it.
+ * @param bias float32 (out), or null.
+ * @param attrs stride 1, pad 0, dilation 1, groups 1 and activation 'linear' unless given.
+ * @returns float32 (N, OH, OW, out) with OH = floor((H + top + bottom - dilation (kh - 1) - 1) / stride) + 1.
+ * @throws KernelArgumentError when shapes, channels and groups do not fit each other.
+ * @throws UnsupportedKernelError when the active backend is none of cpu, wasm, webgpu.
+ */
+export function conv2d(
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  bias: tf.Tensor1D | null = null,
+  attrs: Partial<Conv2DAttrs> = {},
+): tf.Tensor4D {
+  const op = 'conv2d';
+  const { stride = [1, 1], pad = [0, 0, 0, 0], dilation = [1, 1], groups = 1, activation = 'linear' } = attrs;
+  checkTensor(op, 'x', x, ['N', 'H', 'W', 'C']);
+  checkTensor(op, 'filter', filter, ['out', 'in / groups', 'kh', 'kw']);
+  checkIntegers(op, 'stride', stride, 2, 1);
+  checkIntegers(op, 'pad', pad, 4, 0);
+  checkIntegers(op, 'dilation', dilation, 2, 1);
+  checkIntegers(op, 'groups', [groups], 1, 1);
+  if (!activations.includes(activation))
+    throw new KernelArgumentError(op, 'activation', `one of ${activations.join(', ')}`, String(activation));
+  const [out, inPerGroup, kh, kw] = filter.shape;
+  if (x.shape[3] !== inPerGroup * groups)
+    throw new KernelArgumentError(
+      op,
+      'x',
+      `of ${inPerGroup * groups} channels (filter in-channels ${inPerGroup} x groups ${groups})`,
+      `${x.shape[3]} channels, shape ${shown(x.shape)}`,
+    );
+  if (out % groups !== 0)
+    throw new KernelArgumentError(
+      op,
+      'filter',
+      `of a number of out-channels divisible by groups ${groups}`,
+      shown(filter.shape),
+    );
+  if (bias !== null) {
+    checkTensor(op, 'bias', bias, ['out']);
+    if (bias.shape[0] !== out)
+      throw new KernelArgumentError(op, 'bias', `of shape (${out})`, shown(bias.shape));
+  }
+  checkWindows(op, geometryOf(x.shape, [kh, kw], { stride, pad, dilation }));
+  return runKernel<tf.Tensor4D>(CONV_2D, bias === null ? { x, filter } : { x, filter, bias }, {
+    stride,
+    pad,
+    dilation,
+    groups,
+    activation,
+  });
+}

@@ -1,0 +1,25 @@
+/** Puts kernels into tfjs' global registry, over what is there, and remembers what was there. */
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Kernel functions that came from this package: never taken for tfjs' own. */
+const ours = new WeakSet<tf.KernelFunc>();
+const originals = new Map<string, tf.KernelFunc>();
+
+/** tfjs' own implementation, also while ours is registered over it; undefined where tfjs has none. */
+export function originalKernel(kernelName: string, backendName: string): tf.KernelFunc | undefined {
+  const key = `${backendName}/${kernelName}`;
+  const current = tf.getKernel(kernelName, backendName)?.kernelFunc;
+  if (current !== undefined && !ours.has(current)) originals.set(key, current);
+  return originals.get(key);
+}
+
+/** Registers a kernel over whatever is registered under its name (tfjs' is kept for `originalKernel`). */
+export function installKernel(kernelName: string, backendName: string, kernelFunc: tf.KernelFunc): void {
+  ours.add(kernelFunc);
+  originalKernel(kernelName, backendName);
+  const current = tf.getKernel(kernelName, backendName);
+  if (current?.kernelFunc === kernelFunc) return;
+  // tfjs warns on the console when a name is registered twice, so the old entry goes first.
+  if (current !== undefined) tf.unregisterKernel(kernelName, backendName);
+  tf.registerKernel({ ...current, kernelName, backendName, kernelFunc });
+}
