@@ -1,7 +1,7 @@
 /** Every error that the core throws on purpose. Programs catch by class and read the fields; people read the message. */
 
-const shapeText = (shape: readonly number[] | null): string =>
-  shape === null ? 'no shape yet' : `(${shape.join(', ')})`;
+const shapeText = (shape: readonly (number | null)[] | null): string =>
+  shape === null ? 'no shape yet' : `(${shape.map((n) => n ?? '?').join(', ')})`;
 
 /** The base of all errors of chaingrad's core. */
 export class ChaingradError extends Error {
@@ -32,7 +32,8 @@ export class DisposedError extends ChaingradError {
 export class ShapeMismatchError extends ChaingradError {
   constructor(
     readonly path: string,
-    readonly expected: readonly number[],
+    /** Open dimensions are null. */
+    readonly expected: readonly (number | null)[],
     readonly got: readonly number[] | null,
     advice = 'Shapes must be equal: nothing is broadcast or reshaped.',
   ) {
@@ -94,6 +95,16 @@ export class ShapeOnlyError extends ChaingradError {
     super(
       `${operation} needs values, but only shapes are computed here (initialize() or summary()). ` +
         `Run one real forward pass instead, or keep data() and dataSync() out of forward().`,
+    );
+  }
+}
+
+/** A kernel without a shape rule was met while only shapes are known. */
+export class UnsupportedInMetaError extends ChaingradError {
+  constructor(readonly kernel: string) {
+    super(
+      `The shape of kernel '${kernel}' cannot be found without computing it. ` +
+        `Run one real forward pass in place of initialize() or summary().`,
     );
   }
 }

@@ -1,3 +1,4 @@
+export * from './backend.ts';
 export * from './backward.ts';
 export * from './chain.ts';
 export { ChainList } from './chain-list.ts';
@@ -6,10 +7,12 @@ export * from './errors.ts';
 export * from './initializers.ts';
 export { type CopyMode, Link } from './link.ts';
 export * from './link-hook.ts';
-export { Parameter } from './parameter.ts';
+export { Parameter, type PartialShape } from './parameter.ts';
 export * from './persistent.ts';
 export * from './pickable-sequential-chain.ts';
 export * from './random.ts';
 export * from './reporter.ts';
 export * from './sequential.ts';
 export * from './serializer.ts';
+export type { InputSpec, Summary, SummaryRow } from './summary.ts';
+export * from './transfer.ts';

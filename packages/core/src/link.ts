@@ -7,9 +7,11 @@ import {
 } from './errors.ts';
 import { type InitializerLike, NotANumber, type Shape } from './initializers.ts';
 import { globalLinkHooks, type LinkHook } from './link-hook.ts';
+import { withShapesOnly } from './meta/backend.ts';
 import { type Owner, Parameter } from './parameter.ts';
 import { Persistent, type PersistentValue } from './persistent.ts';
 import type { SerialEntry, Serializable } from './serializer.ts';
+import { callWithShapes, type InputSpec, type Summary, summarize } from './summary.ts';
 
 export type CopyMode = 'share' | 'copy' | 'init';
 
@@ -68,6 +70,21 @@ export class Link implements Serializable, Owner {
     const out = tf.tidy(() => this.forward(...args) as tf.TensorContainer);
     for (const hook of hooks) hook.forwardPostprocess?.({ link: this, args, out });
     return out as never;
+  }
+
+  /**
+   * Gives every lazy parameter that `forward` uses its shape, and draws its values, without computing the pass.
+   * `model.initialize([1, 300, 300, 3])`: one shape for each argument of `forward`.
+   * @throws UnsupportedInMetaError, ShapeOnlyError where `forward` needs values or an unknown kernel.
+   */
+  initialize(...inputs: readonly InputSpec[]): this {
+    withShapesOnly(() => callWithShapes(this, inputs));
+    return this;
+  }
+
+  /** A table of the links: parameters, output shapes and multiply-accumulates for inputs of these shapes. Changes nothing. */
+  summary(...inputs: readonly InputSpec[]): Summary {
+    return summarize(this, inputs);
   }
 
   // ---- the tree -------------------------------------------------------------------------------------------------

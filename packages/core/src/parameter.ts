@@ -27,6 +27,14 @@ export interface Owner {
   readonly path: string;
 }
 
+/** A shape of which some dimensions are still open (null). */
+export type PartialShape = readonly (number | null)[];
+
+const isComplete = (shape: PartialShape): shape is Shape => !shape.includes(null);
+
+const fits = (shape: Shape, partial: PartialShape): boolean =>
+  shape.length === partial.length && partial.every((n, i) => n === null || n === shape[i]);
+
 export const shapesEqual = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((n, i) => n === b[i]);
 
@@ -54,15 +62,17 @@ export class Parameter {
 
   #initializer: Initializer | null;
   #cell: Cell;
+  #partialShape: PartialShape | null = null;
   #grad: tf.Tensor | null = null;
   #owner: Owner | null = null;
 
   /**
    * @param initializer a number fills, a tensor or an array gives the values; without it NaN, so that use before
    *   setting is visible.
-   * @param shape without it the parameter stays uninitialized, unless the initializer is a tensor or an array.
+   * @param shape without it the parameter stays uninitialized, unless the initializer is a tensor or an array. Open
+   *   dimensions (null) leave it uninitialized too, and refuse values of another shape: `[64, null, 3, 3]`.
    */
-  constructor(initializer?: InitializerLike | null, shape?: Shape | null, name: string | null = null) {
+  constructor(initializer?: InitializerLike | null, shape?: PartialShape | null, name: string | null = null) {
     this.name = name;
     this.#cell = { tensor: null, disposed: false };
     if (initializer instanceof Initializer) this.#initializer = initializer;
@@ -80,7 +90,8 @@ export class Parameter {
         const target = shape ?? [values.length];
         this.#cell.tensor = tf.keep(tf.tensor(new Values(values).generate(target), [...target], 'float32'));
       }
-    } else if (shape) this.initialize(shape);
+    } else if (shape && isComplete(shape)) this.initialize(shape);
+    else this.#partialShape = shape ?? null;
   }
 
   /** The full path as last seen from the root, e.g. `/extractor/conv1_1/W`. */
@@ -99,6 +110,11 @@ export class Parameter {
   /** Draws the values at `initialize`. Null when the values were given. */
   get initializer(): Initializer | null {
     return this.#initializer;
+  }
+
+  /** What is known of the shape: the shape itself, one with open dimensions, or null. */
+  get partialShape(): PartialShape | null {
+    return this.#cell.tensor?.shape ?? this.#partialShape;
   }
 
   get isInitialized(): boolean {
@@ -149,17 +165,17 @@ export class Parameter {
    */
   initialize(shape: Shape): void {
     if (this.#cell.disposed) throw new DisposedError(this.path);
+    this.#checkPartial(shape);
     const mode = metaMode();
     const cell = this.#cell;
     if (mode !== null) {
       const placeholder = mode.placeholder(shape, 'float32');
       this.#replace(placeholder);
-      mode.defer(() => {
-        if (cell.tensor === placeholder) {
-          placeholder.dispose();
-          cell.tensor = null;
-          this.initialize(shape);
-        }
+      mode.defer((draw) => {
+        if (cell.tensor !== placeholder) return;
+        placeholder.dispose();
+        cell.tensor = null;
+        if (draw) this.initialize(shape);
       });
       return;
     }
@@ -176,6 +192,7 @@ export class Parameter {
     if (old !== null && !shapesEqual(old.shape, values.shape)) {
       throw new ShapeMismatchError(this.path, old.shape, values.shape);
     }
+    this.#checkPartial(values.shape);
     if (values.dtype !== 'float32') {
       throw new InvalidArgumentError(
         this.path,
@@ -227,13 +244,19 @@ export class Parameter {
     this.assign(src.tensor);
   }
 
+  /** Whether values of `shape` can be assigned: the shape is equal, or fits while it is still open. */
+  accepts(shape: Shape): boolean {
+    const own = this.partialShape;
+    return own === null || fits(shape, own);
+  }
+
   /** Throws what `copydata(src)` would throw, changing nothing. */
   checkCopy(src: Parameter): void {
     const values = src.array;
     const target = this.array;
     if (values === null && target !== null) throw new UninitializedParameterError(`${src.path} (source)`);
-    if (values !== null && target !== null && !shapesEqual(values.shape, target.shape)) {
-      throw new ShapeMismatchError(this.path, target.shape, values.shape);
+    if (values !== null && !this.accepts(values.shape)) {
+      throw new ShapeMismatchError(this.path, this.partialShape!, values.shape);
     }
   }
 
@@ -263,8 +286,15 @@ export class Parameter {
     const copy = new Parameter();
     copy.#initializer = this.#initializer;
     copy.#cell = cell;
+    copy.#partialShape = this.#partialShape;
     copy.frozen = this.frozen;
     return copy;
+  }
+
+  #checkPartial(shape: Shape): void {
+    if (this.#partialShape !== null && !fits(shape, this.#partialShape)) {
+      throw new ShapeMismatchError(this.path, this.#partialShape, shape);
+    }
   }
 
   #replace(tensor: tf.Tensor): void {

@@ -7,8 +7,8 @@ import type { DataType, Tensor } from '@tensorflow/tfjs-core';
 export interface MetaMode {
   /** A tensor with a shape and no values, valid inside the mode. */
   placeholder(shape: readonly number[], dtype: DataType): Tensor;
-  /** Runs `materialize` on the real backend when the mode ends. */
-  defer(materialize: () => void): void;
+  /** Runs `settle` on the real backend when the mode ends: draw the values, or go back to having none. */
+  defer(settle: (draw: boolean) => void): void;
 }
 
 let active: MetaMode | null = null;

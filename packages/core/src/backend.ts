@@ -1,0 +1,101 @@
+import { installKernels } from '@chaingrad/kernels';
+import * as tf from '@tensorflow/tfjs-core';
+import { ChaingradError, InvalidArgumentError } from './errors.ts';
+
+export type BackendName = 'webgpu' | 'wasm' | 'cpu';
+
+/** What `useBackend` chose. */
+export interface BackendInfo {
+  readonly name: BackendName;
+  /** Why a faster choice was not possible, and what is used instead. */
+  readonly notes: readonly string[];
+}
+
+/** A backend was asked for that this platform does not have. */
+export class BackendUnavailableError extends ChaingradError {
+  constructor(
+    readonly backend: BackendName,
+    readonly reason: string,
+  ) {
+    super(`Backend '${backend}' cannot be used here: ${reason}`);
+  }
+}
+
+const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
+
+/** Makes `navigator.gpu` in Node from the npm package `webgpu` (Dawn), where the platform has none. */
+async function provideNodeGpu(): Promise<void> {
+  if (!isNode || globalThis.navigator?.gpu) return;
+  let dawn: { create(options: string[]): GPU; globals: Record<string, unknown> };
+  try {
+    // A variable, so that bundlers for the browser do not look for it.
+    const name = 'webgpu';
+    dawn = await import(name);
+  } catch {
+    throw new BackendUnavailableError(
+      'webgpu',
+      'Node needs the npm package `webgpu` for it: npm install webgpu',
+    );
+  }
+  for (const [key, value] of Object.entries(dawn.globals)) {
+    if (!(key in globalThis))
+      Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
+  }
+  const gpu = dawn.create([]);
+  if (globalThis.navigator === undefined) {
+    Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+  } else {
+    Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true });
+  }
+}
+
+const loaders: Readonly<Record<BackendName, () => Promise<void>>> = {
+  cpu: async () => {
+    await import('@tensorflow/tfjs-backend-cpu');
+  },
+  wasm: async () => {
+    await import('@tensorflow/tfjs-backend-wasm');
+  },
+  webgpu: async () => {
+    await provideNodeGpu();
+    const adapter = await globalThis.navigator?.gpu?.requestAdapter();
+    if (!adapter) {
+      throw new BackendUnavailableError(
+        'webgpu',
+        'there is no GPU adapter. Use wasm, which runs everywhere.',
+      );
+    }
+    await import('@tensorflow/tfjs-backend-webgpu');
+  },
+};
+
+/**
+ * Loads, configures and selects a tfjs backend, with chaingrad's kernels over tfjs' own.
+ *
+ * @param name 'auto' takes webgpu in a browser that has it, else wasm, else cpu; in Node wasm.
+ * @returns what was chosen, with notes where a better choice failed.
+ * @throws BackendUnavailableError when a named backend cannot run here; 'auto' goes on to the next instead.
+ */
+export async function useBackend(name: 'auto' | BackendName = 'auto'): Promise<BackendInfo> {
+  if (name !== 'auto' && !(name in loaders)) {
+    throw new InvalidArgumentError('useBackend', "'auto' | 'webgpu' | 'wasm' | 'cpu'", name);
+  }
+  const candidates: readonly BackendName[] =
+    name !== 'auto' ? [name] : isNode ? ['wasm', 'cpu'] : ['webgpu', 'wasm', 'cpu'];
+  const notes: string[] = [];
+  for (const candidate of candidates) {
+    try {
+      await loaders[candidate]();
+      if (!(await tf.setBackend(candidate))) {
+        throw new BackendUnavailableError(candidate, 'tfjs could not start it (its warning above says why).');
+      }
+      await tf.ready();
+      installKernels(candidate);
+      return { name: candidate, notes };
+    } catch (error) {
+      if (name !== 'auto') throw error;
+      notes.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new ChaingradError(`No backend can run here:\n${notes.join('\n')}`);
+}

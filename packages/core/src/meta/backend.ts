@@ -1,0 +1,120 @@
+/** A tfjs backend that computes shapes only, and the mode in which it runs. */
+import * as tf from '@tensorflow/tfjs-core';
+import { ShapeOnlyError, UnsupportedInMetaError } from '../errors.ts';
+import { shapeRules } from './kernels.ts';
+import { metaMode, setMetaMode } from './mode.ts';
+
+const NAME = 'chaingrad-meta';
+
+class MetaBackend extends tf.KernelBackend {
+  #live = 0;
+
+  /** The multiply-accumulate operations of the kernels that ran since it was last set to 0. */
+  macs = 0;
+
+  allocate(): object {
+    this.#live++;
+    return {};
+  }
+  override write(): object {
+    return this.allocate();
+  }
+  override move(): void {}
+  override disposeData(): boolean {
+    this.#live--;
+    return true;
+  }
+  override numDataIds(): number {
+    return this.#live;
+  }
+  override memory() {
+    return { unreliable: false };
+  }
+  override readSync(): never {
+    throw new ShapeOnlyError('dataSync()');
+  }
+  override read(): Promise<never> {
+    return Promise.reject(new ShapeOnlyError('data()'));
+  }
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+  override epsilon(): number {
+    return 1e-7;
+  }
+  override incRef(): void {}
+  override decRef(): void {}
+  override refCount(): number {
+    return 1;
+  }
+  override timerAvailable(): boolean {
+    return false;
+  }
+}
+
+let instance: MetaBackend | null = null;
+
+function metaBackend(): MetaBackend {
+  if (instance !== null) return instance;
+  const backend = new MetaBackend();
+  // Priority 0: tfjs never picks it by itself.
+  tf.registerBackend(NAME, () => backend, 0);
+  for (const [kernelName, rule] of shapeRules) {
+    tf.registerKernel({
+      kernelName,
+      backendName: NAME,
+      kernelFunc: ({ inputs, attrs }) => {
+        const { out, macs } = rule(inputs as never, attrs as never);
+        backend.macs += macs ?? 0;
+        const info = (o: { shape: readonly number[]; dtype: tf.DataType }): tf.TensorInfo => ({
+          dataId: backend.allocate(),
+          shape: [...o.shape],
+          dtype: o.dtype,
+        });
+        return Array.isArray(out) ? out.map(info) : info(out as { shape: number[]; dtype: tf.DataType });
+      },
+    });
+  }
+  instance = backend;
+  return backend;
+}
+
+/** Multiply-accumulate operations counted so far in this mode. */
+export const countedMacs = (): number => instance?.macs ?? 0;
+
+/**
+ * Runs the synchronous `fn` with shapes only: kernels cost nothing, and parameters that find their shape draw their
+ * values on the real backend when it ends. Nested calls join the outer one.
+ * @param draw false leaves such parameters uninitialized again.
+ * @throws UnsupportedInMetaError when `fn` uses a kernel without a shape rule.
+ */
+export function withShapesOnly<R>(fn: () => R, draw = true): R {
+  if (metaMode() !== null) return fn();
+  const engine = tf.engine();
+  // Makes tfjs choose (and so start) its backend now, if nobody has.
+  const previous = engine.backend && engine.backendName;
+  const backend = metaBackend();
+  const pending: ((draw: boolean) => void)[] = [];
+  // Both switches complete before they return: the backends are there already.
+  void tf.setBackend(NAME);
+  setMetaMode({
+    placeholder: (shape, dtype) =>
+      tf.keep(
+        engine.makeTensorFromTensorInfo({ dataId: backend.allocate(), shape: [...shape], dtype }, backend),
+      ),
+    defer: (settle) => pending.push(settle),
+  });
+  backend.macs = 0;
+  try {
+    return fn();
+  } catch (error) {
+    const kernel = /Kernel '([^']+)' not registered for the backend 'chaingrad-meta'/.exec(
+      String(error),
+    )?.[1];
+    throw kernel === undefined ? error : new UnsupportedInMetaError(kernel);
+  } finally {
+    setMetaMode(null);
+    void tf.setBackend(previous);
+    for (const settle of pending) settle(draw);
+  }
+}

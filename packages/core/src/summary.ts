@@ -1,0 +1,130 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { usingConfig } from './configuration.ts';
+import type { Shape } from './initializers.ts';
+import type { Link } from './link.ts';
+import { withLinkHook } from './link-hook.ts';
+import { countedMacs, withShapesOnly } from './meta/backend.ts';
+import { metaMode } from './meta/mode.ts';
+
+/** The shape of one argument of `forward`; float32 unless said. */
+export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: tf.DataType };
+
+/** Calls the link on tensors that have shapes only. Must run within `withShapesOnly`. */
+export function callWithShapes(link: Link, inputs: readonly InputSpec[]): void {
+  const tensors = inputs.map((input) =>
+    'shape' in input
+      ? metaMode()!.placeholder(input.shape, input.dtype)
+      : metaMode()!.placeholder(input, 'float32'),
+  );
+  try {
+    tf.tidy(() => {
+      usingConfig('train', false, () => {
+        link.call(...(tensors as never[]));
+      });
+    });
+  } finally {
+    for (const tensor of tensors) tensor.dispose();
+  }
+}
+
+/** One link of a model. */
+export interface SummaryRow {
+  /** '/' for the model itself. */
+  readonly path: string;
+  /** The class. */
+  readonly link: string;
+  /** Its own parameters: name and shape. */
+  readonly params: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Scalars in them. */
+  readonly count: number;
+  /** Of its last call; null when it was not called. */
+  readonly outputShapes: readonly (readonly number[])[] | null;
+  /** Multiply-accumulate operations of its own, those of children left out. */
+  readonly macs: number;
+}
+
+/** What `link.summary()` gives; `toString()` is the table. */
+export interface Summary {
+  readonly rows: readonly SummaryRow[];
+  /** Scalars in all parameters, shared ones once. */
+  readonly params: number;
+  readonly macs: number;
+  toString(): string;
+}
+
+export function summarize(link: Link, inputs: readonly InputSpec[]): Summary {
+  return withShapesOnly(() => {
+    const outputs = new Map<Link, (readonly number[])[]>();
+    const macs = new Map<Link, number>();
+    const stack: { start: number; inner: number }[] = [];
+    withLinkHook(
+      {
+        name: 'chaingrad-summary',
+        forwardPreprocess: () => stack.push({ start: countedMacs(), inner: 0 }),
+        forwardPostprocess: ({ link: called, out }) => {
+          const { start, inner } = stack.pop()!;
+          const whole = countedMacs() - start;
+          const outer = stack.at(-1);
+          if (outer !== undefined) outer.inner += whole;
+          macs.set(called, (macs.get(called) ?? 0) + whole - inner);
+          outputs.set(
+            called,
+            tf.getTensorsInContainer(out as tf.TensorContainer).map((t) => t.shape),
+          );
+        },
+      },
+      () => callWithShapes(link, inputs),
+    );
+    const rows: SummaryRow[] = [];
+    const seen = new Set<object>();
+    let total = 0;
+    for (const [path, each] of link.namedlinks()) {
+      const params: { name: string; shape: number[] }[] = [];
+      let count = 0;
+      for (const [name, param] of each.namedparams()) {
+        if (name.lastIndexOf('/') > 0) continue;
+        const shape = param.array?.shape ?? [];
+        params.push({ name: name.slice(1), shape });
+        const size = param.isInitialized ? param.size : 0;
+        count += size;
+        if (!seen.has(param)) total += size;
+        seen.add(param);
+      }
+      rows.push({
+        path,
+        link: each.constructor.name,
+        params,
+        count,
+        outputShapes: outputs.get(each) ?? null,
+        macs: macs.get(each) ?? 0,
+      });
+    }
+    const summary = { rows, params: total, macs: [...macs.values()].reduce((a, b) => a + b, 0) };
+    return { ...summary, toString: () => table(summary) };
+  }, false);
+}
+
+const shapeText = (shape: readonly number[]) => `(${shape.join(', ')})`;
+
+function table({ rows, params, macs }: Omit<Summary, 'toString'>): string {
+  const group = (n: number) => n.toLocaleString('en-US');
+  const header = ['path', 'link', 'parameters', 'count', 'output shape', 'MACs'];
+  const body = rows.map((row) => [
+    row.path,
+    row.link,
+    row.params.map(({ name, shape }) => `${name} ${shapeText(shape)}`).join(', '),
+    row.count === 0 ? '' : group(row.count),
+    row.outputShapes === null ? '' : row.outputShapes.map(shapeText).join(', '),
+    row.macs === 0 ? '' : group(row.macs),
+  ]);
+  const total = ['total', '', '', group(params), '', group(macs)];
+  const widths = header.map((_, i) => Math.max(...[header, ...body, total].map((cells) => cells[i]!.length)));
+  const numeric = new Set([3, 5]);
+  const line = (cells: string[]) =>
+    cells
+      .map((cell, i) => (numeric.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd();
+  const rule = '-'.repeat(widths.reduce((a, b) => a + b, 2 * (widths.length - 1)));
+  return [line(header), rule, ...body.map(line), rule, line(total)].join('\n');
+}
