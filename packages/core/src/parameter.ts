@@ -82,12 +82,21 @@ export class Parameter {
 
     if (this.#initializer === null) {
       const values = initializer as tf.Tensor | ArrayLike<number>;
+      if (shape && !isComplete(shape)) {
+        throw new InvalidArgumentError(
+          this.path,
+          'a complete shape beside given values',
+          `(${shape.join(', ')})`,
+        );
+      }
+      const given = shape as Shape | null | undefined;
       if (isTensor(values)) {
-        if (shape && !shapesEqual(shape, values.shape))
-          throw new ShapeMismatchError(this.path, shape, values.shape);
+        if (given && !shapesEqual(given, values.shape)) {
+          throw new ShapeMismatchError(this.path, given, values.shape);
+        }
         this.#cell.tensor = keepClone(values);
       } else {
-        const target = shape ?? [values.length];
+        const target = given ?? [values.length];
         this.#cell.tensor = tf.keep(tf.tensor(new Values(values).generate(target), [...target], 'float32'));
       }
     } else if (shape && isComplete(shape)) this.initialize(shape);

@@ -69,7 +69,7 @@ export function summarize(link: Link, inputs: readonly InputSpec[]): Summary {
           macs.set(called, (macs.get(called) ?? 0) + whole - inner);
           outputs.set(
             called,
-            tf.getTensorsInContainer(out as tf.TensorContainer).map((t) => t.shape),
+            tf.tensor_util.getTensorsInContainer(out as tf.TensorContainer).map((t) => t.shape),
           );
         },
       },

@@ -43,7 +43,7 @@ class MetaBackend extends tf.KernelBackend {
     return 1e-7;
   }
   override incRef(): void {}
-  override decRef(): void {}
+  decRef(): void {}
   override refCount(): number {
     return 1;
   }
