@@ -5,3 +5,4 @@ export {
   type MultiboxDecodeOptions,
   type MultiboxTarget,
 } from './multibox-coder.ts';
+export { multiboxLoss } from './multibox-loss.ts';

@@ -1,0 +1,134 @@
+import { InvalidArgumentError, ShapeMismatchError } from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * The two losses of an SSD: where the boxes are, and what is in them.
+ *
+ * The location loss is the Huber loss (delta 1) of the positive default boxes (label > 0); the confidence loss is the
+ * cross entropy of the positive ones and of the hard negatives: in each image the k * positives negatives with the
+ * highest loss, of equal losses the first. Both are sums divided by the number of positives of the whole batch. Without
+ * positives both are 0 with zero gradients, where ChainerCV returns a variable without a graph.
+ *
+ * Nothing is read back from the device: the ranking runs as kernels, on every backend. Gradients flow to `mbLocs` and
+ * `mbConfs`; the gradients of the targets are not defined. The offsets of background rows may be anything, also infinite.
+ *
+ * Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.model.ssd.multibox_loss`.
+ *
+ * @param mbLocs (B, K, 4) predicted offsets.
+ * @param mbConfs (B, K, nClass) class outputs before the softmax; column 0 is background.
+ * @param gtMbLocs (B, K, 4) offsets of `MultiboxCoder.encode`.
+ * @param gtMbLabels (B, K) int32 labels of `MultiboxCoder.encode`; a label of nClass or more is an error nobody sees.
+ * @param k hard negatives for each positive; need not be whole.
+ * @returns [location loss, confidence loss], two scalars that the caller owns.
+ * @throws ShapeMismatchError if the shapes do not fit each other; InvalidArgumentError for a negative k.
+ */
+export function multiboxLoss(
+  mbLocs: tf.Tensor3D,
+  mbConfs: tf.Tensor3D,
+  gtMbLocs: tf.Tensor3D,
+  gtMbLabels: tf.Tensor2D,
+  k = 3,
+): [location: tf.Scalar, confidence: tf.Scalar] {
+  const [batch, count] = mbConfs.shape;
+  expectShape('multiboxLoss(mbLocs)', mbLocs, [batch, count, 4]);
+  expectShape('multiboxLoss(gtMbLocs)', gtMbLocs, [batch, count, 4]);
+  expectShape('multiboxLoss(gtMbLabels)', gtMbLabels, [batch, count]);
+  if (!(k >= 0)) throw new InvalidArgumentError('multiboxLoss', 'k of 0 or more', k);
+  return [locationLoss(mbLocs, gtMbLocs, gtMbLabels), confidenceLoss(mbConfs, gtMbLabels, k)];
+}
+
+function expectShape(where: string, tensor: tf.Tensor, shape: number[]): void {
+  if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
+    throw new ShapeMismatchError(where, shape, tensor.shape);
+  }
+}
+
+/** At least 1, so that no positives give 0 / 1. */
+const divisor = (positive: tf.Tensor): tf.Tensor => tf.maximum(tf.sum(tf.cast(positive, 'float32')), 1);
+
+/**
+ * A scalar whose gradient is computed along with it and kept until it is asked for.
+ *
+ * Cheaper than a tape of a dozen kernels over (B, K, nClass), and numerically the textbook formula.
+ */
+function withGradient<T extends tf.Tensor>(
+  x: T,
+  compute: (x: T) => { value: tf.Scalar; gradient: T },
+): tf.Scalar {
+  const op = tf.customGrad((...args: unknown[]) => {
+    const [input, save] = args as [T, (tensors: tf.Tensor[]) => void];
+    const { value, gradient } = compute(input);
+    save([gradient]);
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, saved[0]!),
+    };
+  });
+  return op(x) as tf.Scalar;
+}
+
+function locationLoss(locs: tf.Tensor3D, gtLocs: tf.Tensor3D, gtLabels: tf.Tensor2D): tf.Scalar {
+  return withGradient(locs, (x) => {
+    const positive = tf.greater(gtLabels, 0);
+    const n = divisor(positive);
+    // Selected, not multiplied by a mask: background offsets may be infinite.
+    const difference = tf.where(tf.expandDims(positive, 2), tf.sub(x, gtLocs), tf.zerosLike(x));
+    const size = tf.abs(difference);
+    const quadratic = tf.minimum(size, 1);
+    const huber = tf.mul(quadratic, tf.sub(size, tf.mul(quadratic, 0.5)));
+    return {
+      value: tf.div(tf.sum(huber), n) as tf.Scalar,
+      gradient: tf.div(tf.clipByValue(difference, -1, 1), n) as tf.Tensor3D,
+    };
+  });
+}
+
+function confidenceLoss(confs: tf.Tensor3D, gtLabels: tf.Tensor2D, k: number): tf.Scalar {
+  return withGradient(confs, (x) => {
+    const positive = tf.greater(gtLabels, 0);
+    const n = divisor(positive);
+    const shifted = tf.sub(x, tf.max(x, 2, true));
+    const exponential = tf.exp(shifted);
+    const total = tf.sum(exponential, 2, true);
+    const truth = tf.oneHot(tf.cast(gtLabels, 'int32'), x.shape[2]);
+    const crossEntropy = tf.sub(
+      tf.log(tf.squeeze(total, [2])),
+      tf.sum(tf.mul(shifted, truth), 2),
+    ) as tf.Tensor2D;
+    const counted = tf.cast(tf.logicalOr(positive, hardNegatives(crossEntropy, positive, k)), 'float32');
+    return {
+      value: tf.div(tf.sum(tf.mul(crossEntropy, counted)), n) as tf.Scalar,
+      gradient: tf.mul(
+        tf.sub(tf.div(exponential, total), truth),
+        tf.expandDims(tf.div(counted, n), 2),
+      ) as tf.Tensor3D,
+    };
+  });
+}
+
+/** The largest float32: above every loss. */
+const LARGEST = 3.4028234663852886e38;
+
+/**
+ * Which negatives are among the k * positives of their row with the highest loss.
+ *
+ * The loss at the last rank that counts is a threshold; where several boxes have exactly that loss, the first ones take
+ * the ranks left. So ties go by index on every backend, also where `topk` does not order them.
+ */
+function hardNegatives(loss: tf.Tensor2D, positive: tf.Tensor, k: number): tf.Tensor {
+  const asNumber = (mask: tf.Tensor) => tf.cast(mask, 'float32');
+  const rowSum = (mask: tf.Tensor) => tf.sum(asNumber(mask), 1, true);
+  const count = loss.shape[1];
+  const wanted = tf.mul(rowSum(positive), k);
+  // Losses are not negative, so that -1 ranks every positive after them.
+  const key = tf.where(positive, tf.fill(loss.shape, -1), loss);
+  const sorted = tf.topk(key, count).values;
+  const ranks = tf.less(tf.expandDims(tf.range(0, count, 1, 'float32'), 0), wanted);
+  const threshold = tf.min(tf.where(ranks, sorted, tf.fill(loss.shape, LARGEST)), 1, true);
+  const above = tf.greater(key, threshold);
+  const equal = tf.equal(key, threshold);
+  const left = tf.sub(rowSum(ranks), rowSum(above));
+  const before = tf.cumsum(asNumber(equal), 1, true);
+  const chosen = tf.logicalOr(above, tf.logicalAnd(equal, tf.less(before, left)));
+  return tf.logicalAnd(chosen, tf.logicalNot(positive));
+}
