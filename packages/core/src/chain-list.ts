@@ -34,12 +34,12 @@ export class ChainList<L extends Link = Link> extends Link {
 
   /** The link at `index`; negative ones count from the end. */
   at(index: number): L {
-    return linksOf(this)[this.#position(index)] as L;
+    return linksOf(this)[this.position(index)] as L;
   }
 
   /** Replaces the link at `index`. */
   set(index: number, link: L): void {
-    linksOf(this)[this.#position(index)] = checkLink(link);
+    linksOf(this)[this.position(index)] = checkLink(link);
   }
 
   /** Inserts a link before `index`; the names behind it move up. */
@@ -57,14 +57,14 @@ export class ChainList<L extends Link = Link> extends Link {
 
   /** Takes the link at `index` out and returns it; the names behind it move down. */
   remove(index: number): L {
-    return linksOf(this).splice(this.#position(index), 1)[0] as L;
+    return linksOf(this).splice(this.position(index), 1)[0] as L;
   }
 
   *[Symbol.iterator](): Generator<L> {
     yield* linksOf(this) as L[];
   }
 
-  #position(index: number): number {
+  private position(index: number): number {
     const position = index < 0 ? index + this.length : index;
     if (!Number.isInteger(position) || position < 0 || position >= this.length) {
       throw new InvalidArgumentError(

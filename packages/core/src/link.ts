@@ -62,7 +62,7 @@ export class Link implements Serializable, Owner {
   call(...args: Parameters<this['forward']>): ReturnType<this['forward']> {
     const own = stateOf(this).hooks;
     const outer = globalLinkHooks();
-    if (!stateOf(this).adopted) this.#adopt();
+    if (!stateOf(this).adopted) this.adopt();
     if (own.size === 0 && outer.size === 0)
       return tf.tidy(() => this.forward(...args) as tf.TensorContainer) as never;
     const hooks = [...new Map([...outer, ...own]).values()];
@@ -100,13 +100,14 @@ export class Link implements Serializable, Owner {
     return parent === null ? '' : `${parent.path}/${name}`;
   }
 
+  // TypeScript's private: `copy` makes objects without a constructor, which #private methods refuse.
   /** The fields that hold parameters and persistents, in order. Checks that nothing trainable hides in a plain array. */
-  #ownEntries(): { params: [string, Parameter][]; persistents: [string, Persistent][] } {
+  private ownEntries(): { params: [string, Parameter][]; persistents: [string, Persistent][] } {
     const params: [string, Parameter][] = [];
     const persistents: [string, Persistent][] = [];
     for (const [key, value] of Object.entries(this) as [string, unknown][]) {
       if (value instanceof Parameter || value instanceof Persistent) {
-        this.#checkName(key);
+        this.checkName(key);
         value.attach(key, this);
         if (value instanceof Parameter) params.push([key, value]);
         else persistents.push([key, value]);
@@ -129,7 +130,7 @@ export class Link implements Serializable, Owner {
     return { params: byCodeUnit(params), persistents: byCodeUnit(persistents) };
   }
 
-  #checkName(name: string): void {
+  private checkName(name: string): void {
     if (name.includes('/')) {
       throw new InvalidArgumentError(`${this.path || '/'}`, "a field name without '/'", `'${name}'`);
     }
@@ -144,7 +145,7 @@ export class Link implements Serializable, Owner {
   protected adoptChildren(): [string, Link][] {
     const entries = this.childEntries();
     for (const [name, child] of entries) {
-      this.#checkName(name);
+      this.checkName(name);
       const state = stateOf(child);
       state.name = name;
       state.parent = this;
@@ -152,8 +153,8 @@ export class Link implements Serializable, Owner {
     return entries;
   }
 
-  #adopt(): void {
-    this.#ownEntries();
+  private adopt(): void {
+    this.ownEntries();
     this.adoptChildren();
     stateOf(this).adopted = true;
   }
@@ -182,7 +183,7 @@ export class Link implements Serializable, Owner {
 
   /** Parameters with their paths: own ones first, sorted by name, then each child's. */
   *namedparams(includeUninit = true): Generator<[path: string, param: Parameter]> {
-    for (const [name, param] of this.#ownEntries().params) {
+    for (const [name, param] of this.ownEntries().params) {
       if (includeUninit || param.isInitialized) yield [`/${name}`, param];
     }
     for (const [name, child] of this.adoptChildren()) {
@@ -192,7 +193,7 @@ export class Link implements Serializable, Owner {
 
   /** Persistents with their paths, in the same order. */
   *namedpersistents(): Generator<[path: string, persistent: Persistent]> {
-    for (const [name, persistent] of this.#ownEntries().persistents) yield [`/${name}`, persistent];
+    for (const [name, persistent] of this.ownEntries().persistents) yield [`/${name}`, persistent];
     for (const [name, child] of this.adoptChildren()) {
       for (const [path, persistent] of child.namedpersistents()) yield [`/${name}${path}`, persistent];
     }
@@ -215,7 +216,7 @@ export class Link implements Serializable, Owner {
   }
 
   protected addField<T>(name: string, value: T): T {
-    this.#checkName(name);
+    this.checkName(name);
     if (name in this) throw new DuplicateNameError(this.constructor.name, name);
     Object.defineProperty(this, name, { value, enumerable: true, configurable: true, writable: true });
     return value;

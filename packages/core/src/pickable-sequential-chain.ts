@@ -33,7 +33,7 @@ export class PickableSequentialChain extends Chain {
     picks.set(this, pick);
   }
 
-  #lastIndex(names: readonly string[]): number {
+  private lastIndex(names: readonly string[]): number {
     const pick = this.pick;
     if (pick === null) return names.length - 1;
     return Math.max(...[pick].flat().map((name) => names.indexOf(name)));
@@ -44,7 +44,7 @@ export class PickableSequentialChain extends Chain {
     const names = this.layerNames;
     const outputs = new Map<string, Tensor>();
     let h = x;
-    for (const name of names.slice(0, this.#lastIndex(names) + 1)) {
+    for (const name of names.slice(0, this.lastIndex(names) + 1)) {
       const layer = (this as unknown as Record<string, Layer>)[name]!;
       h = (layer instanceof Link ? layer.call(h as never) : layer(h)) as Tensor;
       outputs.set(name, h);
@@ -74,7 +74,7 @@ export class PickableSequentialChain extends Chain {
   removeUnused(): void {
     if (this.pick === null) return;
     const names = this.layerNames;
-    for (const name of names.slice(this.#lastIndex(names) + 1)) {
+    for (const name of names.slice(this.lastIndex(names) + 1)) {
       const layer = this.deleteLayer(name);
       if (layer instanceof Link) layer.dispose();
     }

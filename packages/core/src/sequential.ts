@@ -27,7 +27,7 @@ export class Sequential extends ChainList {
     return [...(layersOf.get(this) ?? [])];
   }
 
-  #change(layers: Layer[]): this {
+  private change(layers: Layer[]): this {
     for (const layer of layers) {
       if (!(layer instanceof Link) && typeof layer !== 'function') {
         throw new InvalidArgumentError(this.constructor.name, 'a link or a function', typeof layer);
@@ -53,11 +53,11 @@ export class Sequential extends ChainList {
   }
 
   append(layer: Layer): this {
-    return this.#change([...this.layers, layer]);
+    return this.change([...this.layers, layer]);
   }
 
   extend(layers: Iterable<Layer>): this {
-    return this.#change([...this.layers, ...layers]);
+    return this.change([...this.layers, ...layers]);
   }
 
   /** Inserts before the layer at `index` (counted over all layers). */
@@ -69,7 +69,7 @@ export class Sequential extends ChainList {
         index,
       );
     }
-    return this.#change([...this.layers.slice(0, index), layer, ...this.layers.slice(index)]);
+    return this.change([...this.layers.slice(0, index), layer, ...this.layers.slice(index)]);
   }
 
   /** Takes the layer at `index` (the last by default) out and returns it. */
@@ -78,7 +78,7 @@ export class Sequential extends ChainList {
     const [layer] = layers.splice(index, 1);
     if (layer === undefined)
       throw new InvalidArgumentError('Sequential.pop', `an index below ${layers.length}`, index);
-    this.#change(layers);
+    this.change(layers);
     return layer;
   }
 
@@ -92,7 +92,7 @@ export class Sequential extends ChainList {
 
   /** Removes every layer whose class or function has this name. */
   removeByLayerType(name: string): this {
-    return this.#change(this.layers.filter((layer) => layerType(layer) !== name));
+    return this.change(this.layers.filter((layer) => layerType(layer) !== name));
   }
 
   countByLayerType(name: string): number {
@@ -100,7 +100,7 @@ export class Sequential extends ChainList {
   }
 
   clear(): this {
-    return this.#change([]);
+    return this.change([]);
   }
 
   /** A new Sequential of the layers of both. */
@@ -126,7 +126,7 @@ export class Sequential extends ChainList {
     const done = memo.get(this);
     if (done !== undefined) return done as this;
     const copy = super.copy(mode, memo);
-    return copy.#change(this.layers.map((layer) => (layer instanceof Link ? layer.copy(mode, memo) : layer)));
+    return copy.change(this.layers.map((layer) => (layer instanceof Link ? layer.copy(mode, memo) : layer)));
   }
 
   override toString(): string {
