@@ -14,5 +14,6 @@ export * from './random.ts';
 export * from './reporter.ts';
 export * from './sequential.ts';
 export * from './serializer.ts';
+export * from './serializers/index.ts';
 export type { InputSpec, Summary, SummaryRow } from './summary.ts';
 export * from './transfer.ts';
