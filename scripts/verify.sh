@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs, builds, lints, checks types and runs every test, on a machine with only Node and apt.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$1"; }
+
+# WebGPU in Node runs on the software GPU that Debian's chromium contains, through the Vulkan loader.
+if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] || ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
+  step 'Debian packages: chromium, libvulkan1'
+  as_root=()
+  if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium libvulkan1
+fi
+
+step 'npm ci'
+npm ci --no-audit --no-fund
+
+step 'Build'
+npm run --silent build
+
+step 'Lint and format'
+npm run --silent lint
+
+step 'Types'
+npm run --silent types
+
+step 'Tests'
+# Here every backend must be present: an absent one fails instead of being skipped.
+CHAINGRAD_REQUIRE_BACKENDS=1 npm test --silent
