@@ -89,6 +89,13 @@ export class StructureMismatchError extends ChaingradError {
 /** A call that would have changed nothing, where something was asked for. */
 export class NothingToDoError extends ChaingradError {}
 
+/** An optimizer was used before it got a model. */
+export class OptimizerNotSetUpError extends ChaingradError {
+  constructor(readonly where: string) {
+    super(`${where}: the optimizer has no model yet. Call optimizer.setup(model) first.`);
+  }
+}
+
 /** A value was read while only shapes are known (inside `initialize` or `summary`). */
 export class ShapeOnlyError extends ChaingradError {
   constructor(readonly operation: string) {

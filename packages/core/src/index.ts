@@ -7,6 +7,7 @@ export * from './errors.ts';
 export * from './initializers.ts';
 export { type CopyMode, Link } from './link.ts';
 export * from './link-hook.ts';
+export * from './optimizer/index.ts';
 export { Parameter, type PartialShape } from './parameter.ts';
 export * from './persistent.ts';
 export * from './pickable-sequential-chain.ts';

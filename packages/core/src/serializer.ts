@@ -13,6 +13,8 @@ export interface SerialEntry {
   readonly kind: 'parameter' | 'persistent' | 'state';
   /** The shape a loaded array must have; null takes any (uninitialized). Scalars have []. */
   readonly shape: readonly number[] | null;
+  /** True where a file may lack it even in strict loading, e.g. the state of a parameter that is never updated. */
+  readonly optional?: boolean;
   /** The present value; a tensor stays the owner's. */
   read(): SerialValue;
   /** Takes a loaded value; a tensor is cloned, the caller keeps its own. */

@@ -1,7 +1,171 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import type { Parameter } from '../parameter.ts';
+import type { SerialEntry } from '../serializer.ts';
+import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
+import { type Hyperparameters, inheritHyperparameters } from './hyperparameter.ts';
 
-/** How one parameter is updated by its gradient, and the state that takes (Chainer's `UpdateRule`). */
-export interface UpdateRule {
-  update(param: Parameter): void;
-  dispose(): void;
+/** What one step makes: the new values, and the new state where the rule has one. */
+export interface Step<K extends string = string> {
+  readonly param: tf.Tensor;
+  readonly state?: Readonly<Partial<Record<K, tf.Tensor>>>;
+}
+
+/**
+ * How one parameter is updated by its gradient, and the state that takes (Chainer's `UpdateRule`).
+ * A subclass names its state and computes one step; everything is done on the device.
+ *
+ * ```ts
+ * class SignRule extends UpdateRule<{ lr: number }> {
+ *   readonly stateKeys = [];
+ *   protected step(p: tf.Tensor, g: tf.Tensor) {
+ *     return { param: tf.sub(p, tf.mul(tf.sign(g), this.hyperparam.lr)) };
+ *   }
+ * }
+ * class SignSGD extends gradientMethod({ lr: 0.01 }, SignRule) {}
+ * ```
+ */
+export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K extends string = string> {
+  /** A disabled rule does nothing. To freeze a parameter set `param.frozen`, which also saves its backward pass. */
+  enabled = true;
+  /** The number of updates of this parameter so far. */
+  t = 0;
+  /** What is not set here follows the optimizer's. */
+  readonly hyperparam: H;
+  readonly #hooks = new HookList();
+  readonly #state = new Map<K, tf.Tensor>();
+
+  /** @param parent the optimizer's hyperparameters. */
+  constructor(parent: H) {
+    this.hyperparam = inheritHyperparameters(parent);
+  }
+
+  /** The names of the state's arrays, Chainer's to the letter: they are keys in files. */
+  abstract get stateKeys(): readonly K[];
+
+  /** The state by name; empty until the first update. The tensors stay the rule's. */
+  get state(): ReadonlyMap<K, tf.Tensor> {
+    return this.#state;
+  }
+
+  /** One step: new tensors from the values, the gradient and the state, none of them changed. Runs in a tidy. */
+  protected abstract step(param: tf.Tensor, grad: tf.Tensor, state: Readonly<Record<K, tf.Tensor>>): Step<K>;
+
+  /** The state before the first update; zeros unless a subclass says otherwise. */
+  protected initialState(_key: K, param: tf.Tensor): tf.Tensor {
+    return tf.zerosLike(param);
+  }
+
+  /** Runs the hooks and the step. Nothing happens, `t` included, when disabled or without a gradient. */
+  update(param: Parameter): void {
+    if (!this.enabled || param.array === null || param.grad === null) return;
+    this.t += 1;
+    this.#callHooks('pre', param);
+    if (param.grad !== null) this.#apply(param, param.grad);
+    this.#callHooks('post', param);
+  }
+
+  #apply(param: Parameter, grad: tf.Tensor): void {
+    const values = param.tensor;
+    for (const key of this.stateKeys) {
+      const present = this.#state.get(key);
+      if (present === undefined) this.#state.set(key, tf.keep(tf.tidy(() => this.initialState(key, values))));
+      else if (!tf.util.arraysEqual(present.shape, values.shape))
+        throw new ShapeMismatchError(`${param.path}/${key}`, values.shape, present.shape);
+    }
+    const state = Object.fromEntries(this.#state) as Record<K, tf.Tensor>;
+    const next = tf.tidy(
+      () => this.step(values, grad, state) as Step<K> & tf.TensorContainerObject,
+    ) as Step<K>;
+    param.assign(next.param);
+    next.param.dispose();
+    for (const [key, tensor] of Object.entries(next.state ?? {}) as [K, tf.Tensor][]) {
+      this.#state.get(key)?.dispose();
+      this.#state.set(key, tf.keep(tensor));
+    }
+  }
+
+  #callHooks(timing: HookTiming, param: Parameter): void {
+    for (const hook of this.#hooks.of(timing)) hook.forEachParam?.(this, param);
+  }
+
+  /**
+   * Adds a hook for this parameter alone; it runs after the optimizer's hooks, when this rule updates.
+   * @throws DuplicateNameError; InvalidArgumentError for a hook of the whole optimizer.
+   */
+  addHook(hook: OptimizerHook, name: string = hook.name, timing: HookTiming | 'auto' = 'auto'): this {
+    const where = `${this.constructor.name}.addHook`;
+    if (hook.forEachParam === undefined && hook.forOptimizer !== undefined) {
+      throw new InvalidArgumentError(
+        where,
+        'a hook for each parameter',
+        `'${name}', a hook for the whole optimizer`,
+        'Use optimizer.addHook.',
+      );
+    }
+    this.#hooks.add(where, hook, name, timing);
+    return this;
+  }
+
+  /** @throws UnknownNameError */
+  removeHook(name: string): void {
+    this.#hooks.remove(`${this.constructor.name}.removeHook`, name);
+  }
+
+  /**
+   * `t` and every array of the state, also those that do not exist yet, so that a file can be loaded before the
+   * first update.
+   * @param prefix the parameter's key and a slash, e.g. `l1/W/`.
+   */
+  *serialEntries(prefix: string, param: Parameter): Generator<SerialEntry> {
+    yield countEntry(`${prefix}t`, this, 't');
+    for (const key of this.stateKeys) {
+      yield {
+        key: prefix + key,
+        kind: 'state',
+        shape: param.array?.shape ?? null,
+        // A parameter that was not updated when the file was written has left no state there.
+        optional: param.frozen || !this.enabled || !param.isInitialized,
+        read: () => this.#state.get(key) ?? null,
+        write: (value) => {
+          if (value === null) return;
+          if (!(value instanceof tf.Tensor))
+            throw new InvalidArgumentError(prefix + key, 'an array', typeof value);
+          const kept = tf.keep(tf.clone(value));
+          this.#state.get(key)?.dispose();
+          this.#state.set(key, kept);
+        },
+      };
+    }
+  }
+
+  /** Frees the state. The next update begins with a new one. */
+  dispose(): void {
+    for (const tensor of this.#state.values()) tensor.dispose();
+    this.#state.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** The entry of a counter, a field of `owner`. */
+export function countEntry<N extends string>(
+  key: string,
+  owner: { [P in N]: number },
+  field: N,
+): SerialEntry {
+  return {
+    key,
+    kind: 'state',
+    shape: [],
+    read: () => owner[field],
+    write: (value) => {
+      if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+        throw new InvalidArgumentError(key, 'an integer', value);
+      }
+      owner[field] = value;
+    },
+  };
 }

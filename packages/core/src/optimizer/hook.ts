@@ -1,0 +1,60 @@
+import { DuplicateNameError, InvalidArgumentError, UnknownNameError } from '../errors.ts';
+import type { Parameter } from '../parameter.ts';
+import type { Optimizer } from './optimizer.ts';
+import type { UpdateRule } from './update-rule.ts';
+
+/** Before the parameters change, or after. */
+export type HookTiming = 'pre' | 'post';
+
+/**
+ * Changes gradients (or values) around an update (Chainer's optimizer hooks).
+ * It has one of two methods. With `forEachParam` it may be added to an optimizer or to one parameter's rule;
+ * with `forOptimizer` it sees the whole model, and belongs to an optimizer.
+ */
+export interface OptimizerHook {
+  readonly name: string;
+  /** Default 'pre'. */
+  readonly timing?: HookTiming;
+  /** Called for every parameter that is not frozen (Chainer's `call_for_each_param = True`). */
+  forEachParam?(rule: UpdateRule, param: Parameter): void;
+  /** Called once an update (Chainer's `call_for_each_param = False`). */
+  forOptimizer?(optimizer: Optimizer): void;
+}
+
+/** The hooks of an optimizer or of a rule, in order of addition. */
+export class HookList {
+  readonly #hooks = new Map<string, { hook: OptimizerHook; timing: HookTiming }>();
+
+  /**
+   * @param where who adds, for messages.
+   * @throws DuplicateNameError, or InvalidArgumentError for a hook without a name or method, or a wrong timing.
+   */
+  add(where: string, hook: OptimizerHook, name: string, timing: HookTiming | 'auto'): void {
+    if (typeof name !== 'string' || name === '') {
+      throw new InvalidArgumentError(
+        where,
+        'a hook with a name',
+        name,
+        "Give it one: addHook(hook, 'myHook').",
+      );
+    }
+    if (hook.forEachParam === undefined && hook.forOptimizer === undefined) {
+      throw new InvalidArgumentError(where, 'a hook with forEachParam() or forOptimizer()', `'${name}'`);
+    }
+    const when = timing === 'auto' ? (hook.timing ?? 'pre') : timing;
+    if (when !== 'pre' && when !== 'post') {
+      throw new InvalidArgumentError(`${where} (timing)`, "'auto' | 'pre' | 'post'", when);
+    }
+    if (this.#hooks.has(name)) throw new DuplicateNameError(where, name);
+    this.#hooks.set(name, { hook, timing: when });
+  }
+
+  /** @throws UnknownNameError */
+  remove(where: string, name: string): void {
+    if (!this.#hooks.delete(name)) throw new UnknownNameError(where, name, [...this.#hooks.keys()]);
+  }
+
+  *of(timing: HookTiming): Generator<OptimizerHook> {
+    for (const entry of this.#hooks.values()) if (entry.timing === timing) yield entry.hook;
+  }
+}

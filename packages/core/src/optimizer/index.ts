@@ -1,0 +1,13 @@
+export * from './ada-grad.ts';
+export * from './adam.ts';
+export * from './gradient-method.ts';
+export type { HookTiming, OptimizerHook } from './hook.ts';
+export * from './hooks/clipping.ts';
+export * from './hooks/decay.ts';
+export * from './hooks/noise.ts';
+export * from './hooks/scaling.ts';
+export * from './hyperparameter.ts';
+export { type LossFunction, Optimizer } from './optimizer.ts';
+export * from './rmsprop.ts';
+export * from './sgd.ts';
+export { type Step, UpdateRule } from './update-rule.ts';

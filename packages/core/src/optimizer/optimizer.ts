@@ -1,0 +1,246 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { backward } from '../backward.ts';
+import { InvalidArgumentError, OptimizerNotSetUpError } from '../errors.ts';
+import { Link } from '../link.ts';
+import type { Parameter } from '../parameter.ts';
+import type { SerialEntry, Serializable } from '../serializer.ts';
+import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
+import type { Hyperparameters } from './hyperparameter.ts';
+import { countEntry, type UpdateRule } from './update-rule.ts';
+
+/** A link whose `forward` returns the loss, e.g. a Classifier. */
+type LossLink<A extends unknown[]> = Link & { forward(...args: A): tf.Tensor };
+
+/** What gives the loss, a scalar: a synchronous function, or a link. */
+export type LossFunction<A extends unknown[]> = ((...args: A) => tf.Tensor) | LossLink<A>;
+
+/**
+ * Changes the parameters of a model by their gradients (Chainer's `Optimizer` and `GradientMethod`).
+ *
+ * ```ts
+ * using optimizer = new MomentumSGD({ lr: 0.01 }).setup(model);
+ * optimizer.addHook(new WeightDecay(0.0005));
+ * const loss = optimizer.update((x, t) => softmaxCrossEntropy(model.call(x), t), images, labels);
+ * ```
+ *
+ * Everything stays on the device: no update waits for a value. The optimizer owns the state of its rules and the loss
+ * of the last update; `dispose()` frees both.
+ */
+export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> implements Serializable {
+  /** The number of updates since `setup`. */
+  t = 0;
+  /** The number of epochs since `setup`, counted by `newEpoch`. */
+  epoch = 0;
+  /** True when an updater counts the epochs: then calling `newEpoch()` by hand is an error. */
+  useAutoNewEpoch = false;
+  /** What each rule falls back to. */
+  readonly hyperparam: H;
+
+  #target: Link | null = null;
+  #hooks = new HookList();
+  #loss: tf.Tensor | null = null;
+  /** The rules that `setup` made, by the parameter that got them. */
+  readonly #rules = new Map<Parameter, UpdateRule>();
+  #warned = new WeakSet<Parameter>();
+
+  constructor(hyperparam: H) {
+    this.hyperparam = Object.preventExtensions({ ...hyperparam });
+  }
+
+  /** A new rule for one parameter, whose hyperparameters fall back to this optimizer's. */
+  abstract createUpdateRule(): UpdateRule;
+
+  /** The model, or null before `setup`. */
+  get target(): Link | null {
+    return this.#target;
+  }
+
+  /**
+   * Takes `link` as the model: every parameter gets a new rule (old state is freed), `t` and `epoch` start at 0, hooks are
+   * dropped. Uninitialized parameters take part once they have values; frozen ones stay frozen.
+   */
+  setup(link: Link): this {
+    if (!(link instanceof Link))
+      throw new InvalidArgumentError(`${this.constructor.name}.setup`, 'a Link', typeof link);
+    this.dispose();
+    this.#target = link;
+    this.t = 0;
+    this.epoch = 0;
+    for (const param of new Set(link.params())) {
+      param.updateRule?.dispose();
+      param.updateRule = this.createUpdateRule();
+      this.#rules.set(param, param.updateRule);
+    }
+    return this;
+  }
+
+  /**
+   * One step: the loss and its gradients (old ones are cleared after the forward pass, as in Chainer), 'pre' hooks,
+   * `t + 1`, the update of every parameter that is not frozen, 'post' hooks. A parameter without a gradient counts as one
+   * with gradient 0, so that momentum and decay go on.
+   * A parameter that is held twice, or through share-copies, is updated once, by the sum of its gradients.
+   *
+   * @param lossFn synchronous, returns a scalar.
+   * @returns the loss. It belongs to the optimizer, which frees it at the next `update` or `dispose`: read it before
+   *   (`await loss.data()`), or clone it.
+   * @throws OptimizerNotSetUpError before `setup`; NothingToDoError when there is nothing to differentiate by.
+   */
+  update<A extends unknown[]>(lossFn: LossFunction<A>, ...args: A): tf.Scalar;
+  /** One step with the gradients that are there. */
+  update(): null;
+  update<A extends unknown[]>(lossFn?: LossFunction<A>, ...args: A): tf.Scalar | null {
+    const target = this.#requireTarget('update');
+    const loss = lossFn === undefined ? null : this.#backward(target, lossFn, args);
+    this.#loss?.dispose();
+    this.#loss = loss;
+    const params = this.#trainable(target);
+    this.#runHooks('pre', params);
+    this.t += 1;
+    for (const param of params) param.update();
+    this.#runHooks('post', params);
+    return loss;
+  }
+
+  #backward<A extends unknown[]>(target: Link, lossFn: LossFunction<A>, args: A): tf.Scalar {
+    const lossOf = lossFn instanceof Link ? () => lossFn.call(...(args as never)) : () => lossFn(...args);
+    const forward = () => {
+      const loss = lossOf();
+      target.cleargrads();
+      return loss as tf.Tensor;
+    };
+    return tf.keep(backward(forward, target));
+  }
+
+  /**
+   * The parameters that an update changes, each storage once: of share-copies the first one with a rule, to which the
+   * gradients of the others move. Missing gradients become zeros.
+   */
+  #trainable(target: Link): Parameter[] {
+    const groups = new Map<tf.Tensor, Parameter[]>();
+    for (const param of new Set(target.params(false))) {
+      if (param.frozen) continue;
+      const group = groups.get(param.tensor);
+      if (group === undefined) groups.set(param.tensor, [param]);
+      else group.push(param);
+    }
+    const trainable: Parameter[] = [];
+    for (const group of groups.values()) {
+      const first = group.find((param) => param.updateRule !== null);
+      if (first === undefined) this.#warnOfMissingRule(group[0]!);
+      else {
+        for (const other of group) {
+          if (other === first) continue;
+          first.addgrad(other);
+          other.cleargrad();
+        }
+        if (first.grad === null) {
+          const zeros = tf.zerosLike(first.tensor);
+          first.grad = zeros;
+          zeros.dispose();
+        }
+        trainable.push(first);
+      }
+    }
+    return trainable;
+  }
+
+  /** Chainer leaves such a parameter as it is without a word. */
+  #warnOfMissingRule(param: Parameter): void {
+    if (this.#warned.has(param)) return;
+    this.#warned.add(param);
+    console.warn(
+      `Parameter '${param.path}' is not updated: it came into the model after optimizer.setup(). ` +
+        'Call setup(model) again (state and t start anew), or freeze it: param.frozen = true.',
+    );
+  }
+
+  /**
+   * Adds a hook; hooks run in order of addition, before those of the rules.
+   * @param timing 'auto' takes the hook's own, else 'pre'.
+   * @throws OptimizerNotSetUpError before `setup`, DuplicateNameError, InvalidArgumentError.
+   */
+  addHook(hook: OptimizerHook, name: string = hook.name, timing: HookTiming | 'auto' = 'auto'): this {
+    this.#requireTarget('addHook');
+    this.#hooks.add(`${this.constructor.name}.addHook`, hook, name, timing);
+    return this;
+  }
+
+  /** @throws UnknownNameError */
+  removeHook(name: string): void {
+    this.#hooks.remove(`${this.constructor.name}.removeHook`, name);
+  }
+
+  /** Runs the hooks of one timing, as `update` does. */
+  callHooks(timing: HookTiming): void {
+    this.#runHooks(timing, this.#trainable(this.#requireTarget('callHooks')));
+  }
+
+  #runHooks(timing: HookTiming, params: readonly Parameter[]): void {
+    for (const hook of this.#hooks.of(timing)) {
+      hook.forOptimizer?.(this);
+      if (hook.forEachParam === undefined) continue;
+      for (const param of params) if (param.updateRule !== null) hook.forEachParam(param.updateRule, param);
+    }
+  }
+
+  /**
+   * Counts an epoch.
+   * @param auto true from an updater that has set `useAutoNewEpoch`.
+   * @throws InvalidArgumentError when both the updater and the caller would count.
+   */
+  newEpoch(auto = false): void {
+    if (auto !== this.useAutoNewEpoch) {
+      throw new InvalidArgumentError(
+        `${this.constructor.name}.newEpoch`,
+        auto ? 'useAutoNewEpoch to be true' : 'no call by hand while an updater counts the epochs',
+        auto ? 'false' : 'newEpoch()',
+        auto
+          ? 'Set optimizer.useAutoNewEpoch = true before.'
+          : 'Leave the call out, or set optimizer.useAutoNewEpoch = false.',
+      );
+    }
+    this.epoch += 1;
+  }
+
+  /**
+   * `t`, `epoch` and the state of every rule under its parameter's path, Chainer's keys; parameters are not included.
+   * State that does not exist yet is listed too, so that a file can be loaded into a new optimizer.
+   */
+  *serialEntries(prefix = ''): Generator<SerialEntry> {
+    const target = this.#requireTarget('serialEntries');
+    yield countEntry(`${prefix}t`, this, 't');
+    yield countEntry(`${prefix}epoch`, this, 'epoch');
+    for (const [path, param] of target.namedparams()) {
+      if (param.updateRule !== null)
+        yield* param.updateRule.serialEntries(`${prefix}${path.slice(1)}/`, param);
+    }
+  }
+
+  /** Frees the state and the last loss, and leaves the model without rules; `setup` may follow. May be called again. */
+  dispose(): void {
+    this.#loss?.dispose();
+    this.#loss = null;
+    for (const [param, rule] of this.#rules) {
+      rule.dispose();
+      if (param.updateRule === rule) param.updateRule = null;
+    }
+    this.#rules.clear();
+    this.#warned = new WeakSet();
+    this.#hooks = new HookList();
+    this.#target = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #requireTarget(method: string): Link {
+    if (this.#target === null) throw new OptimizerNotSetUpError(`${this.constructor.name}.${method}`);
+    return this.#target;
+  }
+
+  toString(): string {
+    const values = Object.entries(this.hyperparam).map(([name, value]) => `${name}=${value}`);
+    return `${this.constructor.name}(${values.join(', ')})`;
+  }
+}

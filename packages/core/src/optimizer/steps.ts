@@ -1,0 +1,65 @@
+/**
+ * The arithmetic of the steps that most training runs spend their time in, apart from who calls it: each takes tensors
+ * and plain numbers and returns new tensors, so that one fused pass can stand in for it. Call inside a tidy.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+
+/** p - lr g */
+export function sgdStep(p: tf.Tensor, g: tf.Tensor, lr: number): tf.Tensor {
+  return tf.sub(p, tf.mul(g, lr));
+}
+
+/** v' = momentum v - lr g; p' = p + v' */
+export function momentumStep(
+  p: tf.Tensor,
+  g: tf.Tensor,
+  v: tf.Tensor,
+  lr: number,
+  momentum: number,
+): { param: tf.Tensor; v: tf.Tensor } {
+  const next = tf.sub(tf.mul(v, momentum), tf.mul(g, lr));
+  return { param: tf.add(p, next), v: next };
+}
+
+/** old + rate (target - old): an exponential moving average. */
+export const approach = (old: tf.Tensor, target: tf.Tensor, rate: number): tf.Tensor =>
+  tf.add(old, tf.mul(tf.sub(target, old), rate));
+
+/** The numbers of one Adam step. */
+export interface AdamNumbers {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly eta: number;
+  /** alpha with the bias correction of this step. */
+  readonly rate: number;
+  readonly weightDecayRate: number;
+  /** AdaBound's limits of the step size of each element. */
+  readonly bounds: readonly [lower: number, upper: number] | null;
+}
+
+/**
+ * m' = beta1 m + (1 - beta1) g; v' = beta2 v + (1 - beta2) g^2; with `vhat`: vhat' = max(vhat, v'), which then stands for v';
+ * p' = p - eta (rate m' / (sqrt(v') + eps) + weightDecayRate p)
+ */
+export function adamStep(
+  p: tf.Tensor,
+  g: tf.Tensor,
+  m: tf.Tensor,
+  v: tf.Tensor,
+  vhat: tf.Tensor | null,
+  n: AdamNumbers,
+): { param: tf.Tensor; m: tf.Tensor; v: tf.Tensor; vhat: tf.Tensor | null } {
+  const nextM = approach(m, g, 1 - n.beta1);
+  const nextV = approach(v, tf.square(g), 1 - n.beta2);
+  const nextVhat = vhat === null ? null : tf.maximum(vhat, nextV);
+  const root = tf.add(tf.sqrt(nextVhat ?? nextV), n.eps);
+  let move: tf.Tensor;
+  if (n.bounds === null) move = tf.mul(tf.div(nextM, root), n.rate * n.eta);
+  else {
+    const size = tf.clipByValue(tf.div(n.rate, root), ...n.bounds);
+    move = tf.mul(tf.mul(size, nextM), n.eta);
+  }
+  const decayed = n.weightDecayRate === 0 ? p : tf.mul(p, 1 - n.eta * n.weightDecayRate);
+  return { param: tf.sub(decayed, move), m: nextM, v: nextV, vhat: nextVhat };
+}
