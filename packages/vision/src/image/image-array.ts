@@ -27,9 +27,11 @@ export function checkImage(img: ImageArray, where: string): void {
   }
 }
 
-/** `size` zeros of the same type as `like`. */
+/** `size` zeros of the same type as `like` (a Node `Buffer` counts as the Uint8Array it is). */
 export function pixelsLike<D extends PixelData>(like: D, size: number): D {
-  return new (like.constructor as new (n: number) => D)(size);
+  if (like instanceof Float32Array) return new Float32Array(size) as PixelData as D;
+  if (like instanceof Uint8ClampedArray) return new Uint8ClampedArray(size) as PixelData as D;
+  return new Uint8Array(size) as PixelData as D;
 }
 
 /** The values as float32: the same array where they are. */

@@ -1,0 +1,84 @@
+/** What a 2-d canvas can draw, in a browser or with `@napi-rs/canvas`, and how its pixels are read. */
+import { ImageFormatError } from '../errors.ts';
+import type { ImageArray } from './image-array.ts';
+
+interface CanvasLike {
+  readonly width: number;
+  readonly height: number;
+  getContext(kind: '2d', options?: object): unknown;
+}
+
+const constructorOf = (name: string): (new (...args: never[]) => object) | undefined =>
+  (globalThis as unknown as Record<string, new (...args: never[]) => object>)[name];
+
+const isInstance = (input: object, name: string): boolean => {
+  const type = constructorOf(name);
+  return typeof type === 'function' && input instanceof type;
+};
+
+const isCanvas = (input: object): input is CanvasLike =>
+  'getContext' in input && typeof input.getContext === 'function';
+
+/** Whether the pixels must be read through a canvas. */
+export const isDrawable = (input: object): boolean =>
+  isCanvas(input) ||
+  ['HTMLImageElement', 'HTMLVideoElement', 'ImageBitmap', 'Blob', 'VideoFrame'].some((name) =>
+    isInstance(input, name),
+  );
+
+/** RGBA pixels of a drawable. Images that are still loading are waited for. */
+export async function drawnPixels(input: object): Promise<ImageArray> {
+  const scratch = (width: number, height: number): CanvasLike | null => {
+    if (typeof OffscreenCanvas === 'function') return new OffscreenCanvas(width, height);
+    if (typeof document === 'undefined') return null;
+    return Object.assign(document.createElement('canvas'), { width, height });
+  };
+
+  if (isInstance(input, 'Blob')) {
+    if (typeof createImageBitmap !== 'function') {
+      throw new ImageFormatError(
+        'toImageArray',
+        'decoded pixels',
+        'a Blob',
+        'Only a browser decodes blobs; in Node decode the file first.',
+      );
+    }
+    const bitmap = await createImageBitmap(input as Blob);
+    try {
+      return await drawnPixels(bitmap);
+    } finally {
+      bitmap.close();
+    }
+  }
+  if (isInstance(input, 'HTMLImageElement')) await (input as HTMLImageElement).decode();
+
+  const { width, height } = sizeOf(input);
+  if (!(width > 0 && height > 0)) {
+    throw new ImageFormatError('toImageArray', 'an image with at least one pixel', `${width} x ${height}`);
+  }
+  const canvas = scratch(width, height);
+  if (canvas !== null) {
+    const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
+    context.drawImage(input as CanvasImageSource, 0, 0);
+    return { data: context.getImageData(0, 0, width, height).data, shape: [height, width, 4] };
+  }
+  // Node: a canvas gives its own pixels.
+  const context = isCanvas(input) ? (input.getContext('2d') as CanvasRenderingContext2D | null) : null;
+  if (context === null) {
+    throw new ImageFormatError(
+      'toImageArray',
+      'an image that can be drawn here',
+      input.constructor.name,
+      'There is no canvas to draw it on: give its pixels, or a canvas of @napi-rs/canvas.',
+    );
+  }
+  return { data: context.getImageData(0, 0, width, height).data, shape: [height, width, 4] };
+}
+
+function sizeOf(input: object): { width: number; height: number } {
+  const has = input as Partial<Record<string, number>>;
+  return {
+    width: has['naturalWidth'] ?? has['videoWidth'] ?? has['displayWidth'] ?? has['width'] ?? 0,
+    height: has['naturalHeight'] ?? has['videoHeight'] ?? has['displayHeight'] ?? has['height'] ?? 0,
+  };
+}

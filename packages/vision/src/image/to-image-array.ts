@@ -1,0 +1,125 @@
+import type { Tensor3D } from '@tensorflow/tfjs-core';
+import { ImageFormatError } from '../errors.ts';
+import { drawnPixels, isDrawable } from './drawable.ts';
+import { checkImage, type ImageArray, type PixelData } from './image-array.ts';
+
+/** Pixels with a width and a height, as `ImageData` has them: RGBA, RGB or grey. */
+export interface SizedPixels {
+  readonly data: PixelData;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Whatever can be read as an image: see `toImageArray`. The browser's own types are there where the browser is. */
+export type ImageSource =
+  | ImageArray
+  | SizedPixels
+  | Tensor3D
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | HTMLVideoElement
+  | ImageBitmap
+  | OffscreenCanvas
+  | Blob;
+
+const isPixelData = (data: unknown): data is PixelData =>
+  data instanceof Float32Array || data instanceof Uint8Array || data instanceof Uint8ClampedArray;
+
+const isTensor = (input: object): input is Tensor3D =>
+  'dataId' in input && 'dtype' in input && 'shape' in input;
+
+/**
+ * Any kind of image as an RGB array.
+ *
+ * Accepts (H, W, C) tensors (float32 or int32, which stay the caller's), arrays with a shape, `ImageData` and arrays with
+ * a width and a height; in a browser image and video elements, canvases, image bitmaps and blobs; in Node the canvases
+ * and images of `@napi-rs/canvas`. Values are 0..255. Grey is repeated in three channels, alpha is dropped. An
+ * `ImageArray` of three channels is returned itself.
+ *
+ * @throws ImageFormatError if the input is none of these, has not 1, 3 or 4 channels or not as many values as its shape says.
+ */
+export async function toImageArray(input: ImageSource): Promise<ImageArray> {
+  const where = 'toImageArray';
+  if (typeof input !== 'object' || input === null) throw notAnImage(input);
+  if (isTensor(input)) return rgb(await fromTensor(input), where);
+  if (isDrawable(input)) return rgb(await drawnPixels(input), where);
+  if (!('data' in input)) throw notAnImage(input);
+  if (!isPixelData(input.data)) {
+    throw new ImageFormatError(
+      where,
+      'data in a Float32Array, Uint8Array or Uint8ClampedArray',
+      (input.data as object | null | undefined)?.constructor?.name ?? String(input.data),
+      'Values are 0..255; convert with Float32Array.from(data).',
+    );
+  }
+  if ('shape' in input) return rgb(input, where);
+  return rgb(withShape(input as SizedPixels, where), where);
+}
+
+function notAnImage(input: unknown): ImageFormatError {
+  const got =
+    typeof input === 'object' && input !== null ? (input.constructor?.name ?? 'an object') : String(input);
+  return new ImageFormatError(
+    'toImageArray',
+    'an (H, W, C) tensor, { data, shape }, ImageData, an image element, a canvas, an ImageBitmap or a Blob',
+    got,
+    'Files are read by the program: decode them first.',
+  );
+}
+
+async function fromTensor(tensor: Tensor3D): Promise<ImageArray> {
+  if (tensor.shape.length !== 3) {
+    throw new ImageFormatError(
+      'toImageArray',
+      'a tensor of shape [height, width, channels]',
+      `shape [${tensor.shape}]`,
+      'A batch is given as a list of images.',
+    );
+  }
+  if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32') {
+    throw new ImageFormatError(
+      'toImageArray',
+      'a float32 or int32 tensor',
+      tensor.dtype,
+      'Cast it with tf.cast.',
+    );
+  }
+  const data = await tensor.data();
+  return { data: data instanceof Float32Array ? data : new Float32Array(data), shape: tensor.shape };
+}
+
+/** The channels follow from the number of values. */
+function withShape({ data, width, height }: SizedPixels, where: string): ImageArray {
+  const channels = data.length / (width * height);
+  if (!Number.isInteger(channels)) {
+    throw new ImageFormatError(
+      where,
+      `1, 3 or 4 values for each of ${width} x ${height} pixels`,
+      `${data.length} values`,
+    );
+  }
+  return { data, shape: [height, width, channels] };
+}
+
+function rgb(img: ImageArray, where: string): ImageArray {
+  checkImage(img, where);
+  const [height, width, channels] = img.shape;
+  if (channels === 3) return img;
+  if (channels !== 1 && channels !== 4) {
+    throw new ImageFormatError(
+      where,
+      '1 (grey), 3 (RGB) or 4 (RGBA) channels last',
+      `shape [${img.shape}]`,
+      'An image is [height, width, channels]; one with channels first must be transposed.',
+    );
+  }
+  const size = height * width * 3;
+  const data = img.data instanceof Float32Array ? new Float32Array(size) : new Uint8Array(size);
+  const step = channels === 1 ? 0 : 1;
+  for (let i = 0, o = 0; o < size; i += channels, o += 3) {
+    data[o] = img.data[i]!;
+    data[o + 1] = img.data[i + step]!;
+    data[o + 2] = img.data[i + 2 * step]!;
+  }
+  return { data, shape: [height, width, 3] };
+}

@@ -1,0 +1,80 @@
+import { defaultRandom } from '@chaingrad/core';
+import type { ImageArray, PixelData } from '../image/image-array.ts';
+import { choice, type Rng } from '../rng.ts';
+import { type CropParam, crop } from '../transforms/image/crop.ts';
+import { bboxIou } from '../utils/bbox/bbox-iou.ts';
+import type { NumberList } from '../utils/bbox/detections.ts';
+
+/** Limits of the IoU of the part with every box; null is no limit. */
+export type IouConstraint = readonly [min: number | null, max: number | null];
+
+export interface BboxConstraintsOptions {
+  /** Range of the part's size, as a share of the image's height and width. */
+  readonly minScale?: number;
+  readonly maxScale?: number;
+  /** Of the part, relative to the image's. */
+  readonly maxAspectRatio?: number;
+  readonly constraints?: readonly IouConstraint[];
+  /** Draws for each constraint. */
+  readonly maxTrial?: number;
+}
+
+export interface BboxConstraintsParam extends CropParam {
+  /** The limits that the part keeps; null for the whole image. */
+  readonly constraint: readonly [min: number, max: number] | null;
+}
+
+const SSD_CONSTRAINTS: readonly IouConstraint[] = [
+  [0.1, null],
+  [0.3, null],
+  [0.5, null],
+  [0.7, null],
+  [0.9, null],
+  [null, 1],
+];
+
+/**
+ * A random part of an image whose overlap with the boxes is within limits, or the whole image.
+ *
+ * For each constraint a part is looked for; one of those found, or the whole image, is taken. Without boxes it is the
+ * whole image. A part as large as the image is possible here (ChainerCV's offsets then fail). Source: Liu et al., SSD
+ * (2016). Chainer counterpart: `random_crop_with_bbox_constraints` of `chainercv.links.model.ssd`.
+ *
+ * @param bbox R * 4 values, rows of (yMin, xMin, yMax, xMax); they follow by `cropBbox` with `param`.
+ */
+export function randomCropWithBboxConstraints<D extends PixelData>(
+  img: ImageArray<D>,
+  bbox: NumberList,
+  {
+    minScale = 0.3,
+    maxScale = 1,
+    maxAspectRatio = 2,
+    constraints = SSD_CONSTRAINTS,
+    maxTrial = 50,
+  }: BboxConstraintsOptions = {},
+  rng: Rng = defaultRandom(),
+): { img: ImageArray<D>; param: BboxConstraintsParam } {
+  const [height, width] = img.shape;
+  const found: BboxConstraintsParam[] = [{ constraint: null, ySlice: [0, height], xSlice: [0, width] }];
+  for (const [min, max] of bbox.length === 0 ? [] : constraints) {
+    const constraint = [min ?? 0, max ?? 1] as const;
+    for (let trial = 0; trial < maxTrial; trial++) {
+      const scale = rng.uniform(minScale, maxScale);
+      const aspect = rng.uniform(
+        Math.max(1 / maxAspectRatio, scale * scale),
+        Math.min(maxAspectRatio, 1 / (scale * scale)),
+      );
+      const h = Math.max(1, Math.floor((height * scale) / Math.sqrt(aspect)));
+      const w = Math.max(1, Math.floor(width * scale * Math.sqrt(aspect)));
+      const y = rng.integer(Math.max(1, height - h));
+      const x = rng.integer(Math.max(1, width - w));
+      const iou = bboxIou(bbox, [y, x, y + h, x + w]);
+      if (constraint[0] <= Math.min(...iou) && Math.max(...iou) <= constraint[1]) {
+        found.push({ constraint, ySlice: [y, y + h], xSlice: [x, x + w] });
+        break;
+      }
+    }
+  }
+  const param = choice(rng, found);
+  return { img: param.constraint === null ? img : crop(img, param), param };
+}

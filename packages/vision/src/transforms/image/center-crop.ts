@@ -1,0 +1,41 @@
+import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import { type CropParam, checkFits, crop } from './crop.ts';
+
+/** Python's rounding: halves go to the even neighbour. */
+function roundHalfEven(x: number): number {
+  const low = Math.floor(x);
+  if (x - low !== 0.5) return Math.round(x);
+  return low % 2 === 0 ? low : low + 1;
+}
+
+/**
+ * Which part of an image `centerCrop` cuts out, for the boxes to follow.
+ *
+ * @param imageSize [height, width] of the image; further entries are not looked at.
+ * @throws VisionOptionError if the image is smaller than `size`.
+ */
+export function centerCropParam(
+  imageSize: readonly number[],
+  size: readonly [height: number, width: number],
+): CropParam {
+  checkFits('centerCrop', imageSize, size);
+  const y = roundHalfEven((imageSize[0]! - size[0]) / 2);
+  const x = roundHalfEven((imageSize[1]! - size[1]) / 2);
+  return { ySlice: [y, y + size[0]], xSlice: [x, x + size[1]] };
+}
+
+/**
+ * The middle of an image.
+ *
+ * Where the middle is between two pixels the offset is rounded to the even one. Chainer counterpart:
+ * `chainercv.transforms.center_crop`.
+ *
+ * @param size [height, width] in pixels.
+ * @throws VisionOptionError if the image is smaller than `size`.
+ */
+export function centerCrop<D extends PixelData>(
+  img: ImageArray<D>,
+  size: readonly [height: number, width: number],
+): ImageArray<D> {
+  return crop(img, centerCropParam(img.shape, size));
+}

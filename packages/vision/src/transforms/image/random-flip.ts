@@ -1,0 +1,27 @@
+import { defaultRandom } from '@chaingrad/core';
+import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import { choice, type Rng } from '../../rng.ts';
+import { type FlipParam, flip } from './flip.ts';
+
+export interface RandomFlipOptions {
+  /** Flip upside down in half of the cases. */
+  readonly yRandom?: boolean;
+  /** Flip left to right in half of the cases. */
+  readonly xRandom?: boolean;
+}
+
+/**
+ * An image, mirrored or not. Chainer counterpart: `chainercv.transforms.random_flip`.
+ *
+ * @returns the image (itself if it is not mirrored), and how it was mirrored, for `flipBbox`.
+ */
+export function randomFlip<D extends PixelData>(
+  img: ImageArray<D>,
+  { yRandom = false, xRandom = false }: RandomFlipOptions,
+  rng: Rng = defaultRandom(),
+): { img: ImageArray<D>; param: Required<FlipParam> } {
+  const yFlip = yRandom && choice(rng, [true, false]);
+  const xFlip = xRandom && choice(rng, [true, false]);
+  const param = { yFlip, xFlip };
+  return { img: yFlip || xFlip ? flip(img, param) : img, param };
+}
