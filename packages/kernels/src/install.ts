@@ -1,14 +1,15 @@
 /** Puts this package's kernels into the registry of a backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import { cpuKernels } from './cpu/index.ts';
+import { cpuFixes, wasmFixes, webgpuFixes } from './fixes/index.ts';
 import type { KernelTable } from './kernel.ts';
 import { portableKernels } from './portable/index.ts';
 import { installKernel } from './registry.ts';
 
 const tables: Readonly<Record<string, readonly KernelTable[]>> = {
-  cpu: [cpuKernels],
-  wasm: [portableKernels],
-  webgpu: [portableKernels],
+  cpu: [cpuKernels, cpuFixes],
+  wasm: [portableKernels, wasmFixes],
+  webgpu: [portableKernels, webgpuFixes],
 };
 
 /** The backends that this package has kernels for. */

@@ -10,6 +10,9 @@ export interface KernelCall<A> {
 
 export type Kernel<A> = (call: KernelCall<A>) => tf.TensorInfo;
 
+/** A kernel composed of tfjs operations: its result is a tensor already. */
+export type Composition<A> = (call: KernelCall<A>) => tf.Tensor;
+
 /** The kernels of one backend by name. Attribute types differ from kernel to kernel, so the table forgets them. */
 export type KernelTable = Readonly<Record<string, tf.KernelFunc>>;
 

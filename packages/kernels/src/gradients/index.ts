@@ -1,11 +1,30 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { binaryRules } from './binary.ts';
 import { chaingradRules } from './chaingrad.ts';
+import { convolutionRules } from './convolution.ts';
+import { imageRules } from './image.ts';
+import { indexingRules } from './indexing.ts';
+import { linearAlgebraRules } from './linear-algebra.ts';
+import { normalizationRules } from './normalization.ts';
+import { poolingRules } from './pooling.ts';
 import { reductionRules } from './reduction.ts';
 import type { Rule, RuleTable } from './rule.ts';
+import { shapeRules } from './shape.ts';
 import { unaryRules } from './unary.ts';
 
-const tables: readonly RuleTable[] = [unaryRules, binaryRules, reductionRules, chaingradRules];
+const tables: readonly RuleTable[] = [
+  unaryRules,
+  binaryRules,
+  reductionRules,
+  shapeRules,
+  indexingRules,
+  linearAlgebraRules,
+  normalizationRules,
+  convolutionRules,
+  poolingRules,
+  imageRules,
+  chaingradRules,
+];
 
 /** The names of all kernels that this package can differentiate. */
 export const differentiableKernels: readonly string[] = tables.flatMap((table) => Object.keys(table));

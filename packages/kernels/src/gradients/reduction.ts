@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { axesOf, keptShape, product, type RuleTable, rule, where, zeros } from './rule.ts';
 
 interface Reduction {
-  axis: number | number[] | null;
-  keepDims: boolean;
+  axis?: number | number[] | null;
+  /** tfjs' Max calls its axes so. */
+  reductionIndices?: number | number[] | null;
 }
 
 interface Running {
@@ -17,12 +18,15 @@ const spread = (dy: tf.Tensor, x: tf.Tensor, axes: number[]) =>
   tf.broadcastTo(tf.reshape(dy, keptShape(x.shape, axes)), x.shape);
 
 /** All tied elements get the whole gradient, as in Chainer. */
-const extremum = rule<Reduction>({ inputs: ['x'], output: true }, (dy, [x, y], { axis }) => ({
-  x: () => {
-    const axes = axesOf(axis, x!.rank);
-    return where(tf.equal(x!, tf.reshape(y!, keptShape(x!.shape, axes))), spread(dy, x!, axes));
-  },
-}));
+const extremum = rule<Reduction>(
+  { inputs: ['x'], output: true },
+  (dy, [x, y], { axis, reductionIndices }) => ({
+    x: () => {
+      const axes = axesOf(axis ?? reductionIndices, x!.rank);
+      return where(tf.equal(x!, tf.reshape(y!, keptShape(x!.shape, axes))), spread(dy, x!, axes));
+    },
+  }),
+);
 
 const nil = rule({ inputs: ['x'] }, (_, [x]) => ({ x: () => zeros(x!) }));
 

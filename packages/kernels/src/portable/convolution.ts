@@ -7,7 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs, FusedActivation, Pad2D } from '../attrs.ts';
 import { type Geometry, geometryOf } from '../geometry.ts';
-import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
+import { type Composition, input, inputTensor, type KernelCall } from '../kernel.ts';
 import { preparedFilter } from './filter-cache.ts';
 import { dilate, padOrCrop, runOriginal, tapOf } from './tensors.ts';
 
@@ -68,7 +68,7 @@ const depthwiseLayout = (filter: tf.Tensor4D, channels: number): tf.Tensor4D => 
   return tf.transpose(tf.reshape(filter, [channels, out / channels, kh, kw]), [2, 3, 0, 1]) as tf.Tensor4D;
 };
 
-export const conv2d: Kernel<Conv2DAttrs> = (call) =>
+export const conv2d: Composition<Conv2DAttrs> = (call) =>
   tf.tidy(() => {
     const { stride, pad, dilation, groups, activation } = call.attrs;
     const x = inputTensor<tf.Tensor4D, Conv2DAttrs>(call, 'x');
@@ -105,7 +105,7 @@ function backwardPad(g: Geometry): Pad2D {
   ];
 }
 
-export const conv2dBackpropInput: Kernel<Conv2DAttrs & { inputShape: Shape4 }> = (call) =>
+export const conv2dBackpropInput: Composition<Conv2DAttrs & { inputShape: Shape4 }> = (call) =>
   tf.tidy(() => {
     const { inputShape, groups, dilation } = call.attrs;
     const filterShape = input(call, 'filter').shape as Shape4;
@@ -152,7 +152,7 @@ function depthwiseBackpropInput<A extends Conv2DAttrs>(
   return parts.length === 1 ? parts[0]! : tf.addN(parts);
 }
 
-export const conv2dBackpropFilter: Kernel<Conv2DAttrs & { filterShape: Shape4 }> = (call) =>
+export const conv2dBackpropFilter: Composition<Conv2DAttrs & { filterShape: Shape4 }> = (call) =>
   tf.tidy(() => {
     const { filterShape, groups } = call.attrs;
     const [out, inPerGroup, kh, kw] = filterShape;

@@ -2,11 +2,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Pool2DAttrs } from '../attrs.ts';
 import { geometryOf } from '../geometry.ts';
-import { inputTensor, type Kernel } from '../kernel.ts';
+import { type Composition, inputTensor } from '../kernel.ts';
 import { padOrCrop, scatterTaps, tapOf } from './tensors.ts';
 
 /** tfjs' own MaxPool has no value for windows wholly in the padding, hence minus infinity and one maximum a tap. */
-export const maxPool2d: Kernel<Pool2DAttrs> = (call) =>
+export const maxPool2d: Composition<Pool2DAttrs> = (call) =>
   tf.tidy(() => {
     const x = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'x');
     const { ksize, pad } = call.attrs;
@@ -23,7 +23,7 @@ export const maxPool2d: Kernel<Pool2DAttrs> = (call) =>
     return y;
   });
 
-export const maxPool2dGrad: Kernel<Pool2DAttrs> = (call) =>
+export const maxPool2dGrad: Composition<Pool2DAttrs> = (call) =>
   tf.tidy(() => {
     const x = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'x');
     const y = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'y');
@@ -45,7 +45,7 @@ export const maxPool2dGrad: Kernel<Pool2DAttrs> = (call) =>
     return dx;
   });
 
-export const avgPool2d: Kernel<Pool2DAttrs> = (call) =>
+export const avgPool2d: Composition<Pool2DAttrs> = (call) =>
   tf.tidy(() => {
     const x = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'x');
     const { ksize, stride, pad } = call.attrs;
@@ -57,7 +57,7 @@ export const avgPool2d: Kernel<Pool2DAttrs> = (call) =>
     return tf.avgPool(padOrCrop(x, pad), [...ksize], [...stride], 'valid');
   });
 
-export const avgPool2dGrad: Kernel<Pool2DAttrs & { inputShape: readonly number[] }> = (call) =>
+export const avgPool2dGrad: Composition<Pool2DAttrs & { inputShape: readonly number[] }> = (call) =>
   tf.tidy(() => {
     const { inputShape, ksize } = call.attrs;
     const g = geometryOf(inputShape, ksize, call.attrs);
