@@ -1,0 +1,194 @@
+/** Convolutions over NHWC activations, with Chainer's weights. */
+import { assertKernel, CONV_2D_BACKPROP_INPUT, conv2d } from '@chaingrad/kernels';
+import * as tf from '@tensorflow/tfjs-core';
+import { config } from '../configuration.ts';
+import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
+import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
+import { getConvOutsize, getDeconvOutsize, windowPad } from './windows.ts';
+
+export interface Convolution2DOptions {
+  /** Pixels from window to window, y and x. Default 1. */
+  stride?: IntOrPair;
+  /** Pixels of zeros on each side, y and x. Default 0. */
+  pad?: IntOrPair;
+  /** Distance of the taps of the filter, in pixels. Default 1. */
+  dilate?: IntOrPair;
+  /** Channel groups; the number of in-channels gives a depthwise convolution. Default 1. */
+  groups?: number;
+  /** Whether partial windows cover the pixels left over at the bottom and right. Default false. */
+  coverAll?: boolean;
+  /** Applied to the output; fused into the kernel. Default none. */
+  activation?: 'relu' | 'relu6' | undefined;
+}
+
+/**
+ * Throws unless `channels` in-channels fit the filter W.
+ * @param where what the error names, e.g. the path of W.
+ */
+export function checkInChannels(where: string, x: tf.Tensor4D, W: readonly number[], groups: number): void {
+  const channels = x.shape[3];
+  if (!config.typeCheck || channels === W[1]! * groups) return;
+  throw new ShapeMismatchError(
+    where,
+    [W[0]!, channels / groups, W[2]!, W[3]!],
+    W,
+    `The input has ${channels} channels (shape (${x.shape.join(', ')}), channels last), the filter takes ${W[1]! * groups}.`,
+  );
+}
+
+/**
+ * 2-D convolution (cross-correlation), as `chainer.functions.convolution_2d`.
+ *
+ * @param x (N, H, W, C).
+ * @param W (out, C / groups, kh, kw).
+ * @param b (out), or null.
+ * @returns (N, OH, OW, out), OH = floor((H + 2 pad - (kh - 1) dilate - 1) / stride) + 1.
+ * @throws ShapeMismatchError when the channels of x, W and b do not fit; InvalidArgumentError on other bad arguments.
+ */
+export function convolution2D(
+  x: tf.Tensor4D,
+  W: tf.Tensor4D,
+  b: tf.Tensor1D | null = null,
+  options: Convolution2DOptions = {},
+): tf.Tensor4D {
+  const name = 'convolution2D';
+  const { groups = 1, coverAll = false, activation } = options;
+  const stride = toPair(`${name} stride`, options.stride ?? 1, 1);
+  const pad = toPair(`${name} pad`, options.pad ?? 0, 0);
+  const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
+  checkInteger(`${name} groups`, groups, 1);
+  checkRank(`${name} x`, x, ['N', 'H', 'W', 'C']);
+  checkRank(`${name} W`, W, ['out', 'in / groups', 'kh', 'kw']);
+  checkInChannels(`${name} W`, x, W.shape, groups);
+  if (W.shape[0] % groups !== 0) {
+    throw new InvalidArgumentError(
+      `${name} W`,
+      `a number of out-channels divisible by groups ${groups}`,
+      W.shape[0],
+    );
+  }
+  if (b !== null) checkSameShape(`${name} b`, [W.shape[0]], b.shape);
+  const window = { ksize: [W.shape[2], W.shape[3]] as const, stride, pad, dilate, coverAll };
+  return conv2d(x, W, b, {
+    stride,
+    pad: windowPad(`${name} x`, [x.shape[1], x.shape[2]], window),
+    dilation: dilate,
+    groups,
+    activation: activation ?? 'linear',
+  });
+}
+
+/** `convolution2D` with its taps `dilate` pixels apart, as `chainer.functions.dilated_convolution_2d`. */
+export function dilatedConvolution2D(
+  x: tf.Tensor4D,
+  W: tf.Tensor4D,
+  b: tf.Tensor1D | null,
+  options: Convolution2DOptions & { dilate: IntOrPair },
+): tf.Tensor4D {
+  return convolution2D(x, W, b, options);
+}
+
+/**
+ * Each channel by its own filters, as `chainer.functions.depthwise_convolution_2d`.
+ *
+ * @param x (N, H, W, C).
+ * @param W (multiplier, C, kh, kw).
+ * @param b (C * multiplier), or null.
+ * @returns (N, OH, OW, C * multiplier); the outputs of one channel are neighbours.
+ */
+export function depthwiseConvolution2D(
+  x: tf.Tensor4D,
+  W: tf.Tensor4D,
+  b: tf.Tensor1D | null = null,
+  options: Omit<Convolution2DOptions, 'groups'> = {},
+): tf.Tensor4D {
+  checkRank('depthwiseConvolution2D x', x, ['N', 'H', 'W', 'C']);
+  checkRank('depthwiseConvolution2D W', W, ['multiplier', 'C', 'kh', 'kw']);
+  const [multiplier, channels, kh, kw] = W.shape;
+  if (x.shape[3] !== channels) {
+    throw new ShapeMismatchError(
+      'depthwiseConvolution2D W',
+      [multiplier, x.shape[3], kh, kw],
+      W.shape,
+      `The input has ${x.shape[3]} channels, the filter is for ${channels}.`,
+    );
+  }
+  return tf.tidy(() => {
+    // One filter a channel needs no moving: then the reshape shares the data, and what backends cache for it.
+    const byChannel = multiplier === 1 ? W : tf.transpose(W, [1, 0, 2, 3]);
+    const filter = tf.reshape(byChannel, [channels * multiplier, 1, kh, kw]) as tf.Tensor4D;
+    return convolution2D(x, filter, b, { ...options, groups: channels });
+  });
+}
+
+export interface Deconvolution2DOptions extends Omit<Convolution2DOptions, 'coverAll' | 'activation'> {
+  /** (height, width) of the output, one of those whose convolution has the size of x; default the smallest. */
+  outsize?: readonly [height: number, width: number];
+}
+
+/**
+ * Transposed 2-D convolution, as `chainer.functions.deconvolution_2d`.
+ *
+ * @param x (N, H, W, C).
+ * @param W (C, out / groups, kh, kw): the filter of the convolution that this one turns round.
+ * @param b (out), or null.
+ * @returns (N, OH, OW, out), OH = stride (H - 1) + (kh - 1) dilate + 1 - 2 pad unless `outsize` is given.
+ * @throws ShapeMismatchError, InvalidArgumentError as `convolution2D`.
+ */
+export function deconvolution2D(
+  x: tf.Tensor4D,
+  W: tf.Tensor4D,
+  b: tf.Tensor1D | null = null,
+  options: Deconvolution2DOptions = {},
+): tf.Tensor4D {
+  const name = 'deconvolution2D';
+  const { groups = 1 } = options;
+  const stride = toPair(`${name} stride`, options.stride ?? 1, 1);
+  const pad = toPair(`${name} pad`, options.pad ?? 0, 0);
+  const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
+  checkInteger(`${name} groups`, groups, 1);
+  checkRank(`${name} x`, x, ['N', 'H', 'W', 'C']);
+  checkRank(`${name} W`, W, ['in', 'out / groups', 'kh', 'kw']);
+  const [n, height, width, channels] = x.shape;
+  const [inChannels, outPerGroup, kh, kw] = W.shape;
+  checkSameShape(`${name} W`, [channels, outPerGroup, kh, kw], W.shape);
+  if (inChannels % groups !== 0) {
+    throw new InvalidArgumentError(`${name} W`, `in-channels divisible by groups ${groups}`, inChannels);
+  }
+  if (b !== null) checkSameShape(`${name} b`, [outPerGroup * groups], b.shape);
+  const window = { ksize: [kh, kw] as const, stride, pad, dilate };
+  const direction = (i: 0 | 1) => ({
+    ksize: window.ksize[i],
+    stride: stride[i],
+    pad: pad[i],
+    dilate: dilate[i],
+  });
+  const outsize = toPair(
+    `${name} outsize`,
+    options.outsize ?? [getDeconvOutsize(height, direction(0)), getDeconvOutsize(width, direction(1))],
+    1,
+  );
+  for (const i of [0, 1] as const) {
+    const back = getConvOutsize(outsize[i], direction(i));
+    if (back !== x.shape[i + 1]) {
+      throw new InvalidArgumentError(
+        `${name} outsize`,
+        `a size whose convolution gives ${x.shape[i + 1]} windows`,
+        `${outsize[i]}, which gives ${back}`,
+      );
+    }
+  }
+  return tf.tidy(() => {
+    assertKernel(CONV_2D_BACKPROP_INPUT);
+    const attrs = {
+      stride,
+      pad: [pad[0], pad[0], pad[1], pad[1]],
+      dilation: dilate,
+      groups,
+      activation: 'linear',
+      inputShape: [n, ...outsize, outPerGroup * groups],
+    };
+    const y = tf.engine().runKernel(CONV_2D_BACKPROP_INPUT, { dy: x, filter: W }, attrs) as tf.Tensor4D;
+    return b === null ? y : tf.add(y, b);
+  });
+}

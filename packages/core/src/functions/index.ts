@@ -1,0 +1,31 @@
+/** Functions over tensors, after `chainer.functions`. Activations are NHWC. What tfjs-core has right is not repeated here. */
+export * from './activation.ts';
+export * from './affine.ts';
+export type { Axes, IntOrPair } from './arguments.ts';
+export * from './axes.ts';
+export {
+  type Convolution2DOptions,
+  convolution2D,
+  type Deconvolution2DOptions,
+  deconvolution2D,
+  depthwiseConvolution2D,
+  dilatedConvolution2D,
+} from './convolution.ts';
+export * from './dropout.ts';
+export { getItem, type Index, type Range } from './get-item.ts';
+export { flattenForLinear, linear } from './linear.ts';
+export * from './loss.ts';
+export {
+  type BatchNormalizationOptions,
+  type BatchNormalized,
+  batchNormalization,
+  fixedBatchNormalization,
+  groupNormalization,
+  layerNormalization,
+  localResponseNormalization,
+  normalize,
+} from './normalization.ts';
+export * from './pooling.ts';
+export * from './selection.ts';
+export * from './softmax-cross-entropy.ts';
+export { getConvOutsize, getDeconvOutsize, type Window1D } from './windows.ts';

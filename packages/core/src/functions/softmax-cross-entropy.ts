@@ -1,0 +1,75 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { checkLabelRange, checkLabels, checkOneOf, checkSameShape } from './arguments.ts';
+import { withGradient } from './with-gradient.ts';
+
+export interface SoftmaxCrossEntropyOptions {
+  /** 'mean' divides by the number of labels that count (at least 1); with false by the batch size. Default true. */
+  normalize?: boolean;
+  /** The label that does not count. Default -1. */
+  ignoreLabel?: number;
+  /** A factor for each class. It does not change what the sum is divided by. */
+  classWeight?: readonly number[] | tf.Tensor1D | null;
+  /** 'mean' gives a scalar, 'no' a loss for each label. Default 'mean'. */
+  reduce?: 'mean' | 'no';
+}
+
+/**
+ * -log softmax(x)[t], as `chainer.functions.softmax_cross_entropy`.
+ *
+ * @param x (N, ..., classes): scores before the softmax, classes last.
+ * @param t (N, ...) int32: labels in 0..classes-1, or `ignoreLabel`. Any other label makes the loss NaN.
+ * @returns a scalar, or with reduce 'no' t's shape, 0 at ignored labels.
+ * @throws ShapeMismatchError when t or the class weights do not fit x; InvalidArgumentError on labels that are not int32
+ *   and, with `config.debug`, on labels out of range.
+ */
+export function softmaxCrossEntropy(
+  x: tf.Tensor,
+  t: tf.Tensor,
+  {
+    normalize = true,
+    ignoreLabel = -1,
+    classWeight = null,
+    reduce = 'mean',
+  }: SoftmaxCrossEntropyOptions = {},
+): tf.Tensor {
+  const name = 'softmaxCrossEntropy';
+  checkOneOf(`${name} reduce`, reduce, ['mean', 'no']);
+  checkLabels(name, x, t);
+  const classes = x.shape[x.rank - 1]!;
+  checkLabelRange(name, t, classes, ignoreLabel);
+  return tf.tidy(() => {
+    const weights = Array.isArray(classWeight)
+      ? tf.tensor1d(classWeight)
+      : (classWeight as tf.Tensor1D | null);
+    if (weights !== null) checkSameShape(`${name} classWeight`, [classes], weights.shape);
+    return withGradient(
+      x,
+      (input) => {
+        const labels = tf.reshape(t, [-1]) as tf.Tensor1D;
+        const counted = tf.notEqual(labels, ignoreLabel);
+        const hot = tf.oneHot(labels, classes);
+        const logp = tf.logSoftmax(tf.reshape(input, [-1, classes]));
+        // Where the class is not the label's nothing counts, not even minus infinity.
+        const weighted = weights === null ? logp : tf.mul(logp, weights);
+        const picked = tf.sum(tf.where(tf.cast(hot, 'bool'), weighted, tf.zerosLike(weighted)), 1);
+        // A row of zeros, from a label out of range, gives 0/0.
+        const rows = tf.div(tf.neg(picked), tf.cast(tf.sum(hot, 1), 'float32'));
+        const losses = tf.where(counted, rows, tf.zerosLike(rows));
+
+        const mask = tf.cast(counted, 'float32');
+        const share = tf.div(1, normalize ? tf.maximum(tf.sum(mask), 1) : x.shape[0]!);
+        const maskedHot = tf.mul(tf.cast(hot, 'float32'), tf.expandDims(mask, 1));
+        const target = weights === null ? maskedHot : tf.mul(maskedHot, weights);
+        return {
+          value: reduce === 'no' ? tf.reshape(losses, t.shape) : tf.mul(tf.sum(losses), share),
+          save: [logp, target, share],
+        };
+      },
+      (dy, [logp, target, share]) => {
+        const each = reduce === 'no' ? tf.reshape(dy, [-1, 1]) : tf.mul(dy, share);
+        const probability = tf.mul(tf.exp(logp), tf.sum(target, 1, true));
+        return tf.reshape(tf.mul(tf.sub(probability, target), each), x.shape);
+      },
+    );
+  });
+}

@@ -1,0 +1,27 @@
+/** What the constructors of links share. */
+import * as tf from '@tensorflow/tfjs-core';
+import { Initializer, type InitializerLike, LeCunNormal, type Shape, Values } from '../initializers.ts';
+import { Parameter } from '../parameter.ts';
+
+/** An initializer, or null for the default: LeCunNormal for weights, 0 for biases. */
+export type InitializerOption = InitializerLike | null;
+
+/** A plain array has no shape of its own: its values wait for the parameter's. */
+function waiting(initial: InitializerLike): InitializerLike {
+  const ready = typeof initial === 'number' || initial instanceof Initializer || initial instanceof tf.Tensor;
+  return ready ? initial : new Values(initial);
+}
+
+/** A weight; its shape may be found later. */
+export function weight(initial: InitializerOption | undefined, shape: Shape | null = null): Parameter {
+  return new Parameter(waiting(initial ?? new LeCunNormal()), shape);
+}
+
+/** A bias or another parameter that starts from one number, 0 by default; its shape may be found later. */
+export function bias(
+  initial: InitializerOption | undefined,
+  shape: Shape | null = null,
+  fill = 0,
+): Parameter {
+  return new Parameter(waiting(initial ?? fill), shape);
+}

@@ -1,0 +1,148 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { Chain } from '../chain.ts';
+import { relu, relu6 } from '../functions/activation.ts';
+import type { IntOrPair } from '../functions/arguments.ts';
+import { BatchNormalization, type BatchNormalizationLinkOptions } from './batch-normalization.ts';
+import { Convolution2D, type Convolution2DLinkOptions, parseConvolution2D } from './convolution-2d.ts';
+
+/** A function from activations to activations; null is the identity. */
+export type Activation = ((x: Tensor4D) => Tensor4D) | null;
+
+export interface Conv2DActivOptions extends Convolution2DLinkOptions {
+  /** What follows. Default relu. */
+  activ?: Activation;
+}
+
+type Arguments<O> =
+  | [inChannels: number | null, outChannels: number, ksize: IntOrPair, options?: O]
+  | [outChannels: number, ksize: IntOrPair, options?: O];
+
+/** What the convolution kernel can apply by itself. */
+function fused(activ: Activation): 'relu' | 'relu6' | undefined {
+  return activ === relu ? 'relu' : activ === relu6 ? 'relu6' : undefined;
+}
+
+/** A convolution and an activation (ChainerCV's `Conv2DActiv`). Child: conv. Arguments as for `Convolution2D`. */
+export class Conv2DActiv extends Chain {
+  readonly conv: Convolution2D;
+  readonly activ: Activation;
+
+  constructor(...args: Arguments<Conv2DActivOptions>) {
+    super();
+    const { inChannels, outChannels, ksize, options } = parseConvolution2D<Conv2DActivOptions>(args);
+    const { activ = relu, ...rest } = options;
+    this.activ = activ;
+    this.conv = new Convolution2D(inChannels, outChannels, ksize, rest);
+  }
+
+  /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
+  override forward(x: Tensor4D): Tensor4D {
+    const activation = fused(this.activ);
+    if (activation !== undefined) return this.conv.call(x, activation);
+    const h = this.conv.call(x);
+    return this.activ === null ? h : this.activ(h);
+  }
+
+  override get printableSpecs() {
+    return { activ: this.activ };
+  }
+}
+
+export interface Conv2DBNActivOptions extends Conv2DActivOptions {
+  /** Options of the batch normalization. */
+  bn?: BatchNormalizationLinkOptions;
+}
+
+/**
+ * A convolution without bias (unless `nobias: false`), batch normalization and an activation (ChainerCV's `Conv2DBNActiv`).
+ * Children: conv, bn. Arguments as for `Convolution2D`.
+ */
+export class Conv2DBNActiv extends Chain {
+  readonly conv: Convolution2D;
+  readonly bn: BatchNormalization;
+  readonly activ: Activation;
+
+  constructor(...args: Arguments<Conv2DBNActivOptions>) {
+    super();
+    const { inChannels, outChannels, ksize, options } = parseConvolution2D<Conv2DBNActivOptions>(args);
+    const { activ = relu, bn = {}, nobias = true, ...rest } = options;
+    this.activ = activ;
+    this.conv = new Convolution2D(inChannels, outChannels, ksize, { ...rest, nobias });
+    this.bn = new BatchNormalization(outChannels, bn);
+  }
+
+  /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
+  override forward(x: Tensor4D): Tensor4D {
+    const h = this.bn.call(this.conv.call(x)) as Tensor4D;
+    return this.activ === null ? h : this.activ(h);
+  }
+
+  override get printableSpecs() {
+    return { activ: this.activ };
+  }
+}
+
+export interface SeparableConv2DBNActivOptions
+  extends Omit<Conv2DBNActivOptions, 'activ' | 'initialW' | 'initialBias' | 'groups'> {
+  /** What follows the depthwise convolution. Default the identity. */
+  dwActiv?: Activation;
+  /** What follows the pointwise convolution. Default relu. */
+  pwActiv?: Activation;
+  dwInitialW?: Convolution2DLinkOptions['initialW'];
+  pwInitialW?: Convolution2DLinkOptions['initialW'];
+  dwInitialBias?: Convolution2DLinkOptions['initialBias'];
+  pwInitialBias?: Convolution2DLinkOptions['initialBias'];
+}
+
+/**
+ * A depthwise and a pointwise convolution, each with batch normalization and an activation (ChainerCV's
+ * `SeparableConv2DBNActiv`). Children: depthwise, dw_bn, pointwise, pw_bn.
+ */
+export class SeparableConv2DBNActiv extends Chain {
+  readonly depthwise: Convolution2D;
+  readonly pointwise: Convolution2D;
+  readonly dw_bn: BatchNormalization;
+  readonly pw_bn: BatchNormalization;
+  readonly dwActiv: Activation;
+  readonly pwActiv: Activation;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    ksize: IntOrPair,
+    options: SeparableConv2DBNActivOptions = {},
+  ) {
+    super();
+    const { stride, pad, dilate, nobias = false, bn = {}, dwActiv = null, pwActiv = relu } = options;
+    this.dwActiv = dwActiv;
+    this.pwActiv = pwActiv;
+    this.depthwise = new Convolution2D(inChannels, inChannels, ksize, {
+      ...(stride === undefined ? {} : { stride }),
+      ...(pad === undefined ? {} : { pad }),
+      ...(dilate === undefined ? {} : { dilate }),
+      groups: inChannels,
+      nobias,
+      initialW: options.dwInitialW ?? null,
+      initialBias: options.dwInitialBias ?? null,
+    });
+    this.pointwise = new Convolution2D(inChannels, outChannels, 1, {
+      nobias,
+      initialW: options.pwInitialW ?? null,
+      initialBias: options.pwInitialBias ?? null,
+    });
+    this.dw_bn = new BatchNormalization(inChannels, bn);
+    this.pw_bn = new BatchNormalization(outChannels, bn);
+  }
+
+  /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
+  override forward(x: Tensor4D): Tensor4D {
+    const deep = this.dw_bn.call(this.depthwise.call(x)) as Tensor4D;
+    const h = this.dwActiv === null ? deep : this.dwActiv(deep);
+    const y = this.pw_bn.call(this.pointwise.call(h)) as Tensor4D;
+    return this.pwActiv === null ? y : this.pwActiv(y);
+  }
+
+  override get printableSpecs() {
+    return { dwActiv: this.dwActiv, pwActiv: this.pwActiv };
+  }
+}

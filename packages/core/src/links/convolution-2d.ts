@@ -1,0 +1,124 @@
+import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { InvalidArgumentError } from '../errors.ts';
+import { checkInteger, type IntOrPair, toPair } from '../functions/arguments.ts';
+import { checkInChannels, convolution2D } from '../functions/convolution.ts';
+import { Link } from '../link.ts';
+import type { Parameter } from '../parameter.ts';
+import { bias, type InitializerOption, weight } from './arguments.ts';
+
+export interface Convolution2DLinkOptions {
+  /** Pixels from window to window, y and x. Default 1. */
+  stride?: IntOrPair;
+  /** Pixels of zeros on each side, y and x. Default 0. */
+  pad?: IntOrPair;
+  /** Distance of the taps, in pixels. Default 1. */
+  dilate?: IntOrPair;
+  /** Channel groups. In- and out-channels must be divisible by it. Default 1. */
+  groups?: number;
+  nobias?: boolean;
+  /** Initial W. Default LeCunNormal. */
+  initialW?: InitializerOption;
+  /** Initial b. Default 0. */
+  initialBias?: InitializerOption;
+}
+
+/** (in, out, ksize, options), or (out, ksize, options) with in-channels found at the first call. */
+export type Convolution2DArguments =
+  | [inChannels: number | null, outChannels: number, ksize: IntOrPair, options?: Convolution2DLinkOptions]
+  | [outChannels: number, ksize: IntOrPair, options?: Convolution2DLinkOptions];
+
+/** The arguments of a convolution link in their long form. */
+export function parseConvolution2D<O extends object>(
+  args:
+    | [inChannels: number | null, outChannels: number, ksize: IntOrPair, options?: O]
+    | [outChannels: number, ksize: IntOrPair, options?: O],
+): { inChannels: number | null; outChannels: number; ksize: IntOrPair; options: O } {
+  const isSize = (value: unknown): value is IntOrPair => typeof value === 'number' || Array.isArray(value);
+  const [first, second, third, fourth] = args;
+  if (isSize(third)) {
+    return {
+      inChannels: first,
+      outChannels: second as number,
+      ksize: third,
+      options: (fourth ?? {}) as O,
+    };
+  }
+  return { inChannels: null, outChannels: first as number, ksize: second, options: (third ?? {}) as O };
+}
+
+/**
+ * 2-D convolution over (N, H, W, C) (Chainer's `Convolution2D`). Parameters: W (out, in / groups, kh, kw), b (out).
+ *
+ * ```ts
+ * new Convolution2D(3, 64, 3, { pad: 1 });
+ * new Convolution2D(null, 64, 3, { pad: 1 });   // in-channels found at the first call
+ * new Convolution2D(64, 3, { pad: 1 });         // the same
+ * ```
+ */
+export class Convolution2D extends Link {
+  readonly W: Parameter;
+  readonly b: Parameter | null;
+  readonly inChannels: number | null;
+  readonly outChannels: number;
+  readonly ksize: readonly [y: number, x: number];
+  readonly stride: readonly [y: number, x: number];
+  readonly pad: readonly [y: number, x: number];
+  readonly dilate: readonly [y: number, x: number];
+  readonly groups: number;
+
+  constructor(...args: Convolution2DArguments) {
+    super();
+    const { inChannels, outChannels, ksize, options } = parseConvolution2D<Convolution2DLinkOptions>(args);
+    const name = this.constructor.name;
+    const { groups = 1, nobias = false } = options;
+    if (inChannels !== null) checkInteger(`${name} inChannels`, inChannels, 1);
+    checkInteger(`${name} outChannels`, outChannels, 1);
+    checkInteger(`${name} groups`, groups, 1);
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+    this.ksize = toPair(`${name} ksize`, ksize, 1);
+    this.stride = toPair(`${name} stride`, options.stride ?? 1, 1);
+    this.pad = toPair(`${name} pad`, options.pad ?? 0, 0);
+    this.dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
+    this.groups = groups;
+    if (outChannels % groups !== 0) {
+      throw new InvalidArgumentError(`${name} outChannels`, `a multiple of groups ${groups}`, outChannels);
+    }
+    this.W = weight(options.initialW, inChannels === null ? null : this.shapeOfW(inChannels));
+    this.b = nobias ? null : bias(options.initialBias, [outChannels]);
+  }
+
+  private shapeOfW(inChannels: number): number[] {
+    if (inChannels % this.groups !== 0) {
+      throw new InvalidArgumentError(
+        `${this.constructor.name} inChannels`,
+        `a multiple of groups ${this.groups}`,
+        inChannels,
+      );
+    }
+    return [this.outChannels, inChannels / this.groups, ...this.ksize];
+  }
+
+  /**
+   * @param x (N, H, W, in).
+   * @param activation fused into the convolution.
+   * @returns (N, OH, OW, out).
+   * @throws ShapeMismatchError with the path of W when x has other channels.
+   */
+  override forward(x: Tensor4D, activation?: 'relu' | 'relu6'): Tensor4D {
+    if (!this.W.isInitialized) this.W.initialize(this.shapeOfW(x.shape[3]));
+    const W = this.W.tensor as Tensor4D;
+    checkInChannels(this.W.path, x, W.shape, this.groups);
+    const { stride, pad, dilate, groups } = this;
+    const b = (this.b?.tensor ?? null) as Tensor1D | null;
+    return convolution2D(x, W, b, { stride, pad, dilate, groups, activation });
+  }
+
+  override get printableSpecs() {
+    const { inChannels, outChannels, ksize, stride, pad, dilate, groups } = this;
+    return { inChannels, outChannels, ksize, stride, pad, dilate, groups, nobias: this.b === null };
+  }
+}
+
+/** A `Convolution2D` whose taps are `dilate` pixels apart (Chainer's `DilatedConvolution2D`). */
+export class DilatedConvolution2D extends Convolution2D {}

@@ -1,0 +1,13 @@
+/** Links with parameters, after `chainer.links` and `chainercv.links`. */
+export * from './batch-normalization.ts';
+export * from './conv-2d-activ.ts';
+export {
+  Convolution2D,
+  type Convolution2DArguments,
+  type Convolution2DLinkOptions,
+  DilatedConvolution2D,
+} from './convolution-2d.ts';
+export * from './deconvolution-2d.ts';
+export * from './depthwise-convolution-2d.ts';
+export * from './linear.ts';
+export * from './normalize.ts';

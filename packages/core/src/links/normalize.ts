@@ -1,0 +1,50 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { ShapeMismatchError } from '../errors.ts';
+import { checkInteger } from '../functions/arguments.ts';
+import { normalize } from '../functions/normalization.ts';
+import { Link } from '../link.ts';
+import type { Parameter } from '../parameter.ts';
+import { bias, type InitializerOption } from './arguments.ts';
+
+/**
+ * Scales each pixel to unit length over its channels, times a learned factor for each channel (Liu et al., 2015; ChainerCV's
+ * `Normalize`, used by SSD). Parameter: scale (C).
+ */
+export class Normalize extends Link {
+  readonly scale: Parameter;
+  readonly eps: number;
+
+  /**
+   * @param nChannel the number of channels.
+   * @param options initial: the initial scale, default 0. eps: added to the length, default 1e-5.
+   */
+  constructor(
+    nChannel: number,
+    { initial = 0, eps = 1e-5 }: { initial?: InitializerOption; eps?: number } = {},
+  ) {
+    super();
+    checkInteger('Normalize nChannel', nChannel, 1);
+    this.scale = bias(initial, [nChannel]);
+    this.eps = eps;
+  }
+
+  /**
+   * @param x (N, H, W, C).
+   * @throws ShapeMismatchError with the path of scale when x has other channels.
+   */
+  override forward(x: tf.Tensor4D): tf.Tensor4D {
+    if (x.shape[3] !== this.scale.shape[0]) {
+      throw new ShapeMismatchError(
+        this.scale.path,
+        x.shape.slice(3),
+        this.scale.shape,
+        `The input has shape (${x.shape.join(', ')}).`,
+      );
+    }
+    return tf.mul(normalize(x, { eps: this.eps }), this.scale.tensor);
+  }
+
+  override get printableSpecs() {
+    return { nChannel: this.scale.array?.shape[0] ?? null, eps: this.eps };
+  }
+}
