@@ -1,0 +1,201 @@
+/**
+ * The weights of a TFLite file, convolution by convolution in the order in which the model runs them.
+ * Schema: tensorflow/compiler/mlir/lite/schema/schema.fbs (the numbers of fields and enumerations below are its own).
+ */
+import { arrayFromBytes, elementCount, FormatError, itemSizes, toFloat32Array } from '@chaingrad/core';
+import { FlatBuffer, type FlatTable } from './flatbuffer.ts';
+
+export type TfliteActivation = 'none' | 'relu' | 'relu6';
+
+/** Values of a layer, turned into float32 where the file has float16. */
+export interface Float32Values {
+  readonly shape: readonly number[];
+  readonly dtype: 'float32';
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** A convolution with its weights. */
+export interface TfliteConvolution {
+  readonly kind: 'conv' | 'depthwise';
+  /** The name of the op's output in the file, which tells which layer it was. */
+  readonly name: string;
+  /** conv: (out, kh, kw, in); depthwise: (1, kh, kw, channels). */
+  readonly weights: Float32Values;
+  readonly bias: Float32Values | null;
+  readonly stride: readonly [y: number, x: number];
+  readonly dilation: readonly [y: number, x: number];
+  /** TensorFlow's: 'same' pads more at the bottom and right where the stride asks for it. */
+  readonly padding: 'same' | 'valid';
+  readonly activation: TfliteActivation;
+}
+
+export interface TfliteTensorInfo {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+export interface TfliteModel {
+  readonly description: string;
+  readonly inputs: readonly TfliteTensorInfo[];
+  readonly outputs: readonly TfliteTensorInfo[];
+  /** In the order of execution. */
+  readonly convolutions: readonly TfliteConvolution[];
+}
+
+const opConv2D = 3;
+const opDepthwiseConv2D = 4;
+const opDequantize = 6;
+const activations = new Map<number, TfliteActivation>([
+  [0, 'none'],
+  [1, 'relu'],
+  [3, 'relu6'],
+]);
+const elementTypes = new Map<number, 'float32' | 'float16'>([
+  [0, 'float32'],
+  [1, 'float16'],
+]);
+
+/**
+ * Reads the convolutions of a TFLite file. float16 weights behind DEQUANTIZE ops come out as float32.
+ * @param bytes the flatbuffer; values of float32 may share its memory.
+ * @throws FormatError when the file is damaged, quantized to integers, or has several subgraphs.
+ */
+export function readTflite(bytes: Uint8Array<ArrayBuffer>, file = 'tflite'): TfliteModel {
+  return new TfliteReader(new FlatBuffer(bytes, file)).read();
+}
+
+class TfliteReader {
+  readonly #buffer: FlatBuffer;
+  readonly #model: FlatTable;
+  readonly #graph: FlatTable;
+  readonly #tensors: FlatTable[];
+  readonly #buffers: FlatTable[];
+  /** What each DEQUANTIZE op's output was made from. */
+  readonly #dequantized = new Map<number, number>();
+  readonly #decoded = new Map<number, Float32Array<ArrayBuffer>>();
+
+  constructor(buffer: FlatBuffer) {
+    this.#buffer = buffer;
+    this.#model = buffer.root('TFL3');
+    const graphs = this.#model.tables(2);
+    if (graphs.length !== 1) buffer.fail('one subgraph', `${graphs.length}`);
+    this.#graph = graphs[0]!;
+    this.#tensors = this.#graph.tables(0);
+    this.#buffers = this.#model.tables(4);
+  }
+
+  read(): TfliteModel {
+    // Operator codes had one byte once; newer files fill both fields.
+    const codes = this.#model.tables(1).map((code) => Math.max(code.int8(0), code.int32(3)));
+    const operators = this.#graph.tables(3).map((operator) => ({
+      code: codes[operator.uint32(0)],
+      inputs: operator.int32s(1),
+      outputs: operator.int32s(2),
+      options: operator.table(4),
+      optionsType: operator.uint8(3),
+    }));
+    for (const { code, inputs, outputs } of operators) {
+      if (code === opDequantize) this.#dequantized.set(outputs[0] ?? -1, inputs[0] ?? -1);
+    }
+    const convolutions = operators
+      .filter(({ code }) => code === opConv2D || code === opDepthwiseConv2D)
+      .map((operator) => this.#convolution(operator));
+    return {
+      description: this.#model.text(3),
+      inputs: this.#graph.int32s(1).map((index) => this.#info(index)),
+      outputs: this.#graph.int32s(2).map((index) => this.#info(index)),
+      convolutions,
+    };
+  }
+
+  #convolution(operator: Operator): TfliteConvolution {
+    const depthwise = operator.code === opDepthwiseConv2D;
+    const name = this.#info(operator.outputs[0] ?? -1).name;
+    const { options } = operator;
+    if (options === null || operator.optionsType !== (depthwise ? 2 : 1)) {
+      return this.#fail(name, 'the options of a convolution', `options of kind ${operator.optionsType}`);
+    }
+    const weights = this.#constant(operator.inputs[1] ?? -1, name);
+    const bias = (operator.inputs[2] ?? -1) === -1 ? null : this.#constant(operator.inputs[2]!, name);
+    const channels = weights.shape[depthwise ? 3 : 0];
+    if (weights.shape.length !== 4 || (depthwise && weights.shape[0] !== 1)) {
+      this.#fail(
+        name,
+        depthwise ? 'weights (1, kh, kw, c)' : 'weights (out, kh, kw, in)',
+        `(${weights.shape.join(', ')})`,
+      );
+    }
+    if (bias !== null && (bias.shape.length !== 1 || bias.shape[0] !== channels)) {
+      this.#fail(name, `a bias (${channels})`, `(${bias.shape.join(', ')})`);
+    }
+    const activation = activations.get(options.int8(depthwise ? 4 : 3));
+    const padding = options.int8(0);
+    if (activation === undefined || (padding !== 0 && padding !== 1)) {
+      return this.#fail(name, 'no activation, relu or relu6, and padding same or valid', 'something else');
+    }
+    return {
+      kind: depthwise ? 'depthwise' : 'conv',
+      name,
+      weights,
+      bias,
+      stride: [options.int32(2), options.int32(1)],
+      dilation: depthwise
+        ? [options.int32(6, 1), options.int32(5, 1)]
+        : [options.int32(5, 1), options.int32(4, 1)],
+      padding: padding === 0 ? 'same' : 'valid',
+      activation,
+    };
+  }
+
+  #tensor(index: number): FlatTable {
+    return (
+      this.#tensors[index] ?? this.#buffer.fail(`a tensor among ${this.#tensors.length}`, `number ${index}`)
+    );
+  }
+
+  #info(index: number): TfliteTensorInfo {
+    const tensor = this.#tensor(index);
+    return { name: tensor.text(3), shape: tensor.int32s(0) };
+  }
+
+  /** The values of a constant tensor, or of the constant that a DEQUANTIZE op turns into this tensor. */
+  #constant(index: number, key: string): Float32Values {
+    const tensor = this.#tensor(this.#dequantized.get(index) ?? index);
+    const shape = tensor.int32s(0);
+    const number = tensor.uint32(2);
+    const type = elementTypes.get(tensor.int8(1));
+    const bytes = this.#buffers[number]?.bytes(0) ?? null;
+    if (bytes === null) return this.#fail(key, 'constant weights', 'weights that are computed');
+    if (type === undefined) {
+      return this.#fail(
+        key,
+        'float32 or float16 weights',
+        `element type ${tensor.int8(1)}`,
+        'Integer models are not read.',
+      );
+    }
+    const length = elementCount(shape, { file: this.#buffer.file, key }) * itemSizes[type];
+    if (bytes.length !== length) {
+      this.#fail(key, `${length} bytes for shape (${shape.join(', ')})`, `${bytes.length}`);
+    }
+    let data = this.#decoded.get(number);
+    if (data === undefined) {
+      this.#buffer.spend(bytes.length);
+      data = toFloat32Array(arrayFromBytes(bytes, type, shape), { file: this.#buffer.file, key });
+      this.#decoded.set(number, data);
+    }
+    return { shape, dtype: 'float32', data };
+  }
+
+  #fail(key: string, expected: string, got: string, advice?: string): never {
+    throw new FormatError({ file: this.#buffer.file, key }, expected, got, advice);
+  }
+}
+
+interface Operator {
+  readonly code: number | undefined;
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  readonly options: FlatTable | null;
+  readonly optionsType: number;
+}
