@@ -1,0 +1,12 @@
+/**
+ * Every command of `chaingrad`, in the order of the help.
+ *
+ * A command is one file beside this one: a function that makes a commander command. Its action imports what it works with
+ * (`await import(...)`), so that `chaingrad --help` does not load tfjs and the image codecs.
+ */
+import type { Command } from 'commander';
+import { detectCommand } from './detect.ts';
+import { summaryCommand } from './summary.ts';
+import { transferCommand } from './transfer.ts';
+
+export const commands: readonly (() => Command)[] = [detectCommand, summaryCommand, transferCommand];

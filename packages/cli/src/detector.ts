@@ -1,0 +1,79 @@
+/** A detector with its weights and the names of its classes, as `detect` and others use it. */
+import { CliError } from './errors.ts';
+import type { Picture } from './images.ts';
+import { type DetectorEntry, detectors } from './models.ts';
+import { classesOf, loadArrays, readWeights } from './weights.ts';
+
+export interface DetectorOptions {
+  /** Path or address of weights to use instead of the model's own. */
+  readonly weights?: string | undefined;
+  /** Classes of these weights; by default as many as there are names, or as the file has. */
+  readonly nFgClass?: number | undefined;
+  readonly labelNames?: readonly string[] | undefined;
+  /** Is told what takes long: downloads. */
+  readonly say?: (text: string) => void;
+}
+
+export interface Thresholds {
+  readonly scoreThresh?: number | undefined;
+  readonly nmsThresh?: number | undefined;
+}
+
+/** What was found in one picture, the best first. */
+export interface Found {
+  /** (n, 4): ymin, xmin, ymax, xmax in pixels of the picture. */
+  readonly bboxes: Float32Array;
+  readonly labels: Int32Array;
+  readonly scores: Float32Array;
+}
+
+export interface Detector extends Disposable {
+  readonly labelNames: readonly string[];
+  predict(picture: Picture, thresholds: Thresholds): Promise<Found>;
+}
+
+/**
+ * Opens a detector by name.
+ *
+ * @throws CliError when classes, names and weights do not fit each other; the errors of the readers for weights that cannot be read.
+ */
+export async function openDetector(
+  name: keyof typeof detectors,
+  { weights, nFgClass, labelNames, say }: DetectorOptions,
+): Promise<Detector> {
+  const entry: DetectorEntry = detectors[name];
+  if (nFgClass !== undefined && labelNames !== undefined && nFgClass !== labelNames.length) {
+    throw new CliError(`--n-fg-class is ${nFgClass}, but --labels has ${labelNames.length} names`);
+  }
+  const wanted = nFgClass ?? labelNames?.length;
+  const file = weights === undefined ? undefined : await readWeights(weights, say);
+  const own = await entry.labelNames();
+  // Only arrays under our own names can be of another number of classes than the model's own weights.
+  const free = file?.arrays && entry.args.nFgClass !== undefined;
+  const classes = free ? (wanted ?? classesOf(file.arrays!) ?? entry.args.nFgClass!) : own.length;
+  if (wanted !== undefined && wanted !== classes) {
+    throw new CliError(
+      `${name} has ${classes} classes with these weights, but --n-fg-class or --labels says ${wanted}`,
+    );
+  }
+  const model = file?.arrays ? await entry.create({ nFgClass: classes }) : await entry.pretrained(file);
+  if (file?.arrays) loadArrays(model, file.arrays);
+  return {
+    labelNames: labelNames ?? (classes === own.length ? own : []),
+    async predict(picture, { scoreThresh, nmsThresh }) {
+      const { bboxes, labels, scores } = await model.predict([picture], { scoreThresh, nmsThresh });
+      return bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
+    },
+    [Symbol.dispose]: () => model.dispose(),
+  };
+}
+
+/** Models give class after class. */
+function bestFirst({ bboxes, labels, scores }: Found): Found {
+  const order = Array.from(scores, (_, i) => i).sort((a, b) => scores[b]! - scores[a]!);
+  return {
+    bboxes: Float32Array.from(order.flatMap((i) => [...bboxes.subarray(4 * i, 4 * i + 4)])),
+    labels: Int32Array.from(order, (i) => labels[i]!),
+    scores: Float32Array.from(order, (i) => scores[i]!),
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * The models that commands take by name. Adding one is one entry of `models`: how it is made, what it is called with, and for a
+ * detector where its weights and the names of its classes come from.
+ *
+ * The models themselves are imported when one is made, so that `--help` and wrong names are answered at once.
+ */
+import type { Chain } from '@chaingrad/core';
+import type { SSD } from '@chaingrad/vision';
+import { CliError, UnknownNameError } from './errors.ts';
+import { packagedFile } from './packaged-file.ts';
+import type { Weights } from './weights.ts';
+
+/** Arguments of a model, all of them whole numbers: `nFgClass=50`. */
+export type ModelArgs = Readonly<Record<string, number>>;
+
+/** A model by name. */
+export interface ModelEntry {
+  /** One line for the help. */
+  readonly title: string;
+  /** The arguments that `create` takes, with their defaults. */
+  readonly args: ModelArgs;
+  /** Shape of its input: (batch, height, width, channels). */
+  readonly inputShape: readonly [number, number, number, number];
+  /** A new model with random parameters; shapes may still be open. `args` are complete. */
+  create(args: ModelArgs): Promise<Chain>;
+}
+
+/** A model that finds objects. */
+export interface DetectorEntry extends ModelEntry {
+  create(args: ModelArgs): Promise<SSD>;
+  /** The model with its own weights, or with a file in the same format. */
+  pretrained(weights?: Weights): Promise<SSD>;
+  /** Names of the classes of its own weights. */
+  labelNames(): Promise<readonly string[]>;
+}
+
+const vision = () => import('@chaingrad/vision');
+
+/** ChainerCV's weights for the 20 classes of Pascal VOC, from Chainer's cache or its server. */
+async function voc(name: 'SSD300' | 'SSD512', weights?: Weights): Promise<SSD> {
+  if (weights !== undefined)
+    throw new CliError(`${weights.name}: expected an npz file with the weights of ${name}`);
+  const [{ [name]: Model }, { prepareModel, pretrainedModels }, { loadArrays, readWeights }] =
+    await Promise.all([vision(), import('@chaingrad/zoo'), import('./weights.ts')]);
+  const { param, source } = await prepareModel({ nFgClass: null }, 'voc0712', pretrainedModels[name]);
+  const { arrays } = await readWeights(source!);
+  const model = new Model(param);
+  loadArrays(model, arrays!);
+  return model;
+}
+
+/** The first stage of MediaPipe Objectron; in the package are also the weights of its other stages. */
+const objectron = () =>
+  packagedFile('@mediapipe/objectron', '0.4.1675468480', 'objectron_solution_packed_assets.data');
+
+const faceApi = () =>
+  packagedFile('@vladmandic/face-api', '1.7.15', 'model/ssd_mobilenetv1_model-weights_manifest.json');
+
+export const detectors = {
+  'ssd-mobilenet-v2-oid': {
+    title: 'SSD on MobileNetV2, 23 classes of Open Images; its weights are installed with chaingrad',
+    args: { nFgClass: 23 },
+    inputShape: [1, 300, 300, 3],
+    create: async ({ nFgClass }) => new (await vision()).SSDMobileNetV2({ nFgClass: nFgClass! }),
+    pretrained: async (weights) =>
+      (await vision()).SSDMobileNetV2.fromPretrained(weights?.bytes ?? objectron()),
+    labelNames: async () => {
+      const model = await (await vision()).SSDMobileNetV2.fromPretrained(objectron());
+      model.dispose();
+      return model.labelNames!;
+    },
+  },
+  ssd300: {
+    title: 'SSD300 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
+    args: { nFgClass: 20 },
+    inputShape: [1, 300, 300, 3],
+    create: async ({ nFgClass }) => new (await vision()).SSD300({ nFgClass: nFgClass! }),
+    pretrained: (weights) => voc('SSD300', weights),
+    labelNames: async () => (await vision()).vocBboxLabelNames,
+  },
+  ssd512: {
+    title: 'SSD512 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
+    args: { nFgClass: 20 },
+    inputShape: [1, 512, 512, 3],
+    create: async ({ nFgClass }) => new (await vision()).SSD512({ nFgClass: nFgClass! }),
+    pretrained: (weights) => voc('SSD512', weights),
+    labelNames: async () => (await vision()).vocBboxLabelNames,
+  },
+  face: {
+    title: 'faces, SSD on MobileNetV1; its weights are those of the npm package @vladmandic/face-api',
+    args: {},
+    inputShape: [1, 512, 512, 3],
+    create: async () => new (await vision()).SSDMobileNetV1Face(),
+    // The file names others that lie beside it.
+    pretrained: async (weights) =>
+      (await vision()).SSDMobileNetV1Face.fromPretrained(weights?.name ?? faceApi()),
+    labelNames: async () => ['face'],
+  },
+} satisfies Record<string, DetectorEntry>;
+
+export const models = {
+  ...detectors,
+  vgg16: {
+    title: 'the classifier VGG-16, 1000 classes of ImageNet',
+    args: { nClass: 1000 },
+    inputShape: [1, 224, 224, 3],
+    create: async ({ nClass }) => new (await vision()).VGG16({ nClass: nClass! }),
+  },
+} satisfies Record<string, ModelEntry>;
+
+export const detectorNames = Object.keys(detectors) as readonly (keyof typeof detectors)[];
+
+/** The models of a table for the help of a command: a line each, with the arguments and their defaults where these can be given. */
+export function modelHelp(table: Readonly<Record<string, ModelEntry>>, withArgs = false): string {
+  const lines = Object.entries(table).map(([name, { title, args }]) => {
+    const defaults = Object.entries(args).map(([key, value]) => `${key}=${value}`);
+    return `  ${name.padEnd(22)}${title}${withArgs && defaults.length > 0 ? ` (${defaults.join(', ')})` : ''}`;
+  });
+  return ['Models:', ...lines].join('\n');
+}
+
+/**
+ * Reads `name[:arg=value,...]`, e.g. `ssd300:nFgClass=50`.
+ *
+ * @throws UnknownNameError for a name or an argument that does not exist, with those that do.
+ * @throws CliError for a value that is not a whole number of at least 1.
+ */
+export function parseModel(text: string): { name: string; entry: ModelEntry; args: ModelArgs } {
+  const [name = '', rest = ''] = text.split(/:(.*)/s);
+  if (!Object.hasOwn(models, name)) throw new UnknownNameError('model', name, Object.keys(models));
+  const entry: ModelEntry = models[name as keyof typeof models];
+  const args: Record<string, number> = { ...entry.args };
+  for (const pair of rest.split(',').filter((part) => part !== '')) {
+    const [key = '', value = ''] = pair.split(/=(.*)/s);
+    if (!Object.hasOwn(entry.args, key)) {
+      throw new UnknownNameError(`argument of ${name}`, key, Object.keys(entry.args));
+    }
+    const number = Number(value);
+    if (!Number.isSafeInteger(number) || number < 1) {
+      throw new CliError(`${name}: ${key} must be a whole number of at least 1, got '${value}'`);
+    }
+    args[key] = number;
+  }
+  return { name, entry, args };
+}
