@@ -52,6 +52,8 @@ export function linear(
     }
     const product = tf.matMul(flat, W, false, true);
     const y = b === null ? product : tf.add(product, b);
-    return nBatchAxes === 1 ? y : tf.reshape(y, [...x.shape.slice(0, nBatchAxes), W.shape[0]!] as [number, number]);
+    return nBatchAxes === 1
+      ? y
+      : tf.reshape(y, [...x.shape.slice(0, nBatchAxes), W.shape[0]!] as [number, number]);
   }) as tf.Tensor2D;
 }

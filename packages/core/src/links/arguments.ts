@@ -1,7 +1,7 @@
 /** What the constructors of links share. */
 import * as tf from '@tensorflow/tfjs-core';
 import { Initializer, type InitializerLike, LeCunNormal, type Shape, Values } from '../initializers.ts';
-import { Parameter } from '../parameter.ts';
+import { Parameter, type PartialShape } from '../parameter.ts';
 
 /** An initializer, or null for the default: LeCunNormal for weights, 0 for biases. */
 export type InitializerOption = InitializerLike | null;
@@ -12,9 +12,12 @@ function waiting(initial: InitializerLike): InitializerLike {
   return ready ? initial : new Values(initial);
 }
 
-/** A weight; its shape may be found later. */
-export function weight(initial: InitializerOption | undefined, shape: Shape | null = null): Parameter {
-  return new Parameter(waiting(initial ?? new LeCunNormal()), shape);
+/** A weight. Dimensions that are null are found later. */
+export function weight(initial: InitializerOption | undefined, shape: PartialShape): Parameter {
+  if (!(initial instanceof tf.Tensor)) return new Parameter(waiting(initial ?? new LeCunNormal()), shape);
+  const parameter = new Parameter(null, shape);
+  parameter.assign(initial);
+  return parameter;
 }
 
 /** A bias or another parameter that starts from one number, 0 by default; its shape may be found later. */

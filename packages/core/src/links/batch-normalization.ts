@@ -87,7 +87,9 @@ export class BatchNormalization extends Link {
     const mode = metaMode();
     if (mode !== null) {
       // A persistent must not hold a tensor without values; it gets its own when the mode ends.
-      mode.defer(() => this.fill(statistic, initial, shape));
+      mode.defer((draw) => {
+        if (draw) this.fill(statistic, initial, shape);
+      });
       return;
     }
     const drawn = bias(initial, shape);

@@ -84,11 +84,12 @@ export class Convolution2D extends Link {
     if (outChannels % groups !== 0) {
       throw new InvalidArgumentError(`${name} outChannels`, `a multiple of groups ${groups}`, outChannels);
     }
-    this.W = weight(options.initialW, inChannels === null ? null : this.shapeOfW(inChannels));
+    this.W = weight(options.initialW, this.shapeOfW(inChannels));
     this.b = nobias ? null : bias(options.initialBias, [outChannels]);
   }
 
-  private shapeOfW(inChannels: number): number[] {
+  private shapeOfW<C extends number | null>(inChannels: C): (number | C)[] {
+    if (inChannels === null) return [this.outChannels, inChannels, ...this.ksize];
     if (inChannels % this.groups !== 0) {
       throw new InvalidArgumentError(
         `${this.constructor.name} inChannels`,

@@ -59,12 +59,12 @@ export class Deconvolution2D extends Link {
     this.dilate = toPair('Deconvolution2D dilate', options.dilate ?? 1, 1);
     this.groups = groups;
     this.outsize = options.outsize ?? null;
-    this.W = weight(options.initialW, inChannels === null ? null : this.shapeOfW(inChannels));
+    this.W = weight(options.initialW, this.shapeOfW(inChannels));
     this.b = nobias ? null : bias(options.initialBias, [outChannels]);
   }
 
-  private shapeOfW(inChannels: number): number[] {
-    if (inChannels % this.groups !== 0) {
+  private shapeOfW<C extends number | null>(inChannels: C): (number | C)[] {
+    if (inChannels !== null && inChannels % this.groups !== 0) {
       throw new InvalidArgumentError(
         'Deconvolution2D inChannels',
         `a multiple of groups ${this.groups}`,

@@ -1,5 +1,6 @@
 /** Links with parameters, after `chainer.links` and `chainercv.links`. */
 export * from './batch-normalization.ts';
+export * from './classifier.ts';
 export * from './conv-2d-activ.ts';
 export {
   Convolution2D,
@@ -9,5 +10,7 @@ export {
 } from './convolution-2d.ts';
 export * from './deconvolution-2d.ts';
 export * from './depthwise-convolution-2d.ts';
+export * from './embed-id.ts';
 export * from './linear.ts';
 export * from './normalize.ts';
+export * from './scale.ts';

@@ -38,7 +38,7 @@ export class Linear extends Link {
     if (inSize !== null) checkInteger('Linear inSize', inSize, 1);
     this.inSize = inSize;
     this.outSize = outSize;
-    this.W = weight(options.initialW, inSize === null ? null : [outSize, inSize]);
+    this.W = weight(options.initialW, [outSize, inSize]);
     this.b = (options.nobias ?? false) ? null : bias(options.initialBias, [outSize]);
   }
 

@@ -1,0 +1,89 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { Chain } from '../chain.ts';
+import { InvalidArgumentError } from '../errors.ts';
+import { bias, scale } from '../functions/affine.ts';
+import type { Shape } from '../initializers.ts';
+import { Link } from '../link.ts';
+import { Parameter } from '../parameter.ts';
+
+export interface BiasOptions {
+  /** The first axis of x that the parameter covers. Default the one that makes it end at the last axis (channels). */
+  axis?: number;
+}
+
+/** Adds a learned array along some axes (Chainer's `Bias`). Parameter: b, if a shape is given. */
+export class Bias extends Link {
+  readonly b: Parameter | null;
+  readonly axis: number | null;
+
+  /** @param shape of b; null: what is added comes with each call. */
+  constructor(shape: Shape | null = null, { axis }: BiasOptions = {}) {
+    super();
+    this.b = shape === null ? null : new Parameter(0, shape);
+    this.axis = axis ?? null;
+  }
+
+  /** @param y what is added, only without b. @throws InvalidArgumentError when both or neither are there. */
+  override forward<T extends Tensor>(x: T, y?: Tensor): T {
+    return bias(x, operand(this, 'b', this.b, y), this.axis ?? undefined);
+  }
+
+  override get printableSpecs() {
+    return { shape: this.b?.array?.shape ?? null, axis: this.axis };
+  }
+}
+
+export interface ScaleOptions extends BiasOptions {
+  /** Whether a bias of W's shape is added afterwards. Default false. */
+  biasTerm?: boolean;
+  /** The shape of the bias where W comes with each call. */
+  biasShape?: Shape;
+}
+
+/** Multiplies by a learned array along some axes (Chainer's `Scale`). Parameter: W, if a shape is given; child: bias, on demand. */
+export class Scale extends Chain {
+  readonly W: Parameter | null;
+  readonly bias: Bias | null;
+  readonly axis: number | null;
+
+  /** @param shape of W; null: the factor comes with each call. */
+  constructor(shape: Shape | null = null, { axis, biasTerm = false, biasShape }: ScaleOptions = {}) {
+    super();
+    const shapeOfBias = shape ?? biasShape ?? null;
+    if (biasTerm && shapeOfBias === null) {
+      throw new InvalidArgumentError(
+        'Scale',
+        'a biasShape',
+        'none',
+        'There is no W whose shape the bias could have.',
+      );
+    }
+    this.W = shape === null ? null : new Parameter(1, shape);
+    this.bias = biasTerm ? new Bias(shapeOfBias, axis === undefined ? {} : { axis }) : null;
+    this.axis = axis ?? null;
+  }
+
+  /** @param y the factor, only without W. @throws InvalidArgumentError when both or neither are there. */
+  override forward<T extends Tensor>(x: T, y?: Tensor): T {
+    const scaled = scale(x, operand(this, 'W', this.W, y), this.axis ?? undefined);
+    return this.bias === null ? scaled : (this.bias.call(scaled) as T);
+  }
+
+  override get printableSpecs() {
+    return { shape: this.W?.array?.shape ?? null, axis: this.axis, biasTerm: this.bias !== null };
+  }
+}
+
+function operand(link: Link, name: string, own: Parameter | null, given: Tensor | undefined): Tensor {
+  if ((own === null) === (given === undefined)) {
+    const where = `${link.constructor.name} ${link.path}`.trim();
+    throw new InvalidArgumentError(
+      where,
+      own === null
+        ? 'a second argument, as it was made without a shape'
+        : `no second argument beside ${name}`,
+      own === null ? 'none' : 'one',
+    );
+  }
+  return own?.tensor ?? given!;
+}
