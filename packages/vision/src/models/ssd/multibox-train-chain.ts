@@ -1,0 +1,52 @@
+import { Chain, report } from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { multiboxLoss } from '../../ssd/index.ts';
+import type { SSD } from './ssd.ts';
+
+export interface MultiboxTrainOptions {
+  /** Weight of the loss of the boxes. Default 1. */
+  readonly alpha?: number;
+  /** Background boxes that count for each positive one. Default 3. */
+  readonly k?: number;
+}
+
+/**
+ * An SSD with its loss, as an optimizer takes it: `loss = alpha * loc + conf`.
+ *
+ * Reports `loss`, `loss/loc` and `loss/conf` with itself as observer. Chainer counterpart: `MultiboxTrainChain` of
+ * ChainerCV's example `ssd/train.py`.
+ *
+ * ```ts
+ * const chain = new MultiboxTrainChain(model);
+ * const optimizer = new MomentumSGD({ lr: 1e-3 }).setup(chain);
+ * ssdUpdateHooks(model);
+ * optimizer.update(chain, imgs, gtMbLocs, gtMbLabels);
+ * ```
+ */
+export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
+  readonly alpha: number;
+  readonly k: number;
+
+  constructor(
+    readonly model: M,
+    { alpha = 1, k = 3 }: MultiboxTrainOptions = {},
+  ) {
+    super();
+    this.alpha = alpha;
+    this.k = k;
+  }
+
+  /**
+   * @param imgs prepared images (B, insize, insize, 3).
+   * @param gtMbLocs offsets (B, K, 4), from `coder.encode`.
+   * @param gtMbLabels labels (B, K), int32, 0 for background.
+   * @returns the loss, a scalar.
+   */
+  override forward(imgs: tf.Tensor4D, gtMbLocs: tf.Tensor3D, gtMbLabels: tf.Tensor2D): tf.Scalar {
+    const [mbLocs, mbConfs] = (this.model as SSD).call(imgs);
+    const [loc, conf] = multiboxLoss(mbLocs, mbConfs, gtMbLocs, gtMbLabels, this.k);
+    const loss = tf.add(tf.mul(loc, this.alpha), conf) as tf.Scalar;
+    report({ loss, 'loss/loc': loc, 'loss/conf': conf }, this);
+    return loss;
+  }
+}

@@ -1,0 +1,183 @@
+import { Chain, usingConfig } from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { VisionOptionError } from '../../errors.ts';
+import { type ImageArray, type ImageSource, toImageArray } from '../../image/index.ts';
+import { MultiboxCoder } from '../../ssd/index.ts';
+import { type ResizeBackend, resize } from '../../transforms/index.ts';
+import { stack, subtractMean } from '../batch.ts';
+import type { SSDExtractor } from './extractor.ts';
+import type { Multibox } from './multibox.ts';
+
+/** Default boxes of the extractor's grids and the heads' aspect ratios, or a coder of one's own. */
+export type SSDBoxes =
+  | {
+      /** Distance of neighbouring cells of each feature map, in pixels of the input. */
+      readonly steps: readonly number[];
+      /** Side of the square box of each feature map, and one more, in pixels of the input. */
+      readonly sizes: readonly number[];
+      readonly variance?: readonly [position: number, size: number];
+    }
+  | { readonly coder: MultiboxCoder };
+
+export type SSDOptions = SSDBoxes & {
+  /** Subtracted from every pixel: one number, or one a channel (RGB). Default 0. */
+  readonly mean?: number | readonly number[];
+};
+
+export interface PredictOptions {
+  /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. Default `model.nmsThresh`. */
+  readonly nmsThresh?: number | null;
+  /** Boxes with this score or more are given. Default `model.scoreThresh`. */
+  readonly scoreThresh?: number;
+  /** Whose resizing. Default `cv2`, with which the networks were trained. */
+  readonly resizeBackend?: ResizeBackend;
+}
+
+/** What was found, image by image. */
+export interface Predictions {
+  /** R * 4 values an image: rows of (yMin, xMin, yMax, xMax) in pixels of the image as given. */
+  readonly bboxes: Float32Array[];
+  /** R values an image, counting from 0. */
+  readonly labels: Int32Array[];
+  /** R values an image, in [0, 1]. */
+  readonly scores: Float32Array[];
+}
+
+export type SSDPreset = 'visualize' | 'evaluate';
+
+const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: number }>> = {
+  visualize: { nmsThresh: 0.45, scoreThresh: 0.6 },
+  evaluate: { nmsThresh: 0.45, scoreThresh: 0.01 },
+};
+
+/**
+ * A single shot multibox detector: an extractor of feature maps, heads over them, and the coder of their boxes.
+ *
+ * Subclasses for other networks override `prepare`, `boxScale` and `scoreFunction`. Children are `extractor` and
+ * `multibox`. Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD`.
+ *
+ * ```ts
+ * const { bboxes, labels, scores } = await model.predict([image]);
+ * ```
+ */
+export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
+  readonly coder: MultiboxCoder;
+  readonly mean: number | readonly number[];
+  /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. */
+  nmsThresh: number | null = PRESETS.visualize.nmsThresh;
+  /** Boxes with this score or more are given. */
+  scoreThresh: number = PRESETS.visualize.scoreThresh;
+
+  /** @throws VisionOptionError when the lists of the boxes do not have one entry a feature map. */
+  constructor(
+    readonly extractor: E,
+    readonly multibox: Multibox,
+    { mean = 0, ...boxes }: SSDOptions,
+  ) {
+    super();
+    this.mean = mean;
+    this.coder = 'coder' in boxes ? boxes.coder : gridCoder(extractor, multibox, boxes);
+  }
+
+  /** Side of the square input in pixels. */
+  get insize(): number {
+    return this.extractor.insize;
+  }
+
+  /** Classes without the background. */
+  get nFgClass(): number {
+    return this.multibox.nClass - 1;
+  }
+
+  /** Sets both thresholds: few sure boxes to look at, or all that count in an evaluation. */
+  usePreset(preset: SSDPreset): void {
+    if (!Object.hasOwn(PRESETS, preset)) {
+      throw new VisionOptionError('SSD.usePreset', 'preset', "'visualize' or 'evaluate'", preset);
+    }
+    Object.assign(this, PRESETS[preset]);
+  }
+
+  /**
+   * @param x prepared images (B, insize, insize, 3).
+   * @returns offsets (B, K, 4) and class outputs (B, K, nFgClass + 1) of the K default boxes.
+   */
+  override forward(x: tf.Tensor4D): [mbLocs: tf.Tensor3D, mbConfs: tf.Tensor3D] {
+    return this.multibox.call((this.extractor as SSDExtractor).call(x));
+  }
+
+  /**
+   * An image as the network wants it: stretched to its input size, minus the mean.
+   * @param img (H, W, 3), RGB, 0..255.
+   * @returns (insize, insize, 3).
+   */
+  prepare(img: ImageArray, resizeBackend: ResizeBackend = 'cv2'): ImageArray<Float32Array> {
+    const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
+    return { data: subtractMean(data, this.mean), shape };
+  }
+
+  /** Pixels of an image of this size in one unit of the default boxes, along y and x. The inverse of `prepare`'s stretching. */
+  boxScale([height, width]: readonly [height: number, width: number]): [y: number, x: number] {
+    return [height / this.insize, width / this.insize];
+  }
+
+  /** How class outputs become scores. */
+  get scoreFunction(): 'softmax' | 'sigmoid' {
+    return 'softmax';
+  }
+
+  /**
+   * Finds the objects in images of any sizes, with one forward pass for all of them.
+   *
+   * Boxes are not clipped to the image; they come class by class, by descending score in a class. Dropout and batch
+   * normalization work as in a test, whatever `config.train` says.
+   *
+   * @param imgs RGB, 0..255: (H, W, 3) tensors, `ImageArray`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
+   */
+  async predict(
+    imgs: readonly ImageSource[],
+    {
+      nmsThresh = this.nmsThresh,
+      scoreThresh = this.scoreThresh,
+      resizeBackend = 'cv2',
+    }: PredictOptions = {},
+  ): Promise<Predictions> {
+    const out: Predictions = { bboxes: [], labels: [], scores: [] };
+    if (imgs.length === 0) return out;
+    const images = await Promise.all(imgs.map((img) => toImageArray(img)));
+    const prepared = images.map((img) => this.prepare(img, resizeBackend));
+    // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
+    const tensors = usingConfig('train', false, () => tf.tidy(() => (this as SSD).call(stack(prepared))));
+    const { nClass } = this.multibox;
+    const count = this.coder.length;
+    try {
+      const [locs, confs] = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()));
+      images.forEach(({ shape: [height, width] }, i) => {
+        const { bbox, label, score } = this.coder.decode(
+          locs!.subarray(i * count * 4, (i + 1) * count * 4),
+          confs!.subarray(i * count * nClass, (i + 1) * count * nClass),
+          { nmsThresh, scoreThresh, scoreFunction: this.scoreFunction },
+        );
+        const scale = this.boxScale([height, width]);
+        out.bboxes.push(bbox.map((value, k) => value * scale[k % 2]!));
+        out.labels.push(label);
+        out.scores.push(score);
+      });
+    } finally {
+      tf.dispose(tensors);
+    }
+    return out;
+  }
+}
+
+/** The coder whose boxes follow from the grids of the extractor and the aspect ratios of the heads, as in the paper. */
+function gridCoder(
+  { grids }: SSDExtractor,
+  { cells }: Multibox,
+  { steps, sizes, variance = [0.1, 0.2] }: Exclude<SSDBoxes, { coder: MultiboxCoder }>,
+): MultiboxCoder {
+  const aspectRatios = cells.map((cell) => {
+    if (typeof cell !== 'number') return cell;
+    throw new VisionOptionError('SSD', 'multibox', 'made with aspect ratios', cells, 'Or give a coder.');
+  });
+  return new MultiboxCoder({ grids, aspectRatios, steps, sizes, variance });
+}

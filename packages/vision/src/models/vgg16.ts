@@ -1,0 +1,95 @@
+import {
+  Conv2DActiv,
+  dropout,
+  type InitializerLike,
+  Linear,
+  maxPooling2D,
+  Normal,
+  PickableSequentialChain,
+  relu,
+  softmax,
+} from '@chaingrad/core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+
+/** Mean of the training images, RGB. */
+const IMAGENET_MEAN: readonly number[] = [123.68, 116.779, 103.939];
+
+export interface VGG16Options {
+  /** Classes. Default 1000. */
+  readonly nClass?: number;
+  /** Mean pixel (RGB) that predictors subtract. Default ImageNet's. */
+  readonly mean?: readonly number[];
+  /** Default `Normal(0.01)`. */
+  readonly initialW?: InitializerLike;
+  /** Default 0. */
+  readonly initialBias?: InitializerLike;
+}
+
+const pool = (x: Tensor4D): Tensor4D => maxPooling2D(x, 2);
+
+/**
+ * The VGG-16 classifier, whose layers can be picked: `model.pick = ['conv5_3', 'fc7']`.
+ *
+ * Input is (B, 224, 224, 3), RGB, minus the mean; output is (B, nClass) probabilities. Keys are `conv1_1/conv/W`, `fc6/W`.
+ * Source: Simonyan and Zisserman (2014). Chainer counterpart: `chainercv.links.VGG16`.
+ */
+export class VGG16 extends PickableSequentialChain {
+  // The order of the fields is the order in which they run.
+  readonly conv1_1: Conv2DActiv;
+  readonly conv1_2: Conv2DActiv;
+  readonly pool1 = pool;
+  readonly conv2_1: Conv2DActiv;
+  readonly conv2_2: Conv2DActiv;
+  readonly pool2 = pool;
+  readonly conv3_1: Conv2DActiv;
+  readonly conv3_2: Conv2DActiv;
+  readonly conv3_3: Conv2DActiv;
+  readonly pool3 = pool;
+  readonly conv4_1: Conv2DActiv;
+  readonly conv4_2: Conv2DActiv;
+  readonly conv4_3: Conv2DActiv;
+  readonly pool4 = pool;
+  readonly conv5_1: Conv2DActiv;
+  readonly conv5_2: Conv2DActiv;
+  readonly conv5_3: Conv2DActiv;
+  readonly pool5 = pool;
+  readonly fc6: Linear;
+  readonly fc6_relu = relu;
+  readonly fc6_dropout = dropout;
+  readonly fc7: Linear;
+  readonly fc7_relu = relu;
+  readonly fc7_dropout = dropout;
+  readonly fc8: Linear;
+  readonly prob = softmax;
+
+  /** The mean pixel (RGB) of the images that the network was trained with. */
+  readonly mean: readonly number[];
+
+  constructor({
+    nClass = 1000,
+    mean = IMAGENET_MEAN,
+    initialW = new Normal(0.01),
+    initialBias = 0,
+  }: VGG16Options = {}) {
+    super();
+    this.mean = mean;
+    const conv = (out: number) => new Conv2DActiv(null, out, 3, { pad: 1, initialW, initialBias });
+    const fc = (out: number) => new Linear(null, out, { initialW, initialBias });
+    this.conv1_1 = conv(64);
+    this.conv1_2 = conv(64);
+    this.conv2_1 = conv(128);
+    this.conv2_2 = conv(128);
+    this.conv3_1 = conv(256);
+    this.conv3_2 = conv(256);
+    this.conv3_3 = conv(256);
+    this.conv4_1 = conv(512);
+    this.conv4_2 = conv(512);
+    this.conv4_3 = conv(512);
+    this.conv5_1 = conv(512);
+    this.conv5_2 = conv(512);
+    this.conv5_3 = conv(512);
+    this.fc6 = fc(4096);
+    this.fc7 = fc(4096);
+    this.fc8 = fc(nClass);
+  }
+}
