@@ -1,6 +1,7 @@
 /** Runs the real command line as a child process, and makes pictures for it. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +19,8 @@ export interface Outcome {
 /** What `node` must be told to run the entry from its source. */
 export const nodeArgs = (...args: string[]) => [
   '--import',
-  fileURLToPath(import.meta.resolve('tsx')),
+  // By its file: the child may run in a folder without node_modules.
+  createRequire(import.meta.url).resolve('tsx'),
   '--conditions=chaingrad-source',
   entry,
   ...args,
