@@ -66,11 +66,11 @@ export class MLP extends Chain {
   }
 }
 
-/** The network with the weights of the goldens. */
-export function goldenMLP(): MLP {
-  const model = new MLP();
+/** The network with the weights of the goldens; a lazy one finds the shape of `/l1/W` at its first call. */
+export function goldenMLP(lazy = false): MLP {
+  const model = new MLP(lazy);
   const rows = new Map(golden.mlp_params.map((row) => [row.path, row]));
-  for (const [path, param] of model.namedparams()) {
+  for (const [path, param] of model.namedparams(false)) {
     const row = rows.get(path)!;
     tf.tidy(() => param.assign(tf.tensor(generate(row, param.size), row.shape)));
   }
