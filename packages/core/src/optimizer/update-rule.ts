@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
-import type { Parameter } from '../parameter.ts';
+import { keepClone, type Parameter, shapesEqual } from '../parameter.ts';
 import type { SerialEntry } from '../serializer.ts';
 import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
 import { type Hyperparameters, inheritHyperparameters } from './hyperparameter.ts';
@@ -70,7 +70,7 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
     for (const key of this.stateKeys) {
       const present = this.#state.get(key);
       if (present === undefined) this.#state.set(key, tf.keep(tf.tidy(() => this.initialState(key, values))));
-      else if (!tf.util.arraysEqual(present.shape, values.shape))
+      else if (!shapesEqual(present.shape, values.shape))
         throw new ShapeMismatchError(`${param.path}/${key}`, values.shape, present.shape);
     }
     const state = Object.fromEntries(this.#state) as Record<K, tf.Tensor>;
@@ -131,7 +131,9 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
           if (value === null) return;
           if (!(value instanceof tf.Tensor))
             throw new InvalidArgumentError(prefix + key, 'an array', typeof value);
-          const kept = tf.keep(tf.clone(value));
+          if (param.array !== null && !shapesEqual(param.shape, value.shape))
+            throw new ShapeMismatchError(prefix + key, param.shape, value.shape);
+          const kept = keepClone(value);
           this.#state.get(key)?.dispose();
           this.#state.set(key, kept);
         },
