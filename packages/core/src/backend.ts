@@ -52,6 +52,9 @@ async function provideNodeGpu(): Promise<void> {
 const loaders: Readonly<Record<BackendName, () => Promise<void>>> = {
   cpu: async () => {
     await import('@tensorflow/tfjs-backend-cpu');
+    // Its first tensor would print an advertisement under Node.
+    const backend = tf.findBackend('cpu') as { firstUse?: boolean } | null;
+    if (backend !== null) backend.firstUse = false;
   },
   wasm: async () => {
     await import('@tensorflow/tfjs-backend-wasm');

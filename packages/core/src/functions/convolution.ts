@@ -4,13 +4,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
-import { getConvOutsize, getDeconvOutsize, windowPad } from './windows.ts';
+import { getConvOutsize, getDeconvOutsize, samePad, windowPad } from './windows.ts';
 
 export interface Convolution2DOptions {
   /** Pixels from window to window, y and x. Default 1. */
   stride?: IntOrPair;
-  /** Pixels of zeros on each side, y and x. Default 0. */
-  pad?: IntOrPair;
+  /** Pixels of zeros on each side, y and x; or TensorFlow's 'same', which may be asymmetric. Default 0. */
+  pad?: IntOrPair | 'same';
   /** Distance of the taps of the filter, in pixels. Default 1. */
   dilate?: IntOrPair;
   /** Channel groups; the number of in-channels gives a depthwise convolution. Default 1. */
@@ -54,7 +54,6 @@ export function convolution2D(
   const name = 'convolution2D';
   const { groups = 1, coverAll = false, activation } = options;
   const stride = toPair(`${name} stride`, options.stride ?? 1, 1);
-  const pad = toPair(`${name} pad`, options.pad ?? 0, 0);
   const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${name} groups`, groups, 1);
   checkRank(`${name} x`, x, ['N', 'H', 'W', 'C']);
@@ -68,10 +67,18 @@ export function convolution2D(
     );
   }
   if (b !== null) checkSameShape(`${name} b`, [W.shape[0]], b.shape);
-  const window = { ksize: [W.shape[2], W.shape[3]] as const, stride, pad, dilate, coverAll };
+  const window = { ksize: [W.shape[2], W.shape[3]] as const, stride, dilate };
+  const inSize = [x.shape[1], x.shape[2]] as const;
   return conv2d(x, W, b, {
     stride,
-    pad: windowPad(`${name} x`, [x.shape[1], x.shape[2]], window),
+    pad:
+      options.pad === 'same'
+        ? samePad(inSize, window)
+        : windowPad(`${name} x`, inSize, {
+            ...window,
+            pad: toPair(`${name} pad`, options.pad ?? 0, 0),
+            coverAll,
+          }),
     dilation: dilate,
     groups,
     activation: activation ?? 'linear',
@@ -121,7 +128,10 @@ export function depthwiseConvolution2D(
   });
 }
 
-export interface Deconvolution2DOptions extends Omit<Convolution2DOptions, 'coverAll' | 'activation'> {
+export interface Deconvolution2DOptions
+  extends Omit<Convolution2DOptions, 'coverAll' | 'activation' | 'pad'> {
+  /** Pixels that the convolution turned round would pad with, y and x. Default 0. */
+  pad?: IntOrPair;
   /** (height, width) of the output, one of those whose convolution has the size of x; default the smallest. */
   outsize?: readonly [height: number, width: number];
 }

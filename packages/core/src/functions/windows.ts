@@ -64,3 +64,19 @@ export function windowPad(where: string, inSize: readonly [y: number, x: number]
   });
   return [...pads[0]!, ...pads[1]!] as unknown as Pad2D;
 }
+
+/**
+ * TensorFlow's SAME padding: ceil(size / stride) windows, with what is odd of the padding at the bottom and the right.
+ * At stride 2 on an even size it is not a padding of 1.
+ */
+export function samePad(
+  inSize: readonly [y: number, x: number],
+  { ksize, stride, dilate }: Pick<Window2D, 'ksize' | 'stride' | 'dilate'>,
+): Pad2D {
+  const pads = ([0, 1] as const).map((i): [number, number] => {
+    const reach = (ksize[i] - 1) * (dilate?.[i] ?? 1) + 1;
+    const total = Math.max(0, (Math.ceil(inSize[i] / stride[i]) - 1) * stride[i] + reach - inSize[i]);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  });
+  return [...pads[0]!, ...pads[1]!] as unknown as Pad2D;
+}

@@ -9,8 +9,8 @@ import { bias, type InitializerOption, weight } from './arguments.ts';
 export interface Convolution2DLinkOptions {
   /** Pixels from window to window, y and x. Default 1. */
   stride?: IntOrPair;
-  /** Pixels of zeros on each side, y and x. Default 0. */
-  pad?: IntOrPair;
+  /** Pixels of zeros on each side, y and x; or TensorFlow's 'same', which may be asymmetric. Default 0. */
+  pad?: IntOrPair | 'same';
   /** Distance of the taps, in pixels. Default 1. */
   dilate?: IntOrPair;
   /** Channel groups. In- and out-channels must be divisible by it. Default 1. */
@@ -62,7 +62,7 @@ export class Convolution2D extends Link {
   readonly outChannels: number;
   readonly ksize: readonly [y: number, x: number];
   readonly stride: readonly [y: number, x: number];
-  readonly pad: readonly [y: number, x: number];
+  readonly pad: readonly [y: number, x: number] | 'same';
   readonly dilate: readonly [y: number, x: number];
   readonly groups: number;
 
@@ -78,7 +78,7 @@ export class Convolution2D extends Link {
     this.outChannels = outChannels;
     this.ksize = toPair(`${name} ksize`, ksize, 1);
     this.stride = toPair(`${name} stride`, options.stride ?? 1, 1);
-    this.pad = toPair(`${name} pad`, options.pad ?? 0, 0);
+    this.pad = options.pad === 'same' ? 'same' : toPair(`${name} pad`, options.pad ?? 0, 0);
     this.dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
     this.groups = groups;
     if (outChannels % groups !== 0) {

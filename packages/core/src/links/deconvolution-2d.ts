@@ -7,7 +7,9 @@ import type { Parameter } from '../parameter.ts';
 import { bias, weight } from './arguments.ts';
 import { type Convolution2DLinkOptions, parseConvolution2D } from './convolution-2d.ts';
 
-export interface Deconvolution2DLinkOptions extends Convolution2DLinkOptions {
+export interface Deconvolution2DLinkOptions extends Omit<Convolution2DLinkOptions, 'pad'> {
+  /** Pixels that the convolution turned round would pad with, y and x. Default 0. */
+  pad?: IntOrPair;
   /** (height, width) of the output. Default the smallest that fits. */
   outsize?: readonly [height: number, width: number];
 }

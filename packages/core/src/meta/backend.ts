@@ -108,9 +108,7 @@ export function withShapesOnly<R>(fn: () => R, draw = true): R {
   try {
     return fn();
   } catch (error) {
-    const kernel = /Kernel '([^']+)' not registered for the backend 'chaingrad-meta'/.exec(
-      String(error),
-    )?.[1];
+    const kernel = /Kernel '([^']+)' .*'chaingrad-meta'/.exec(String(error))?.[1];
     throw kernel === undefined ? error : new UnsupportedInMetaError(kernel);
   } finally {
     setMetaMode(null);

@@ -5,6 +5,7 @@ export {
   FeaturePredictor,
   type FeaturePredictorOptions,
 } from './feature-predictor.ts';
+export * from './mobilenet/index.ts';
 export type { SSDExtractor } from './ssd/extractor.ts';
 export { type CellBoxes, Multibox, type MultiboxOptions } from './ssd/multibox.ts';
 export { MultiboxTrainChain, type MultiboxTrainOptions } from './ssd/multibox-train-chain.ts';

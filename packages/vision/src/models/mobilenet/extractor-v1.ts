@@ -1,0 +1,92 @@
+import { BatchNormalization, Chain, ChainList, Convolution2D, HeNormal, relu6 } from '@chaingrad/core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import type { SSDExtractor } from '../ssd/extractor.ts';
+import { ExtraLayer } from './extractor-v2.ts';
+
+const initialW = new HeNormal();
+
+/** 3x3 depthwise with batch normalization, then 1x1. Source: Howard et al., MobileNets (2017). */
+export class SeparableBlock extends Chain {
+  readonly dw: Convolution2D;
+  readonly bn: BatchNormalization;
+  readonly pw: Convolution2D;
+
+  constructor(inChannels: number, out: number, stride: number) {
+    super();
+    const options = { stride, pad: 'same', groups: inChannels, nobias: true, initialW } as const;
+    this.dw = new Convolution2D(inChannels, inChannels, 3, options);
+    this.bn = new BatchNormalization(inChannels, { eps: 0.001 });
+    this.pw = new Convolution2D(inChannels, out, 1, { initialW });
+  }
+
+  override forward(x: Tensor4D): Tensor4D {
+    return this.pw.call(relu6(this.bn.call(this.dw.call(x)) as Tensor4D) as Tensor4D, 'relu6');
+  }
+}
+
+/** Out-channels and stride of the blocks. */
+const blocks = [
+  [64, 1],
+  [128, 2],
+  [128, 1],
+  [256, 2],
+  [256, 1],
+  [512, 2],
+  [512, 1],
+  [512, 1],
+  [512, 1],
+  [512, 1],
+  [512, 1],
+  [1024, 2],
+  [1024, 1],
+] as const;
+
+/** The block whose output is the first feature map. */
+const FIRST_MAP = 10;
+
+const extras = [
+  [256, 512],
+  [128, 256],
+  [128, 256],
+  [64, 128],
+] as const;
+
+/** MobileNetV1 (width 1) and four extra layers: six feature maps of an image of 512 x 512. */
+export class MobileNetV1Extractor512 extends Chain implements SSDExtractor {
+  readonly insize = 512;
+  readonly grids = [32, 16, 8, 4, 2, 1];
+
+  readonly conv0 = new Convolution2D(3, 32, 3, { stride: 2, pad: 'same', initialW });
+  readonly blocks: ChainList<SeparableBlock>;
+  readonly extras: ChainList<ExtraLayer>;
+
+  constructor() {
+    super();
+    this.blocks = new ChainList();
+    let channels = 32;
+    for (const [out, stride] of blocks) {
+      this.blocks.addLink(new SeparableBlock(channels, out, stride));
+      channels = out;
+    }
+    this.extras = new ChainList();
+    for (const [middle, out] of extras) {
+      this.extras.addLink(new ExtraLayer(channels, middle, out));
+      channels = out;
+    }
+  }
+
+  override forward(x: Tensor4D): Tensor4D[] {
+    const maps: Tensor4D[] = [];
+    let h = this.conv0.call(x, 'relu6');
+    for (let i = 0; i < this.blocks.length; i++) {
+      h = this.blocks.at(i).call(h);
+      if (i === FIRST_MAP) maps.push(h);
+    }
+    maps.push(h);
+    for (const extra of this.extras) {
+      h = extra.call(h);
+      maps.push(h);
+    }
+    return maps;
+  }
+}

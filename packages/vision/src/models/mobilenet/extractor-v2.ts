@@ -1,0 +1,120 @@
+import { Chain, ChainList, Convolution2D, HeNormal } from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { SSDExtractor } from '../ssd/extractor.ts';
+
+const initialW = new HeNormal();
+
+/** A convolution as TensorFlow pads it, with batch normalization already folded into W and b. */
+const conv = (inChannels: number, out: number, ksize: number, stride = 1, groups = 1) =>
+  new Convolution2D(inChannels, out, ksize, { stride, pad: 'same', groups, initialW });
+
+/**
+ * 1x1 up (left out where `expansion` is 1), 3x3 depthwise, 1x1 down, with a shortcut where the shapes allow one.
+ * Source: Sandler et al., MobileNetV2 (2018).
+ */
+export class InvertedResidual extends Chain {
+  readonly expand: Convolution2D | null;
+  readonly dw: Convolution2D;
+  readonly project: Convolution2D;
+  readonly shortcut: boolean;
+
+  constructor(inChannels: number, out: number, stride: number, expansion: number) {
+    super();
+    const width = inChannels * expansion;
+    this.expand = expansion === 1 ? null : conv(inChannels, width, 1);
+    this.dw = conv(width, width, 3, stride, width);
+    this.project = conv(width, out, 1);
+    this.shortcut = stride === 1 && inChannels === out;
+  }
+
+  /** @returns the block's output, and what its first convolution gave. */
+  override forward(x: tf.Tensor4D): [out: tf.Tensor4D, expanded: tf.Tensor4D] {
+    const expanded = this.expand === null ? x : this.expand.call(x, 'relu6');
+    const y = this.project.call(this.dw.call(expanded, 'relu6'));
+    return [this.shortcut ? tf.add(x, y) : y, expanded];
+  }
+}
+
+/** [expansion, out-channels, blocks, stride of the first]. */
+const stages = [
+  [1, 16, 1, 1],
+  [6, 24, 2, 2],
+  [6, 32, 3, 2],
+  [6, 64, 4, 2],
+  [6, 96, 3, 1],
+  [6, 160, 3, 2],
+  [6, 320, 1, 1],
+] as const;
+
+/** The block whose expanded input is the first feature map. */
+const FIRST_MAP = 13;
+
+/** [middle, out] channels of the extra feature maps: 1x1, then 3x3 at stride 2. */
+const extras = [
+  [256, 512],
+  [128, 256],
+  [128, 256],
+  [64, 128],
+] as const;
+
+/** A 1x1 convolution and a 3x3 one at stride 2: the next coarser feature map. */
+export class ExtraLayer extends Chain {
+  readonly conv1: Convolution2D;
+  readonly conv2: Convolution2D;
+
+  constructor(inChannels: number, middle: number, out: number) {
+    super();
+    this.conv1 = conv(inChannels, middle, 1);
+    this.conv2 = conv(middle, out, 3, 2);
+  }
+
+  override forward(x: tf.Tensor4D): tf.Tensor4D {
+    return this.conv2.call(this.conv1.call(x, 'relu6'), 'relu6');
+  }
+}
+
+/** MobileNetV2 (width 1) and four extra layers: six feature maps of an image of 300 x 300. */
+export class MobileNetV2Extractor300 extends Chain implements SSDExtractor {
+  readonly insize = 300;
+  readonly grids = [19, 10, 5, 3, 2, 1];
+
+  readonly conv0 = conv(3, 32, 3, 2);
+  readonly blocks: ChainList<InvertedResidual>;
+  readonly conv1 = conv(320, 1280, 1);
+  readonly extras: ChainList<ExtraLayer>;
+
+  constructor() {
+    super();
+    this.blocks = new ChainList();
+    let channels = 32;
+    for (const [expansion, out, count, stride] of stages) {
+      for (let i = 0; i < count; i++) {
+        this.blocks.addLink(new InvertedResidual(channels, out, i === 0 ? stride : 1, expansion));
+        channels = out;
+      }
+    }
+    this.extras = new ChainList();
+    channels = 1280;
+    for (const [middle, out] of extras) {
+      this.extras.addLink(new ExtraLayer(channels, middle, out));
+      channels = out;
+    }
+  }
+
+  override forward(x: tf.Tensor4D): tf.Tensor4D[] {
+    const maps: tf.Tensor4D[] = [];
+    let h = this.conv0.call(x, 'relu6');
+    for (let i = 0; i < this.blocks.length; i++) {
+      const [out, expanded] = this.blocks.at(i).call(h);
+      if (i === FIRST_MAP) maps.push(expanded);
+      h = out;
+    }
+    h = this.conv1.call(h, 'relu6');
+    maps.push(h);
+    for (const extra of this.extras) {
+      h = extra.call(h);
+      maps.push(h);
+    }
+    return maps;
+  }
+}
