@@ -1,0 +1,194 @@
+/**
+ * Convolution of any kind as a matrix product whose left side is gathered from the image block by block (implicit im2col).
+ *
+ * Row m of the product is one pixel of a grid, column k one (tap, channel). The taps are a table, so the same code does
+ * strides, dilations, any padding, and each phase of the input gradient of a strided convolution.
+ */
+import { groupBytes, groupStart, groupsOf, panelFull } from './gemm';
+import { A_CHUNK, A_ROW, CHUNK, NR, align64, ceilDiv, copyFloats, maxI, minI, zeroFloats } from './simd';
+
+/** Columns of the product gathered at a time: with 8 columns of B they fit the first-level cache. */
+const K_BLOCK: i32 = 512;
+
+@unmanaged
+export class ConvArgs {
+  x: usize; b: usize; bias: usize; out: usize;
+  /** Table of (offsetY, offsetX, taps side by side) of i32. */
+  runs: usize; runCount: i32;
+  h: i32; w: i32; c: i32; xPixel: i32;
+  /** The grid of output pixels, and from one of them to the next in the input. */
+  rowsY: i32; rowsX: i32; strideY: i32; strideX: i32;
+  rows: i32; k: i32; o: i32;
+  /** Floats from one image, row and pixel of the grid to the next in the output. */
+  outImage: i32; outRow: i32; outPixel: i32;
+  /** 1 when the grid's pixels follow each other in the output and o is a multiple of 8. */
+  dense: i32;
+  act: i32;
+  rowsPerItem: i32; panelsPerItem: i32; panelItems: i32;
+}
+
+/** Writes `n` floats (zeros without a source) into a row of packed A from column k on. */
+// @ts-ignore: decorator
+@inline
+function put(row: usize, k: i32, src: usize, n: i32): void {
+  while (n > 0) {
+    const inChunk = k & (CHUNK - 1);
+    const m = minI(n, CHUNK - inChunk);
+    const dst = row + <usize>((k / CHUNK) * A_CHUNK + (inChunk << 2));
+    if (src) {
+      copyFloats(dst, src, m);
+      src += <usize>m << 2;
+    } else zeroFloats(dst, m);
+    k += m;
+    n -= m;
+  }
+}
+
+/** Gathers columns [k0, k1) of rows [m0, m0 + rows) into packed A. */
+function gather(args: ConvArgs, m0: i32, rows: i32, k0: i32, k1: i32, a: usize): void {
+  const c = args.c;
+  const groups = groupsOf(rows);
+  const bytes = groupBytes(k1 - k0);
+  const perImage = args.rowsY * args.rowsX;
+  for (let g = 0; g < groups; g++) {
+    const r0 = groupStart(rows, groups, g);
+    const r1 = groupStart(rows, groups, g + 1);
+    for (let r = r0; r < r1; r++) {
+      const row = a + <usize>g * bytes + <usize>((r - r0) * A_ROW);
+      const m = m0 + r;
+      const n = m / perImage;
+      const i = (m - n * perImage) / args.rowsX;
+      const j = m - n * perImage - i * args.rowsX;
+      const y0 = i * args.strideY;
+      const x0 = j * args.strideX;
+      let start = 0;
+      let run = args.runs;
+      for (let e = 0; e < args.runCount; e++) {
+        const count = load<i32>(run, 8);
+        const end = start + count * c;
+        const from = maxI(start, k0);
+        const to = minI(end, k1);
+        if (from < to) {
+          const y = y0 + load<i32>(run);
+          const x = x0 + load<i32>(run, 4);
+          if (<u32>y >= <u32>args.h) put(row, from - k0, 0, to - from);
+          else {
+            // columns of taps left of, within and right of the image
+            const inFrom = minI(to, maxI(from, start + maxI(0, -x) * c));
+            const inTo = maxI(inFrom, minI(to, start + minI(count, args.w - x) * c));
+            if (from < inFrom) put(row, from - k0, 0, inFrom - from);
+            if (inFrom < inTo) {
+              const pixel = (n * args.h + y) * args.w + x;
+              put(row, inFrom - k0, args.x + (<usize>(pixel * args.xPixel + inFrom - start) << 2), inTo - inFrom);
+            }
+            if (inTo < to) put(row, inTo - k0, 0, to - inTo);
+          }
+        }
+        start = end;
+        run += 12;
+      }
+    }
+  }
+}
+
+/** Columns gathered at a time for a product of k columns. */
+function blockOf(k: i32): i32 {
+  const blocks = ceilDiv(k, K_BLOCK);
+  return ceilDiv(ceilDiv(k, blocks), CHUNK) * CHUNK;
+}
+
+/** Bytes of scratch of one `conv` item. */
+export function convScratch(k: i32, rowsPerItem: i32, panelsPerItem: i32): usize {
+  return <usize>groupsOf(rowsPerItem) * groupBytes(blockOf(k)) + (<usize>((rowsPerItem + 1) * panelsPerItem * NR) << 2) + 256;
+}
+
+/** Job: item is a block of rows (item / panelItems) and of panels (item % panelItems). */
+export function conv(item: i32, args: ConvArgs, scratch: usize): void {
+  const k = args.k;
+  const m0 = (item / args.panelItems) * args.rowsPerItem;
+  const rows = minI(args.rowsPerItem, args.rows - m0);
+  const p0 = (item % args.panelItems) * args.panelsPerItem;
+  const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.o, NR));
+  const panels = p1 - p0;
+  const bias = align64(scratch);
+  const result = bias + (<usize>(panels * NR) << 2);
+  const a = align64(result + (args.dense ? 0 : <usize>(rows * panels * NR) << 2));
+  const columns = minI(panels * NR, args.o - p0 * NR);
+  zeroFloats(bias, panels * NR);
+  if (args.bias) copyFloats(bias, args.bias + (<usize>(p0 * NR) << 2), columns);
+  const c = args.dense ? args.out + (<usize>(m0 * args.outPixel + p0 * NR) << 2) : result;
+  const cRow = <usize>(args.dense ? args.outPixel : panels * NR) << 2;
+  const block = blockOf(k);
+  for (let k0 = 0; k0 < k; k0 += block) {
+    const k1 = minI(k0 + block, k);
+    gather(args, m0, rows, k0, k1, a);
+    const act = k1 == k ? args.act : 0;
+    for (let p = 0; p < panels; p++) {
+      const b = args.b + (<usize>(((p0 + p) * k + k0) * NR) << 2);
+      const to = c + (<usize>(p * NR) << 2);
+      if (k0 == 0) panelFull(a, rows, k1 - k0, b, to, cRow, bias + (<usize>(p * NR) << 2), 0, act);
+      else panelFull(a, rows, k1 - k0, b, to, cRow, to, cRow, act);
+    }
+  }
+  if (args.dense) return;
+  const perImage = args.rowsY * args.rowsX;
+  for (let r = 0; r < rows; r++) {
+    const m = m0 + r;
+    const n = m / perImage;
+    const i = (m - n * perImage) / args.rowsX;
+    const j = m - n * perImage - i * args.rowsX;
+    const to = n * args.outImage + i * args.outRow + j * args.outPixel + p0 * NR;
+    copyFloats(args.out + (<usize>to << 2), result + <usize>r * cRow, columns);
+  }
+}
+
+/** Any layout of a filter: element (n, k, tap) is at w + n * strideN + k * strideK + taps[tap] floats. */
+@unmanaged
+export class PackArgs {
+  w: usize; b: usize;
+  n: i32; k: i32;
+  strideN: i32; strideK: i32;
+  taps: usize; tapCount: i32;
+  panelsPerItem: i32;
+}
+
+/** Job: packs panels of 8 out-channels as [panel][tap][k][8], the rest of the last panel zero. */
+export function packFilter(item: i32, args: PackArgs, _scratch: usize): void {
+  const p0 = item * args.panelsPerItem;
+  const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.n, NR));
+  const lane = <usize>(args.strideN << 2);
+  const stepK = <usize>(args.strideK << 2);
+  for (let p = p0; p < p1; p++) {
+    const count = minI(NR, args.n - p * NR);
+    for (let t = 0; t < args.tapCount; t++) {
+      const tap = load<i32>(args.taps + (<usize>t << 2));
+      let from = args.w + (<usize>(p * NR * args.strideN + tap) << 2);
+      let to = args.b + (<usize>((p * args.tapCount + t) * args.k * NR) << 2);
+      if (count == NR) {
+        for (let k = 0; k < args.k; k++) {
+          if (lane == 4) {
+            v128.store(to, v128.load(from));
+            v128.store(to, v128.load(from, 16), 16);
+          } else {
+            store<f32>(to, load<f32>(from));
+            store<f32>(to, load<f32>(from + lane), 4);
+            store<f32>(to, load<f32>(from + 2 * lane), 8);
+            store<f32>(to, load<f32>(from + 3 * lane), 12);
+            store<f32>(to, load<f32>(from + 4 * lane), 16);
+            store<f32>(to, load<f32>(from + 5 * lane), 20);
+            store<f32>(to, load<f32>(from + 6 * lane), 24);
+            store<f32>(to, load<f32>(from + 7 * lane), 28);
+          }
+          from += stepK;
+          to += 32;
+        }
+      } else {
+        for (let k = 0; k < args.k; k++) {
+          for (let l = 0; l < NR; l++) store<f32>(to + (<usize>l << 2), l < count ? load<f32>(from + <usize>l * lane) : 0);
+          from += stepK;
+          to += 32;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,202 @@
+/** Depthwise convolution (one filter a channel), directly: four pixels side by side share the loads of the filter. */
+import { activate, activateScalar, ceilDiv, madd, minI } from './simd';
+
+@unmanaged
+export class DepthwiseArgs {
+  x: usize; /** [tap][c] */ w: usize; bias: usize; out: usize;
+  batch: i32; h: i32; w_: i32; c: i32; oh: i32; ow: i32;
+  kh: i32; kw: i32; strideY: i32; strideX: i32; padTop: i32; padLeft: i32; dilY: i32; dilX: i32;
+  act: i32;
+}
+
+/** First tap within an image of n for a window starting at `at`. */
+// @ts-ignore: decorator
+@inline
+function firstTap(at: i32, dil: i32): i32 {
+  return at >= 0 ? 0 : ceilDiv(-at, dil);
+}
+
+/** One past the last tap within an image of n. */
+// @ts-ignore: decorator
+@inline
+function lastTap(at: i32, dil: i32, taps: i32, n: i32): i32 {
+  return at >= n ? 0 : minI(taps, ceilDiv(n - at, dil));
+}
+
+/** Job: item is one row of the output, of any image. */
+export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void {
+  const c = args.c;
+  const n = item / args.oh;
+  const oy = item - n * args.oh;
+  const y0 = oy * args.strideY - args.padTop;
+  const ky0 = firstTap(y0, args.dilY);
+  const ky1 = lastTap(y0, args.dilY, args.kh, args.h);
+  const rowBytes = <usize>(args.w_ * c) << 2;
+  const image = args.x + <usize>(n * args.h) * rowBytes;
+  const stepX = <usize>(args.strideX * c) << 2;
+  const dilX = <usize>(args.dilX * c) << 2;
+  const outPixel = <usize>c << 2;
+  const vectors = c & ~3;
+  let out = args.out + <usize>(item * args.ow) * outPixel;
+  let ox = 0;
+  while (ox < args.ow) {
+    const x0 = ox * args.strideX - args.padLeft;
+    // four pixels with all their taps within the row
+    if (ox + 4 <= args.ow && x0 >= 0 && x0 + 3 * args.strideX + (args.kw - 1) * args.dilX < args.w_) {
+      for (let ch = 0; ch < vectors; ch += 4) {
+        const at = <usize>ch << 2;
+        let a0 = f32x4.splat(0);
+        if (args.bias) a0 = v128.load(args.bias + at);
+        let a1 = a0, a2 = a0, a3 = a0;
+        for (let ky = ky0; ky < ky1; ky++) {
+          let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>(x0 * c + ch) * 4;
+          let w = args.w + (<usize>(ky * args.kw * c + ch) << 2);
+          for (let kx = 0; kx < args.kw; kx++) {
+            const f = v128.load(w);
+            a0 = madd(v128.load(p), f, a0);
+            a1 = madd(v128.load(p + stepX), f, a1);
+            a2 = madd(v128.load(p + 2 * stepX), f, a2);
+            a3 = madd(v128.load(p + 3 * stepX), f, a3);
+            p += dilX;
+            w += outPixel;
+          }
+        }
+        v128.store(out + at, activate(a0, args.act));
+        v128.store(out + outPixel + at, activate(a1, args.act));
+        v128.store(out + 2 * outPixel + at, activate(a2, args.act));
+        v128.store(out + 3 * outPixel + at, activate(a3, args.act));
+      }
+      if (vectors < c) for (let i = 0; i < 4; i++) scalars(args, image, rowBytes, y0, ky0, ky1, x0 + i * args.strideX, vectors, out + <usize>i * outPixel);
+      out += 4 * outPixel;
+      ox += 4;
+    } else {
+      const kx0 = firstTap(x0, args.dilX);
+      const kx1 = lastTap(x0, args.dilX, args.kw, args.w_);
+      for (let ch = 0; ch < vectors; ch += 4) {
+        const at = <usize>ch << 2;
+        let a0 = f32x4.splat(0);
+        if (args.bias) a0 = v128.load(args.bias + at);
+        for (let ky = ky0; ky < ky1; ky++) {
+          let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>((x0 + kx0 * args.dilX) * c + ch) * 4;
+          let w = args.w + (<usize>((ky * args.kw + kx0) * c + ch) << 2);
+          for (let kx = kx0; kx < kx1; kx++) {
+            a0 = madd(v128.load(p), v128.load(w), a0);
+            p += dilX;
+            w += outPixel;
+          }
+        }
+        v128.store(out + at, activate(a0, args.act));
+      }
+      if (vectors < c) scalars(args, image, rowBytes, y0, ky0, ky1, x0, vectors, out);
+      out += outPixel;
+      ox++;
+    }
+  }
+}
+
+/** Channels from `first` on of one pixel. */
+function scalars(
+  args: DepthwiseArgs, image: usize, rowBytes: usize, y0: i32, ky0: i32, ky1: i32, x0: i32, first: i32, out: usize,
+): void {
+  const kx0 = firstTap(x0, args.dilX);
+  const kx1 = lastTap(x0, args.dilX, args.kw, args.w_);
+  for (let ch = first; ch < args.c; ch++) {
+    let sum: f32 = args.bias ? load<f32>(args.bias + (<usize>ch << 2)) : 0;
+    for (let ky = ky0; ky < ky1; ky++) {
+      const row = image + <usize>(y0 + ky * args.dilY) * rowBytes;
+      for (let kx = kx0; kx < kx1; kx++) {
+        const x = load<f32>(row + (<usize>((x0 + kx * args.dilX) * args.c + ch) << 2));
+        sum += x * load<f32>(args.w + (<usize>((ky * args.kw + kx) * args.c + ch) << 2));
+      }
+    }
+    store<f32>(out + (<usize>ch << 2), activateScalar(sum, args.act));
+  }
+}
+
+/** Job: item is one row of the input; out is the gradient of x, x the gradient of the output. */
+export function depthwiseInput(item: i32, args: DepthwiseArgs, _scratch: usize): void {
+  const c = args.c;
+  const n = item / args.h;
+  const iy = item - n * args.h;
+  let out = args.out + (<usize>(item * args.w_ * c) << 2);
+  for (let ix = 0; ix < args.w_; ix++) {
+    for (let ch = 0; ch < c; ch += 4) {
+      const lanes = minI(4, c - ch);
+      let sum = f32x4.splat(0);
+      for (let ky = 0; ky < args.kh; ky++) {
+        const fy = iy + args.padTop - ky * args.dilY;
+        if (fy < 0 || fy % args.strideY != 0 || fy / args.strideY >= args.oh) continue;
+        for (let kx = 0; kx < args.kw; kx++) {
+          const fx = ix + args.padLeft - kx * args.dilX;
+          if (fx < 0 || fx % args.strideX != 0 || fx / args.strideX >= args.ow) continue;
+          const at = ((n * args.oh + fy / args.strideY) * args.ow + fx / args.strideX) * c + ch;
+          // past the last channel lie the next pixel's values: those lanes are not stored
+          sum = madd(v128.load(args.x + (<usize>at << 2)), v128.load(args.w + (<usize>((ky * args.kw + kx) * c + ch) << 2)), sum);
+        }
+      }
+      const to = out + (<usize>ch << 2);
+      if (lanes == 4) v128.store(to, sum);
+      else {
+        store<f32>(to, f32x4.extract_lane(sum, 0));
+        if (lanes > 1) store<f32>(to, f32x4.extract_lane(sum, 1), 4);
+        if (lanes > 2) store<f32>(to, f32x4.extract_lane(sum, 2), 8);
+      }
+    }
+    out += <usize>c << 2;
+  }
+}
+
+/** Job: item is one tap and all channels: w is the gradient of the output, out the gradient of the filter as [tap][c]. */
+export function depthwiseFilter(item: i32, args: DepthwiseArgs, _scratch: usize): void {
+  const c = args.c;
+  const ky = item / args.kw;
+  const kx = item - ky * args.kw;
+  const sums = args.out + (<usize>(item * c) << 2);
+  memory.fill(sums, 0, <usize>c << 2);
+  const offX = kx * args.dilX - args.padLeft;
+  const ox0 = offX >= 0 ? 0 : ceilDiv(-offX, args.strideX);
+  const ox1 = minI(args.ow, offX >= args.w_ ? 0 : ceilDiv(args.w_ - offX, args.strideX));
+  const step = <usize>(args.strideX * c) << 2;
+  const pixel = <usize>c << 2;
+  for (let n = 0; n < args.batch; n++) {
+    for (let oy = 0; oy < args.oh; oy++) {
+      const iy = oy * args.strideY - args.padTop + ky * args.dilY;
+      if (<u32>iy >= <u32>args.h || ox0 >= ox1) continue;
+      const x = args.x + (<usize>(((n * args.h + iy) * args.w_ + ox0 * args.strideX + offX) * c) << 2);
+      const dy = args.w + (<usize>(((n * args.oh + oy) * args.ow + ox0) * c) << 2);
+      let ch = 0;
+      for (; ch + 4 <= c; ch += 4) {
+        const at = <usize>ch << 2;
+        let sum = f32x4.splat(0);
+        let p = x + at;
+        let q = dy + at;
+        for (let ox = ox0; ox < ox1; ox++) {
+          sum = madd(v128.load(p), v128.load(q), sum);
+          p += step;
+          q += pixel;
+        }
+        v128.store(sums + at, f32x4.add(v128.load(sums + at), sum));
+      }
+      for (; ch < c; ch++) {
+        const at = <usize>ch << 2;
+        let sum: f32 = 0;
+        let p = x + at;
+        let q = dy + at;
+        for (let ox = ox0; ox < ox1; ox++) {
+          sum += load<f32>(p) * load<f32>(q);
+          p += step;
+          q += pixel;
+        }
+        store<f32>(sums + at, load<f32>(sums + at) + sum);
+      }
+    }
+  }
+}
+
+/** Job: moves a matrix of h x w floats to w x h: filters between (channel, tap) and (tap, channel). */
+export function transpose(_item: i32, args: DepthwiseArgs, _scratch: usize): void {
+  for (let i = 0; i < args.h; i++)
+    for (let j = 0; j < args.w_; j++)
+      store<f32>(args.out + (<usize>(j * args.h + i) << 2), load<f32>(args.x + (<usize>(i * args.w_ + j) << 2)));
+}
+

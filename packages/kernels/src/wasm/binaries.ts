@@ -1,0 +1,80 @@
+/** Our two binaries: the choice between them, and what their memory is. */
+import { relaxed, simd } from './binaries.generated.ts';
+import { WasmUnavailableError } from './errors.ts';
+
+export interface Binary {
+  readonly module: WebAssembly.Module;
+  /** Whether multiply-adds are fused (relaxed SIMD). */
+  readonly relaxed: boolean;
+}
+
+const decode = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+
+/** An unsigned LEB128 number: its value, and where it ends. */
+function leb(bytes: Uint8Array, at: number): [value: number, end: number] {
+  let value = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[at++]!;
+    value += (byte & 127) * 2 ** shift;
+    if (byte < 128) return [value, at];
+  }
+}
+
+/** The offset of the flags of the memory that a binary imports or defines; -1 where it has none. */
+function memoryFlags(bytes: Uint8Array): number {
+  for (let at = 8; at < bytes.length; ) {
+    const id = bytes[at]!;
+    const [size, body] = leb(bytes, at + 1);
+    at = body;
+    if (id === 5) return leb(bytes, at)[1]; // memory section: a count, then the flags of the first
+    if (id === 2) {
+      let [count, p] = leb(bytes, at);
+      for (; count > 0; count--) {
+        for (let names = 0; names < 2; names++) {
+          const [length, start] = leb(bytes, p);
+          p = start + length;
+        }
+        const kind = bytes[p++]!;
+        if (kind === 2) return p;
+        if (kind === 0)
+          p = leb(bytes, p)[1]; // a function: its type
+        else if (kind === 3)
+          p += 2; // a global: its type and mutability
+        else return -1; // tables and tags: in none of the binaries that this is for
+      }
+    }
+    at = body + size;
+  }
+  return -1;
+}
+
+/**
+ * A copy of a WASM binary whose memory is shared between threads: flag 1 (has a maximum) becomes 3 (and is shared).
+ *
+ * @throws WasmUnavailableError when the binary has no memory with a maximum, which a shared one must have.
+ */
+export function withSharedMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes);
+  const at = memoryFlags(copy);
+  if (at < 0 || (copy[at] !== 1 && copy[at] !== 3))
+    throw new WasmUnavailableError('the binary has no memory with a maximum, so it cannot be shared.');
+  copy[at] = 3;
+  return copy;
+}
+
+/**
+ * Compiles the faster binary of those that this engine accepts.
+ *
+ * @param shared whether the memory it will be given is shared.
+ * @throws WasmUnavailableError where there is no WASM SIMD.
+ */
+export async function compileBinary(shared: boolean): Promise<Binary> {
+  for (const [base64, isRelaxed] of [
+    [relaxed, true],
+    [simd, false],
+  ] as const) {
+    const bytes = shared ? withSharedMemory(decode(base64)) : decode(base64);
+    if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), relaxed: isRelaxed };
+  }
+  throw new WasmUnavailableError('this JavaScript engine has no WASM SIMD.');
+}

@@ -1,0 +1,101 @@
+/** The heap of tfjs-backend-wasm, in which our binaries work on tfjs' own tensors without a copy. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { WasmInternalsError, WasmMemoryError } from './errors.ts';
+
+/** What tfjs-backend-wasm 4.22 has inside. None of it is documented, so `openHeap` looks before it trusts. */
+interface TfjsWasmBackend {
+  readonly wasm: {
+    readonly HEAPU8: Uint8Array;
+    _malloc(bytes: number): number;
+    _free(pointer: number): void;
+    readonly asm?: { readonly memory?: WebAssembly.Memory };
+    readonly wasmMemory?: WebAssembly.Memory;
+  };
+  readonly dataIdMap: { get(dataId: tf.DataId): { readonly memoryOffset: number } | undefined };
+  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
+}
+
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  readonly #backend: TfjsWasmBackend;
+  #i32 = new Int32Array(0);
+  #f32 = new Float32Array(0);
+  /** Makes room when the heap is full; called once before a failure. */
+  onFull: () => void = () => {};
+
+  constructor(backend: TfjsWasmBackend, memory: WebAssembly.Memory) {
+    this.#backend = backend;
+    this.memory = memory;
+  }
+
+  /** Whether other threads can see it. */
+  get shared(): boolean {
+    return typeof SharedArrayBuffer !== 'undefined' && this.memory.buffer instanceof SharedArrayBuffer;
+  }
+
+  get i32(): Int32Array {
+    if (this.#i32.buffer !== this.memory.buffer) this.#i32 = new Int32Array(this.memory.buffer);
+    return this.#i32;
+  }
+
+  get f32(): Float32Array {
+    if (this.#f32.buffer !== this.memory.buffer) this.#f32 = new Float32Array(this.memory.buffer);
+    return this.#f32;
+  }
+
+  malloc(bytes: number): number {
+    // tfjs' malloc gives out a small block when asked for nearly 4 GiB
+    if (bytes > 0xff000000) throw new WasmMemoryError(bytes, this.memory.buffer.byteLength);
+    // pointers beyond 2 GiB come as negative numbers
+    let pointer = this.#backend.wasm._malloc(bytes) >>> 0;
+    if (pointer === 0) {
+      this.onFull();
+      pointer = this.#backend.wasm._malloc(bytes) >>> 0;
+    }
+    if (pointer === 0) throw new WasmMemoryError(bytes, this.memory.buffer.byteLength);
+    return pointer;
+  }
+
+  free(pointer: number): void {
+    this.#backend.wasm._free(pointer);
+  }
+
+  /** Where a tensor's values are. */
+  pointer(info: tf.TensorInfo): number {
+    const data = this.#backend.dataIdMap.get(info.dataId);
+    if (data === undefined) throw new WasmInternalsError('every tensor in its dataIdMap', 'a tensor without');
+    return data.memoryOffset >>> 0;
+  }
+
+  output(shape: readonly number[]): tf.TensorInfo {
+    const info = this.#backend.makeOutput([...shape], 'float32');
+    if (this.pointer(info) === 0 && shape.every((n) => n > 0))
+      throw new WasmMemoryError(4 * shape.reduce((a, b) => a * b, 1), this.memory.buffer.byteLength);
+    return info;
+  }
+}
+
+/**
+ * The heap of a wasm backend.
+ *
+ * @throws WasmInternalsError when the backend is not built as the one we know.
+ */
+export function openHeap(backend: tf.KernelBackend): Heap {
+  const candidate = backend as Partial<TfjsWasmBackend>;
+  const { wasm } = candidate;
+  const need = (ok: boolean, expected: string, got: string) => {
+    if (!ok) throw new WasmInternalsError(expected, got);
+  };
+  need(wasm != null, 'a field `wasm`', 'none');
+  need(
+    typeof wasm!._malloc === 'function' && typeof wasm!._free === 'function',
+    '_malloc and _free',
+    'neither',
+  );
+  need(typeof candidate.dataIdMap?.get === 'function', 'a field `dataIdMap`', 'none');
+  need(typeof candidate.makeOutput === 'function', 'a method `makeOutput`', 'none');
+  const memory = wasm!.wasmMemory ?? wasm!.asm?.memory;
+  need(memory instanceof WebAssembly.Memory, 'its memory as wasm.wasmMemory or wasm.asm.memory', 'neither');
+  need(memory!.buffer === wasm!.HEAPU8?.buffer, 'wasm.HEAPU8 over that memory', 'another buffer');
+  return new Heap(candidate as TfjsWasmBackend, memory!);
+}

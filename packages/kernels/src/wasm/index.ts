@@ -1,0 +1,14 @@
+/**
+ * Fast kernels for tfjs' wasm backend, in AssemblyScript (../../assembly), working in tfjs' own heap.
+ *
+ * They are compiled into binaries.generated.ts by `npm run build -w @chaingrad/kernels`, which must have run once before
+ * this module is imported from source.
+ */
+export { WasmInternalsError, WasmMemoryError, WasmUnavailableError } from './errors.ts';
+export type { WasmKernelOptions } from './options.ts';
+export {
+  registerWasmKernels,
+  setWasmKernelOptions,
+  type WasmKernelInfo,
+  wasmFilterCacheBytes,
+} from './register.ts';

@@ -1,0 +1,13 @@
+/** What a user may choose. */
+
+export interface WasmKernelOptions {
+  /**
+   * Bytes of the heap that filters prepared for the kernels (transformed, packed) may occupy; 0 prepares them anew at every
+   * call. A 3x3 filter takes four times its own size. 1 GiB unless set; SSD300 takes 380 MB.
+   */
+  readonly cacheBytes: number;
+  /** Threads that compute, 1 to 32. More than 1 needs a heap that is shared: see `shareTfjsWasmMemory`. */
+  readonly threads: number;
+}
+
+export const options: { cacheBytes: number; threads: number | null } = { cacheBytes: 2 ** 30, threads: null };

@@ -1,0 +1,99 @@
+/** Filters in the form that the kernels want, kept as long as the filter's data lives and the budget allows. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { onDispose } from '../dispose.ts';
+import type { Heap } from './heap.ts';
+import { options } from './options.ts';
+
+interface Entry {
+  readonly block: number;
+  readonly pointer: number;
+  readonly bytes: number;
+}
+
+/** Cache lines must not be split. */
+const align = (block: number) => block + (-block & 63);
+
+export class PreparedFilters {
+  readonly #backend: tf.KernelBackend;
+  readonly #heap: Heap;
+  /** By the filter's data, least recently used first. Tensors are immutable, so the data identifies the values. */
+  readonly #entries = new Map<tf.DataId, Map<string, Entry>>();
+  readonly #watched = new WeakSet<tf.DataId>();
+  #bytes = 0;
+
+  constructor(backend: tf.KernelBackend, heap: Heap) {
+    this.#backend = backend;
+    this.#heap = heap;
+    heap.onFull = () => this.shrink(0);
+  }
+
+  /** Bytes in use. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Calls `use` with a pointer to the filter prepared by `fill`.
+   *
+   * @param key names the form; a reshaped tensor shares its data, so it must tell the shape too.
+   */
+  with(
+    dataId: tf.DataId,
+    key: string,
+    bytes: number,
+    fill: (pointer: number) => void,
+    use: (pointer: number) => void,
+  ): void {
+    const known = this.#entries.get(dataId)?.get(key);
+    if (known !== undefined) {
+      const forms = this.#entries.get(dataId)!;
+      this.#entries.delete(dataId);
+      this.#entries.set(dataId, forms);
+      use(known.pointer);
+      return;
+    }
+    const keep = bytes <= options.cacheBytes;
+    this.shrink(keep ? options.cacheBytes - bytes : options.cacheBytes);
+    const block = this.#heap.malloc(bytes + 64);
+    const pointer = align(block);
+    if (!keep) {
+      try {
+        fill(pointer);
+        use(pointer);
+      } finally {
+        this.#heap.free(block);
+      }
+      return;
+    }
+    fill(pointer);
+    let forms = this.#entries.get(dataId);
+    if (forms === undefined) {
+      forms = new Map();
+      this.#entries.set(dataId, forms);
+    }
+    if (!this.#watched.has(dataId)) {
+      this.#watched.add(dataId);
+      onDispose(this.#backend, dataId, () => this.forget(dataId));
+    }
+    forms.set(key, { block, pointer, bytes });
+    this.#bytes += bytes;
+    use(pointer);
+  }
+
+  /** Frees what was prepared from some data: it is gone, or was written to. */
+  forget(dataId: tf.DataId): void {
+    for (const { block, bytes } of this.#entries.get(dataId)?.values() ?? []) {
+      this.#heap.free(block);
+      this.#bytes -= bytes;
+    }
+    this.#entries.delete(dataId);
+  }
+
+  /** Frees the least recently used until no more than `bytes` are in use. */
+  shrink(bytes: number): void {
+    for (const dataId of this.#entries.keys()) {
+      if (this.#bytes <= bytes) return;
+      this.forget(dataId);
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/** Puts the fast kernels over what is registered for the wasm backend. */
+import * as tf from '@tensorflow/tfjs-core';
+import { installKernel } from '../registry.ts';
+import { compileBinary } from './binaries.ts';
+import { convolutionKernels } from './convolution-kernels.ts';
+import { WasmUnavailableError } from './errors.ts';
+import { openHeap } from './heap.ts';
+import { declined, type FastKernel, type FastKernels } from './kernel.ts';
+import { options, type WasmKernelOptions } from './options.ts';
+import { type Runtime, runtimeOf, setBinary } from './runtime.ts';
+import { maxThreads } from './threads.ts';
+
+/** What is in use. */
+export interface WasmKernelInfo {
+  /** WASM SIMD; always, as the kernels need it. */
+  readonly simd: true;
+  /** Relaxed SIMD: fused multiply-adds. */
+  readonly relaxed: boolean;
+  /** Threads that compute, the calling one included. */
+  readonly threads: number;
+}
+
+const tables: readonly FastKernels[] = [convolutionKernels];
+
+const fast = new WeakSet<tf.KernelFunc>();
+
+function install(name: string, kernel: FastKernel): void {
+  const previous = tf.getKernel(name, 'wasm')?.kernelFunc;
+  if (previous !== undefined && fast.has(previous)) return;
+  const kernelFunc: tf.KernelFunc = (call) => {
+    const { inputs, attrs, backend } = call;
+    const result = kernel(runtimeOf(backend as tf.KernelBackend), inputs, attrs ?? {});
+    if (result !== declined) return result;
+    if (previous === undefined)
+      throw new WasmUnavailableError(
+        `kernel '${name}' was called with inputs or attributes that it does not know.`,
+      );
+    return previous(call);
+  };
+  fast.add(kernelFunc);
+  installKernel(name, 'wasm', kernelFunc);
+}
+
+function currentRuntime(): Runtime {
+  const backend = tf.engine().findBackend('wasm');
+  if (backend == null)
+    throw new WasmUnavailableError(
+      "the wasm backend is not started. Call await tf.setBackend('wasm') first.",
+    );
+  return runtimeOf(backend);
+}
+
+/** Threads to use where nothing was chosen. */
+function defaultThreads(): number {
+  return Math.max(1, Math.min(8, globalThis.navigator?.hardwareConcurrency ?? 1));
+}
+
+let compiledShared: boolean | null = null;
+
+/**
+ * Registers the fast kernels for tfjs' wasm backend, over tfjs' own and this package's portable ones, which keep the cases
+ * that the fast ones do not take. Call it when the backend is started; calling it again changes nothing.
+ *
+ * @returns what is in use.
+ * @throws WasmUnavailableError without a started wasm backend, or without WASM SIMD.
+ * @throws WasmInternalsError when the installed tfjs-backend-wasm is built otherwise than the one we know.
+ */
+export async function registerWasmKernels(): Promise<WasmKernelInfo> {
+  const backend = tf.engine().findBackend('wasm');
+  if (backend == null)
+    throw new WasmUnavailableError(
+      "the wasm backend is not started. Call await tf.setBackend('wasm') first.",
+    );
+  const { shared } = openHeap(backend);
+  if (compiledShared !== shared) {
+    setBinary(await compileBinary(shared));
+    compiledShared = shared;
+  }
+  const runtime = runtimeOf(backend);
+  await runtime.setThreads(shared ? (options.threads ?? defaultThreads()) : 1);
+  for (const table of tables) for (const [name, kernel] of Object.entries(table)) install(name, kernel);
+  return { simd: true, relaxed: runtime.relaxed, threads: runtime.threads };
+}
+
+/**
+ * Changes what the fast kernels may use. Can be called before and after `registerWasmKernels`.
+ *
+ * @returns what is in use then; null while the kernels are not registered.
+ * @throws RangeError for a negative budget, or threads out of 1 to 32.
+ */
+export async function setWasmKernelOptions(
+  changes: Partial<WasmKernelOptions>,
+): Promise<WasmKernelInfo | null> {
+  const { cacheBytes, threads } = changes;
+  if (cacheBytes !== undefined) {
+    if (!(cacheBytes >= 0))
+      throw new RangeError(`setWasmKernelOptions: cacheBytes must be at least 0, got ${cacheBytes}.`);
+    options.cacheBytes = cacheBytes;
+  }
+  if (threads !== undefined) {
+    if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
+      throw new RangeError(
+        `setWasmKernelOptions: threads must be an integer from 1 to ${maxThreads}, got ${threads}.`,
+      );
+    options.threads = threads;
+  }
+  if (compiledShared === null || tf.engine().findBackend('wasm') == null) return null;
+  const runtime = currentRuntime();
+  runtime.filters.shrink(options.cacheBytes);
+  if (threads !== undefined) await runtime.setThreads(threads);
+  return { simd: true, relaxed: runtime.relaxed, threads: runtime.threads };
+}
+
+/** Bytes of the heap that prepared filters occupy now; 0 while the kernels are not registered. */
+export function wasmFilterCacheBytes(): number {
+  return compiledShared === null ? 0 : currentRuntime().filters.bytes;
+}

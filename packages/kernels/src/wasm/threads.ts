@@ -1,0 +1,186 @@
+/**
+ * Worker threads that share the heap and take items of a job one by one.
+ *
+ * The main thread waits without an event loop, so all talk goes through a few words of the heap. Which thread computes an
+ * item never changes its result: items write to places of their own.
+ */
+import type { Heap } from './heap.ts';
+
+/** Words of the control block. The ticket is (epoch << 14 | next item); next = 16383 closes it while a job is set up. */
+const TICKET = 0;
+const DONE = 1;
+const JOB = 2;
+const ITEMS = 3;
+const ARGS = 4;
+const STOP = 5;
+const FAILED = 6;
+const SCRATCH = 8;
+const CLOSED = 16383;
+
+/** Items of one job, at most. */
+export const maxItems = CLOSED - 1;
+
+export const maxThreads = 32;
+
+/** Loads of a word before a thread goes to sleep: waking it takes longer than the gap between two layers. */
+const SPINS = 20000;
+
+/** Plain JavaScript: it runs in a worker made from a string, so that the package needs no file beside its modules. */
+const workerSource = `
+'use strict';
+const main = ({ module, memory, control, jobs, thread }, ready) => {
+  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  const run = jobs.map((name) => exports[name]);
+  const words = new Int32Array(memory.buffer, control, ${SCRATCH + maxThreads});
+  ready();
+  for (let idle = 0; Atomics.load(words, ${STOP}) === 0; ) {
+    const ticket = Atomics.load(words, ${TICKET});
+    const item = ticket & ${CLOSED};
+    const job = Atomics.load(words, ${JOB});
+    const items = Atomics.load(words, ${ITEMS});
+    const args = Atomics.load(words, ${ARGS});
+    if (item >= items || item === ${CLOSED}) {
+      if (++idle > ${SPINS}) {
+        Atomics.wait(words, ${TICKET}, ticket);
+        idle = 0;
+      }
+      continue;
+    }
+    if (Atomics.compareExchange(words, ${TICKET}, ticket, ticket + 1) !== ticket) continue;
+    idle = 0;
+    try {
+      run[job](item, args, Atomics.load(words, ${SCRATCH} + thread));
+    } catch {
+      Atomics.store(words, ${FAILED}, 1);
+    }
+    if (Atomics.add(words, ${DONE}, 1) + 1 === items) Atomics.notify(words, ${DONE});
+  }
+};
+if (typeof require === 'function') {
+  const { workerData, parentPort } = require('node:worker_threads');
+  main(workerData, () => parentPort.postMessage('ready'));
+} else {
+  onmessage = ({ data }) => main(data, () => postMessage('ready'));
+}
+`;
+
+type Job = (item: number, args: number, scratch: number) => void;
+
+/** The least of a worker that both platforms have. */
+interface Thread {
+  terminate(): unknown;
+}
+
+const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
+
+async function startThread(data: object): Promise<Thread> {
+  if (isNode) {
+    // A variable, so that bundlers for the browser do not look for it.
+    const name = 'node:worker_threads';
+    const { Worker } = (await import(name)) as typeof import('node:worker_threads');
+    const worker = new Worker(workerSource, { eval: true, workerData: data });
+    await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    worker.removeAllListeners();
+    // A sleeping thread must not keep the process alive.
+    worker.unref();
+    return worker;
+  }
+  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
+  const worker = new Worker(url);
+  try {
+    await new Promise((resolve, reject) => {
+      worker.onmessage = resolve;
+      worker.onerror = (event) => reject(new Error(event.message));
+      worker.postMessage(data);
+    });
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+  return worker;
+}
+
+/** Whether this thread may sleep in Atomics.wait: the main thread of a page may not. */
+function canSleep(words: Int32Array): boolean {
+  try {
+    Atomics.wait(words, STOP, 1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export class ThreadPool {
+  readonly #heap: Heap;
+  readonly #control: number;
+  readonly #words: Int32Array;
+  readonly #threads: Thread[];
+  readonly #mayWait: boolean;
+  #epoch = 0;
+
+  private constructor(heap: Heap, control: number, threads: Thread[]) {
+    this.#heap = heap;
+    this.#control = control;
+    this.#words = new Int32Array(heap.memory.buffer, control, SCRATCH + maxThreads);
+    this.#threads = threads;
+    this.#mayWait = canSleep(this.#words);
+  }
+
+  /** Starts `count` threads besides this one. */
+  static async start(
+    heap: Heap,
+    module: WebAssembly.Module,
+    jobs: readonly string[],
+    count: number,
+  ): Promise<ThreadPool> {
+    const control = heap.malloc(4 * (SCRATCH + maxThreads));
+    heap.i32.fill(0, control / 4, control / 4 + SCRATCH + maxThreads);
+    heap.i32[control / 4] = CLOSED;
+    const threads = await Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        startThread({ module, memory: heap.memory, control, jobs, thread: i }),
+      ),
+    );
+    return new ThreadPool(heap, control, threads);
+  }
+
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /** Runs all items; this thread takes its share. */
+  run(run: Job, job: number, items: number, args: number, scratch: readonly number[]): void {
+    const words = this.#words;
+    this.#epoch = (this.#epoch + 1) & 0x3ffff;
+    const ticket = this.#epoch << 14;
+    Atomics.store(words, TICKET, ticket | CLOSED);
+    Atomics.store(words, DONE, 0);
+    Atomics.store(words, JOB, job);
+    Atomics.store(words, ITEMS, items);
+    Atomics.store(words, ARGS, args);
+    for (let i = 0; i < this.#threads.length; i++) Atomics.store(words, SCRATCH + i, scratch[i + 1]!);
+    Atomics.store(words, TICKET, ticket);
+    Atomics.notify(words, TICKET);
+    for (;;) {
+      const next = Atomics.load(words, TICKET);
+      const item = next & CLOSED;
+      if (item >= items) break;
+      if (Atomics.compareExchange(words, TICKET, next, next + 1) !== next) continue;
+      run(item, args, scratch[0]!);
+      Atomics.add(words, DONE, 1);
+    }
+    for (let spins = 0; ; spins++) {
+      const done = Atomics.load(words, DONE);
+      if (done >= items) break;
+      if (spins > SPINS && this.#mayWait) Atomics.wait(words, DONE, done, 10);
+    }
+    if (Atomics.load(words, FAILED) !== 0) throw new Error('A thread of the WASM kernels failed.');
+  }
+
+  /** Ends the threads. */
+  stop(): void {
+    Atomics.store(this.#words, STOP, 1);
+    Atomics.notify(this.#words, TICKET);
+    for (const thread of this.#threads) thread.terminate();
+    this.#heap.free(this.#control);
+  }
+}
