@@ -6,3 +6,4 @@ export type { Rng } from './rng.ts';
 export * from './ssd/index.ts';
 export * from './transforms/index.ts';
 export * from './utils/index.ts';
+export * from './visualizations/index.ts';

@@ -1,0 +1,33 @@
+import { ImageFormatError } from '../../errors.ts';
+import { checkImage, type ImageArray } from '../../image/image-array.ts';
+
+/**
+ * Throws unless something is an image of the package: { data, shape: [height, width, channels] } in a Float32Array,
+ * Uint8Array or Uint8ClampedArray. Chainer counterpart: `chainercv.utils.assert_is_image`.
+ *
+ * @param color whether it must have three channels (RGB) or one.
+ * @param checkRange whether every value must be within 0..255.
+ * @throws ImageFormatError
+ */
+export function assertIsImage(img: unknown, { color = true, checkRange = true } = {}): void {
+  const where = 'assertIsImage';
+  if (typeof img !== 'object' || img === null || !('data' in img) || !('shape' in img)) {
+    throw new ImageFormatError(where, 'an object with data and shape', String(img));
+  }
+  const { data, shape } = img as ImageArray;
+  if (!(data instanceof Float32Array || data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+    throw new ImageFormatError(
+      where,
+      'data in a Float32Array, Uint8Array or Uint8ClampedArray',
+      (data as object | null | undefined)?.constructor?.name ?? String(data),
+    );
+  }
+  checkImage(img as ImageArray, where);
+  const channels = color ? 3 : 1;
+  if (shape[2] !== channels) {
+    throw new ImageFormatError(where, `${channels} channel${color ? 's' : ''}, last`, `shape [${shape}]`);
+  }
+  if (!checkRange) return;
+  const outside = data.findIndex((v) => !(v >= 0 && v <= 255));
+  if (outside >= 0) throw new ImageFormatError(where, 'values in 0..255', `${data[outside]} at ${outside}`);
+}

@@ -1,0 +1,23 @@
+/** The 20 classes of PASCAL VOC, in the order of ChainerCV's labels. Chainer counterpart: `voc_bbox_label_names`. */
+export const vocBboxLabelNames: readonly string[] = [
+  'aeroplane',
+  'bicycle',
+  'bird',
+  'boat',
+  'bottle',
+  'bus',
+  'car',
+  'cat',
+  'chair',
+  'cow',
+  'diningtable',
+  'dog',
+  'horse',
+  'motorbike',
+  'person',
+  'pottedplant',
+  'sheep',
+  'sofa',
+  'train',
+  'tvmonitor',
+];
