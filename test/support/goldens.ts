@@ -27,7 +27,11 @@ export function readNpz(name: string): Map<string, GoldenArray> {
     const start = (wide ? 12 : 10) + headerLength;
     const header = new TextDecoder().decode(bytes.subarray(wide ? 12 : 10, start));
     const dtype = /'descr': '([^']+)'/.exec(header)![1]!;
-    const shape = /'shape': \(([^)]*)\)/.exec(header)![1]!.split(',').filter((s) => s.trim()).map(Number);
+    const shape = /'shape': \(([^)]*)\)/
+      .exec(header)![1]!
+      .split(',')
+      .filter((s) => s.trim())
+      .map(Number);
     const body = bytes.slice(start).buffer;
     const data = (() => {
       switch (dtype) {
@@ -46,9 +50,25 @@ export function readNpz(name: string): Map<string, GoldenArray> {
           return new Uint8Array(body);
       }
     })();
-    arrays.set(file.replace(/\.npy$/, ''), { shape, dtype, data });
+    const ordered = header.includes("'fortran_order': True") ? rowMajor(data, shape) : data;
+    arrays.set(file.replace(/\.npy$/, ''), { shape, dtype, data: ordered });
   }
   return arrays;
+}
+
+/** Column-major values in row-major order. */
+function rowMajor(data: GoldenArray['data'], shape: readonly number[]): GoldenArray['data'] {
+  const out = data.slice();
+  for (let i = 0; i < out.length; i++) {
+    let [rest, from, stride] = [i, 0, out.length];
+    for (const size of shape.toReversed()) {
+      stride /= size;
+      from += (rest % size) * stride;
+      rest = Math.floor(rest / size);
+    }
+    out[i] = data[from]!;
+  }
+  return out;
 }
 
 /** 32-bit FNV-1a of the UTF-8 bytes of `s`. */

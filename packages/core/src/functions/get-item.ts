@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
-import { embedId } from './selection.ts';
 
 /** A range of positions: from `start` on, before `stop`, every `step`-th. Negative positions count from the end. */
 export interface Range {
@@ -58,18 +57,8 @@ function take(x: tf.Tensor, axis: number, range: Range): tf.Tensor {
 /** The given positions of an axis, which may repeat. */
 function pick(x: tf.Tensor, axis: number, list: readonly number[]): tf.Tensor {
   const size = x.shape[axis]!;
-  const ids = tf.tensor1d(
-    list.map((at) => position(at, size)),
-    'int32',
-  );
-  const rest = [...x.shape.slice(0, axis), ...x.shape.slice(axis + 1)];
-  const order = [axis, ...x.shape.map((_, i) => i).filter((i) => i !== axis)];
-  const rows = tf.reshape(tf.transpose(x, order), [size, -1]) as tf.Tensor2D;
-  const picked = tf.reshape(embedId(ids, rows), [list.length, ...rest]);
-  return tf.transpose(
-    picked,
-    order.map((_, i) => order.indexOf(i)),
-  );
+  const places = list.map((index) => position(index, size));
+  return tf.gather(x, tf.tensor1d(places, 'int32'), axis);
 }
 
 function position(at: number, size: number): number {

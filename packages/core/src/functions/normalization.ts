@@ -109,16 +109,27 @@ export function fixedBatchNormalization<T extends tf.Tensor>(
   variance: tf.Tensor,
   { eps = 2e-5, axis }: BatchNormalizationOptions = {},
 ): T {
-  const { shape, kept } = batchAxes('fixedBatchNormalization', x, axis);
+  const { axes, shape, kept } = batchAxes('fixedBatchNormalization', x, axis);
   for (const [name, value] of Object.entries({ gamma, beta, mean, variance })) {
     if (value !== null) checkSameShape(`fixedBatchNormalization ${name}`, shape, value.shape);
   }
+  const channelsLast = axes.length === x.rank - 1 && !axes.includes(x.rank - 1);
+  if (channelsLast && x.rank <= 4) {
+    // One kernel instead of three passes over x.
+    const vector = (value: tf.Tensor) => value as tf.Tensor1D;
+    return tf.batchNorm(
+      x as tf.Tensor4D,
+      vector(mean),
+      vector(variance),
+      beta === null ? undefined : vector(beta),
+      gamma === null ? undefined : vector(gamma),
+      eps,
+    ) as tf.Tensor as T;
+  }
   return tf.tidy(() => {
-    // One multiplication and one addition over x, and gradients for what needs one only.
     const inverse = tf.rsqrt(tf.add(variance, eps));
     const scale = gamma === null ? inverse : tf.mul(gamma, inverse);
-    const centred = tf.sub(x, tf.reshape(mean, kept));
-    return affine(centred, kept, scale, beta) as T;
+    return affine(tf.sub(x, tf.reshape(mean, kept)), kept, scale, beta) as T;
   });
 }
 
