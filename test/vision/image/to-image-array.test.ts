@@ -1,6 +1,6 @@
 import { ImageFormatError, type ImageSource, toImageArray } from '@chaingrad/vision';
 import '@tensorflow/tfjs-backend-cpu';
-import { createCanvas } from '@napi-rs/canvas';
+import { Canvas, createCanvas, Image } from '@napi-rs/canvas';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 
@@ -66,6 +66,49 @@ describe('vision/image/toImageArray', () => {
     expect(shape).to.deep.equal([2, 3, 3]);
     expect([...data.subarray(0, 3)]).to.deep.equal([10, 20, 30]);
     expect([...data.subarray(15)]).to.deep.equal([200, 100, 0]);
+  });
+
+  describe('where there are the classes of a browser', () => {
+    const names = ['OffscreenCanvas', 'HTMLImageElement', 'createImageBitmap'] as const;
+    const globals = globalThis as unknown as Record<string, unknown>;
+    class BrowserImage extends Image {}
+
+    before(() => {
+      globals['OffscreenCanvas'] = Canvas;
+      globals['HTMLImageElement'] = BrowserImage;
+      globals['createImageBitmap'] = async (blob: Blob) => {
+        const image = new BrowserImage();
+        image.src = Buffer.from(await blob.arrayBuffer());
+        await image.decode();
+        return Object.assign(image, { close: () => {} });
+      };
+    });
+    after(() => {
+      for (const name of names) delete globals[name];
+    });
+
+    const png = () => {
+      const canvas = createCanvas(2, 1);
+      const context = canvas.getContext('2d');
+      context.fillStyle = 'rgb(10, 20, 30)';
+      context.fillRect(0, 0, 2, 1);
+      return canvas.toBuffer('image/png');
+    };
+
+    it('draws images and blobs', async () => {
+      const image = new BrowserImage();
+      image.src = png();
+      for (const source of [image as unknown as HTMLImageElement, new Blob([new Uint8Array(png())])]) {
+        const { data, shape } = await toImageArray(source);
+        expect(shape).to.deep.equal([1, 2, 3]);
+        expect([...data]).to.deep.equal([10, 20, 30, 10, 20, 30]);
+      }
+    });
+
+    it('says that a file is no image', async () => {
+      expect((await failure(new Blob(['text']))).message).to.contain('can decode');
+      expect((await failure(createCanvas(0, 0))).message).to.contain('at least one pixel');
+    });
   });
 
   it('says what is wrong', async () => {

@@ -1,4 +1,10 @@
 export {
+  type ClassValues,
+  type DetectionCocoResult,
+  type EvalDetectionCocoOptions,
+  evalDetectionCoco,
+} from './eval-detection-coco.ts';
+export {
   calcDetectionVocAp,
   calcDetectionVocPrecRec,
   type DetectionPrecRec,

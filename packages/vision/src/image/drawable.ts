@@ -43,14 +43,14 @@ export async function drawnPixels(input: object): Promise<ImageArray> {
         'Only a browser decodes blobs; in Node decode the file first.',
       );
     }
-    const bitmap = await createImageBitmap(input as Blob);
+    const bitmap = await decoded(createImageBitmap(input as Blob));
     try {
       return await drawnPixels(bitmap);
     } finally {
       bitmap.close();
     }
   }
-  if (isInstance(input, 'HTMLImageElement')) await (input as HTMLImageElement).decode();
+  if (isInstance(input, 'HTMLImageElement')) await decoded((input as HTMLImageElement).decode());
 
   const { width, height } = sizeOf(input);
   if (!(width > 0 && height > 0)) {
@@ -73,6 +73,15 @@ export async function drawnPixels(input: object): Promise<ImageArray> {
     );
   }
   return { data: context.getImageData(0, 0, width, height).data, shape: [height, width, 4] };
+}
+
+/** A browser's complaint about a file that is no image, as ours. */
+async function decoded<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    throw new ImageFormatError('toImageArray', 'an image that the browser can decode', String(error));
+  }
 }
 
 function sizeOf(input: object): { width: number; height: number } {
