@@ -1,11 +1,40 @@
 import { BboxFormatError, evalDetectionCoco } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { TestRng } from '../support.ts';
+import { readJson } from '../../support/goldens.ts';
+import { expectClose, TestRng } from '../support.ts';
 
 /** A square of a side at a place. */
 const square = (y: number, x: number, side: number) => [y, x, y + side, x + side];
 
+interface RecordedSet {
+  predBboxes: number[][];
+  predLabels: number[][];
+  predScores: number[][];
+  gtBboxes: number[][];
+  gtLabels: number[][];
+  gtAreas: number[][];
+  gtCrowdeds: number[][];
+  stats: number[];
+}
+const recorded = readJson<{ sets: RecordedSet[] }>('coco-eval.json').sets;
+
 describe('vision/evaluations/evalDetectionCoco', () => {
+  recorded.forEach((set, n) => {
+    it(`equals pycocotools, set ${n}`, () => {
+      const { predBboxes, predLabels, predScores, gtBboxes, gtLabels, gtAreas, gtCrowdeds } = set;
+      const r = evalDetectionCoco(predBboxes, predLabels, predScores, gtBboxes, gtLabels, {
+        gtAreas,
+        gtCrowdeds,
+      });
+      const got = [r.ap, r.ap50, r.ap75, r.apSmall, r.apMedium, r.apLarge, r.ar1, r.ar10, r.ar100];
+      expectClose(
+        got.map((value) => value.mean),
+        set.stats,
+        1e-9,
+      );
+    });
+  });
+
   it('is 1 for the truth itself, and NaN for sizes and classes that are absent', () => {
     const truth = [...square(0, 0, 20), ...square(50, 50, 60), ...square(0, 200, 150)];
     const result = evalDetectionCoco([truth], [[1, 1, 1]], [[0.9, 0.8, 0.7]], [truth], [[1, 1, 1]]);

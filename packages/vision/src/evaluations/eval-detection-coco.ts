@@ -64,8 +64,8 @@ interface Scene {
  * Average precision and recall of detections as COCO measures them.
  *
  * A detection takes the truth it overlaps most of those not taken; precision is read at 101 recalls. Boxes are lengths:
- * nothing is added to corners. Chainer counterpart: `chainercv.evaluations.eval_detection_coco`; written after the
- * description of the metric (https://cocodataset.org/#detection-eval), without pycocotools.
+ * nothing is added to corners. Equal to pycocotools. Chainer counterpart: `chainercv.evaluations.eval_detection_coco`. Source:
+ * https://cocodataset.org/#detection-eval.
  *
  * @param predBboxes one flat list an image, rows of (yMin, xMin, yMax, xMax).
  * @throws BboxFormatError if the lists do not have one entry an image, or an entry not one value a box.
