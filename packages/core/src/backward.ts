@@ -3,6 +3,22 @@ import { InvalidArgumentError, NothingToDoError } from './errors.ts';
 import { Link } from './link.ts';
 import type { Parameter } from './parameter.ts';
 
+/** The engine's `gradients`, which leaks what the tape has saved when the forward pass fails. */
+function gradients(forward: () => tf.Scalar, xs: tf.Tensor[]) {
+  const engine = tf.engine();
+  try {
+    return engine.gradients(forward, xs, undefined, true);
+  } catch (error) {
+    const { state } = engine;
+    // Inside another tape the saved tensors are that one's.
+    if (state.gradientDepth === 0) {
+      for (const { saved } of state.activeTape ?? []) tf.dispose(saved ?? []);
+      state.activeTape = [];
+    }
+    throw error;
+  }
+}
+
 /**
  * Runs `lossFn` on the tape and adds its gradients to `param.grad` (null counts as nothing, not as zero).
  * Frozen parameters are left out of the tape, so that they cost no backward time. Parameters that find their shape
@@ -36,8 +52,9 @@ export function backward(lossFn: () => tf.Tensor, params: Link | Iterable<Parame
       xs.splice(0, xs.length, ...new Set(tensors));
       return tf.reshape(loss, []) as tf.Scalar;
     };
-    const { value, grads } = tf.engine().gradients(forward, xs, undefined, true);
-    if (grads.every((grad) => grad === null)) {
+    const { value, grads } = gradients(forward, xs);
+    // Where nothing reaches a parameter the engine gives undefined, against its type.
+    if (grads.every((grad) => !grad)) {
       throw new NothingToDoError(
         `backward: the loss depends on none of the ${live.length} parameters. Is the model used inside lossFn?`,
       );

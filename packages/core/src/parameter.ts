@@ -45,6 +45,17 @@ export function keepClone(tensor: tf.Tensor): tf.Tensor {
   return tf.keep(tf.clone(tensor));
 }
 
+function checkFloat(where: string, values: tf.Tensor): void {
+  if (values.dtype !== 'float32') {
+    throw new InvalidArgumentError(
+      where,
+      'a float32 tensor',
+      values.dtype,
+      'Cast it first: tf.cast(x, "float32").',
+    );
+  }
+}
+
 /**
  * A trainable array: its values, its gradient and how it is updated (Chainer's `Parameter`).
  *
@@ -94,6 +105,7 @@ export class Parameter {
         if (given && !shapesEqual(given, values.shape)) {
           throw new ShapeMismatchError(this.path, given, values.shape);
         }
+        checkFloat(this.path, values);
         this.#cell.tensor = keepClone(values);
       } else {
         const target = given ?? [values.length];
@@ -169,12 +181,13 @@ export class Parameter {
   }
 
   /**
-   * Draws the values for `shape`; called again, draws anew.
+   * Draws the values for `shape`; called again, draws anew. A gradient, which is of the old values, is cleared.
    * Inside `model.initialize()` only the shape is set at once and the values follow at its end.
    */
   initialize(shape: Shape): void {
     if (this.#cell.disposed) throw new DisposedError(this.path);
     this.#checkPartial(shape);
+    this.cleargrad();
     const mode = metaMode();
     const cell = this.#cell;
     if (mode !== null) {
@@ -202,14 +215,7 @@ export class Parameter {
       throw new ShapeMismatchError(this.path, old.shape, values.shape);
     }
     this.#checkPartial(values.shape);
-    if (values.dtype !== 'float32') {
-      throw new InvalidArgumentError(
-        this.path,
-        'a float32 tensor',
-        values.dtype,
-        'Cast it first: tf.cast(x, "float32").',
-      );
-    }
+    checkFloat(this.path, values);
     this.#replace(keepClone(values));
   }
 
@@ -220,8 +226,10 @@ export class Parameter {
 
   /** Sets the gradient; the tensor is cloned. @throws ShapeMismatchError when its shape is not the parameter's. */
   set grad(grad: tf.Tensor | null) {
-    if (grad !== null && !shapesEqual(this.shape, grad.shape)) {
-      throw new ShapeMismatchError(`${this.path} (gradient)`, this.shape, grad.shape);
+    if (grad !== null) {
+      if (!shapesEqual(this.shape, grad.shape))
+        throw new ShapeMismatchError(`${this.path} (gradient)`, this.shape, grad.shape);
+      checkFloat(`${this.path} (gradient)`, grad);
     }
     const kept = grad === null ? null : keepClone(grad);
     this.#grad?.dispose();

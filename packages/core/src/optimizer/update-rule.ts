@@ -123,7 +123,7 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
       yield {
         key: prefix + key,
         kind: 'state',
-        shape: param.array?.shape ?? null,
+        shape: param.partialShape,
         // A parameter that was not updated when the file was written has left no state there.
         optional: param.frozen || !this.enabled || !param.isInitialized,
         read: () => this.#state.get(key) ?? null,
