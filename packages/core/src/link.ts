@@ -300,7 +300,7 @@ export class Link implements Serializable, Owner {
       yield {
         key: prefix + path.slice(1),
         kind: 'parameter',
-        shape: param.array?.shape ?? null,
+        shape: param.partialShape,
         read: () => param.array,
         write: (value) => {
           if (value === null) return;

@@ -11,8 +11,8 @@ export interface SerialEntry {
   /** Path without leading slash, Chainer's key to the letter: `extractor/conv1_1/W`, `l1/W/v`, `t`. */
   readonly key: string;
   readonly kind: 'parameter' | 'persistent' | 'state';
-  /** The shape a loaded array must have; null takes any (uninitialized). Scalars have []. */
-  readonly shape: readonly number[] | null;
+  /** The shape a loaded array must have; null, or a null dimension, takes any (uninitialized). Scalars have []. */
+  readonly shape: readonly (number | null)[] | null;
   /** True where a file may lack it even in strict loading, e.g. the state of a parameter that is never updated. */
   readonly optional?: boolean;
   /** The present value; a tensor stays the owner's. */

@@ -128,10 +128,36 @@ describe('writeSafetensors', () => {
     expect(file.metadata.get('note')).to.equal('a "b"\n');
   });
 
-  it('refuses a name twice, the name of the metadata, strings, None and wrong shapes', () => {
+  it('keeps None in the metadata', () => {
+    const one: NamedArray = { shape: [1], dtype: 'int8', data: new Int8Array(1) };
+    const none: NamedArray = { shape: [], dtype: 'object-null', data: null };
+    const file = openSafetensors(
+      writeSafetensors(
+        [
+          ['a', none],
+          ['b', one],
+        ],
+        { note: 'x' },
+      ),
+    );
+    expect(file.keys()).to.deep.equal(['b', 'a']);
+    expect(file.has('a')).to.equal(true);
+    expect(file.info('a')).to.deep.include({ shape: [], dtype: 'object-null' });
+    expect(file.read('a')).to.deep.equal(none);
+    expect(file.metadata.get('note')).to.equal('x');
+  });
+
+  for (const list of ['[', '{}', '[1]', '["a"]']) {
+    it(`refuses the list of None ${list}`, () => {
+      const one: NamedArray = { shape: [1], dtype: 'int8', data: new Int8Array(1) };
+      const bytes = writeSafetensors([['a', one]], { 'chaingrad.null_names': list });
+      expect(() => openSafetensors(bytes)).to.throw(FormatError, 'no values');
+    });
+  }
+
+  it('refuses a name twice, the name of the metadata, strings and wrong shapes', () => {
     const one: NamedArray = { shape: [1], dtype: 'int8', data: new Int8Array(1) };
     const text: NamedArray = { shape: [], dtype: 'str', data: ['x'] };
-    const none: NamedArray = { shape: [], dtype: 'object-null', data: null };
     expect(() =>
       writeSafetensors([
         ['a', one],
@@ -140,7 +166,6 @@ describe('writeSafetensors', () => {
     ).to.throw(FormatError, 'differ');
     expect(() => writeSafetensors([['__metadata__', one]])).to.throw(FormatError);
     expect(() => writeSafetensors([['a', text]])).to.throw(FormatError, 'strings');
-    expect(() => writeSafetensors([['a', none]])).to.throw(FormatError, 'None');
     expect(() => writeSafetensors([['a', { ...one, shape: [2] }]])).to.throw(FormatError, '2 values');
   });
 });

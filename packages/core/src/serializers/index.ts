@@ -1,8 +1,15 @@
 /** Weight files: NumPy's npy and npz (Chainer's), and safetensors. */
+export { collectArrays, type SaveOptions } from './collect-arrays.ts';
 export * from './format-error.ts';
+export * from './load-arrays.ts';
+export * from './load-npz.ts';
+export * from './load-safetensors.ts';
 export * from './named-array.ts';
 export * from './npy.ts';
 export * from './npz.ts';
 export * from './read-bytes.ts';
 export * from './safetensors.ts';
+export * from './save-npz.ts';
+export * from './save-safetensors.ts';
+export type { SequentialOrder } from './sequential-order.ts';
 export * from './source-error.ts';

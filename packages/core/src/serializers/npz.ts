@@ -2,11 +2,19 @@
 import { zipSync } from 'fflate';
 import { UnknownNameError } from '../errors.ts';
 import { FormatError } from './format-error.ts';
-import type { ArrayFile, NamedArray } from './named-array.ts';
+import type { ArrayFile, ArrayInfo, NamedArray } from './named-array.ts';
 import { type NpyHeader, npyHeaderLimit, readNpy, readNpyHeader, writeNpy } from './npy.ts';
 import { readZipDirectory, readZipEntry, readZipEntryStart, type ZipEntry } from './zip.ts';
 
 const suffix = '.npy';
+
+/**
+ * Names without a value. Chainer stores a pickled None for each, and a pickle is not for us to write; so they are listed
+ * in an entry of their own, which NumPy and Chainer pass over.
+ */
+const nullEntry = 'chaingrad-null-names.json';
+const maxNullLength = 1 << 24;
+const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
 
 /**
  * The arrays of an npz file, each unpacked and decoded when it is asked for.
@@ -18,6 +26,7 @@ export class NpzFile implements ArrayFile {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #entries = new Map<string, ZipEntry>();
   readonly #headers = new Map<string, NpyHeader>();
+  readonly #nulls = new Set<string>();
 
   /**
    * @param bytes the whole file; kept, not copied.
@@ -32,21 +41,26 @@ export class NpzFile implements ArrayFile {
     const others: string[] = [];
     for (const entry of readZipDirectory(bytes, file)) {
       if (entry.name.endsWith(suffix)) this.#entries.set(entry.name.slice(0, -suffix.length), entry);
+      else if (entry.name === nullEntry) this.#readNulls(entry);
       else others.push(entry.name);
     }
     this.others = others;
+    for (const key of this.#nulls) {
+      if (this.#entries.has(key)) throw new FormatError({ file, key }, 'an array or None', 'both');
+    }
   }
 
   keys(): string[] {
-    return [...this.#entries.keys()];
+    return [...this.#entries.keys(), ...this.#nulls];
   }
 
   has(key: string): boolean {
-    return this.#entries.has(key);
+    return this.#entries.has(key) || this.#nulls.has(key);
   }
 
   /** @throws FormatError for a damaged header; UnknownNameError when there is no such array. */
-  info(key: string): NpyHeader {
+  info(key: string): ArrayInfo {
+    if (this.#nulls.has(key)) return nullInfo;
     let header = this.#headers.get(key);
     if (header === undefined) {
       header = this.#readHeader(key);
@@ -57,8 +71,26 @@ export class NpzFile implements ArrayFile {
 
   /** @throws FormatError for damaged content; UnknownNameError when there is no such array. */
   read(key: string): NamedArray {
+    if (this.#nulls.has(key)) return nullInfo;
     this.info(key);
     return readNpy(readZipEntry(this.#bytes, this.#entry(key), this.file), { file: this.file, key });
+  }
+
+  #readNulls(entry: ZipEntry): void {
+    const place = { file: this.file, key: entry.name };
+    if (entry.size > maxNullLength)
+      throw new FormatError(place, `at most ${maxNullLength} bytes`, `${entry.size}`);
+    const text = new TextDecoder().decode(readZipEntry(this.#bytes, entry, this.file));
+    let names: unknown;
+    try {
+      names = JSON.parse(text);
+    } catch (error) {
+      throw new FormatError(place, 'JSON', (error as Error).message, undefined, error);
+    }
+    if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
+      throw new FormatError(place, 'a list of names', text.slice(0, 100));
+    }
+    for (const name of names) this.#nulls.add(name);
   }
 
   #readHeader(key: string): NpyHeader {
@@ -100,8 +132,8 @@ function headerEnd(start: Uint8Array): number {
 export const openNpz = (bytes: Uint8Array<ArrayBuffer>, file?: string): NpzFile => new NpzFile(bytes, file);
 
 export interface WriteNpzOptions {
-  /** `stored` is larger but fast to write and to read. Default `deflate`, as in Chainer. */
-  readonly compression?: 'deflate' | 'stored';
+  /** Deflates the arrays, as Chainer does by default. Without it the file is a little larger, and much faster. */
+  readonly compression?: boolean;
 }
 
 /** The format's limits without zip64, which no JavaScript array of bytes would outgrow by much. */
@@ -109,25 +141,29 @@ const maxEntries = 0xffff;
 
 /**
  * Writes an npz file. The same arrays give the same bytes: entries carry the fixed date 1980-01-01, as NumPy's do.
+ * None is kept too, without a pickle: readable here, absent for NumPy and Chainer.
  * @param arrays names without `.npy` and without a leading slash.
  * @throws FormatError for a name that comes twice or is empty, more than 65535 arrays, and what an npy file cannot hold.
  */
 export function writeNpz(
   arrays: Iterable<readonly [string, NamedArray]>,
-  { compression = 'deflate' }: WriteNpzOptions = {},
+  { compression = true }: WriteNpzOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const files: Record<string, Uint8Array> = Object.create(null);
-  let count = 0;
+  const names = new Set<string>();
+  const nulls: string[] = [];
   for (const [key, array] of arrays) {
     const place = { file: 'npz', key };
-    const name = key + suffix;
-    if (key === '' || name in files) {
+    if (key === '' || names.has(key)) {
       throw new FormatError(place, 'names that are not empty and differ', `'${key}'`, 'Rename it.');
     }
-    if (++count > maxEntries)
+    names.add(key);
+    if (names.size >= maxEntries)
       throw new FormatError(place, `at most ${maxEntries} arrays`, 'more', 'Split them.');
-    files[name] = writeNpy(array, place);
+    if (array.dtype === 'object-null') nulls.push(key);
+    else files[key + suffix] = writeNpy(array, place);
   }
-  const level = compression === 'stored' ? 0 : 6;
+  if (nulls.length > 0) files[nullEntry] = new TextEncoder().encode(JSON.stringify(nulls));
+  const level = compression ? 6 : 0;
   return zipSync(files, { level, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>;
 }

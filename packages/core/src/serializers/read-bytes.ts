@@ -1,6 +1,7 @@
 /** Bytes from anywhere: memory, a file, a Blob, a stream, an address; in Node and in a browser page. */
 import { InvalidArgumentError } from '../errors.ts';
 import { ByteSink } from './byte-sink.ts';
+import { fileSystem } from './file-system.ts';
 import { DownloadError, SourceError } from './source-error.ts';
 
 /**
@@ -220,10 +221,6 @@ async function fromStream(
     await reader.cancel().catch(() => {});
   }
 }
-
-/** Node's file system, or undefined in a page. Not an import: bundlers for the browser would follow it, and fail. */
-const fileSystem = () =>
-  typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:fs/promises');
 
 /** A string as a URL, or null where it is a path of Node. One letter before a colon is a Windows drive. */
 function parseUrl(text: string): URL | null {

@@ -40,6 +40,10 @@ const dtypes = new Map(Object.entries(codes).map(([dtype, code]) => [code as str
 /** The format's own limit for its header. */
 const maxHeaderLength = 100_000_000;
 
+/** Where the metadata lists names that have no value (None), which the format itself cannot express. */
+const nullMetadata = 'chaingrad.null_names';
+const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
+
 interface TensorEntry extends ArrayInfo {
   readonly dtype: BinaryDtype;
   readonly begin: number;
@@ -50,6 +54,7 @@ interface TensorEntry extends ArrayInfo {
 export class SafetensorsFile implements ArrayFile {
   /** Free text that the writer added (`__metadata__`). */
   readonly metadata: ReadonlyMap<string, string>;
+  readonly #nulls: ReadonlySet<string>;
   readonly #data: Uint8Array<ArrayBuffer>;
   readonly #entries: ReadonlyMap<string, TensorEntry>;
 
@@ -68,25 +73,28 @@ export class SafetensorsFile implements ArrayFile {
     this.#data = bytes.subarray(header.dataOffset);
     this.metadata = header.metadata;
     this.#entries = header.entries;
+    this.#nulls = readNulls(header.metadata.get(nullMetadata), header.entries, file);
     checkLayout(this.#entries, this.#data.length, file);
   }
 
   keys(): string[] {
-    return [...this.#entries.keys()];
+    return [...this.#entries.keys(), ...this.#nulls];
   }
 
   has(key: string): boolean {
-    return this.#entries.has(key);
+    return this.#entries.has(key) || this.#nulls.has(key);
   }
 
   /** @throws UnknownNameError when there is no such array. */
   info(key: string): ArrayInfo {
+    if (this.#nulls.has(key)) return nullInfo;
     const { shape, dtype } = this.#entry(key);
     return { shape, dtype };
   }
 
   /** @throws UnknownNameError when there is no such array. */
   read(key: string): NamedArray {
+    if (this.#nulls.has(key)) return nullInfo;
     const { shape, dtype, begin, end } = this.#entry(key);
     return arrayFromBytes(this.#data.subarray(begin, end), dtype, shape);
   }
@@ -157,6 +165,27 @@ function metadataPairs(value: unknown, file: string): [string, string][] {
   return pairs;
 }
 
+function readNulls(
+  text: string | undefined,
+  entries: ReadonlyMap<string, unknown>,
+  file: string,
+): Set<string> {
+  let names: unknown = [];
+  try {
+    if (text !== undefined) names = JSON.parse(text);
+  } catch {
+    names = null;
+  }
+  if (!Array.isArray(names) || names.some((name) => typeof name !== 'string' || entries.has(name))) {
+    throw new FormatError(
+      { file, key: nullMetadata },
+      'a list of names that have no values',
+      `${text}`.slice(0, 200),
+    );
+  }
+  return new Set(names as string[]);
+}
+
 function parseEntry(value: unknown, place: FormatPlace): TensorEntry {
   const {
     dtype: code,
@@ -200,17 +229,19 @@ function checkLayout(entries: ReadonlyMap<string, TensorEntry>, length: number, 
 }
 
 /**
- * Writes a safetensors file, byte for byte as the format's own library does.
+ * Writes a safetensors file, byte for byte as the format's own library does. Names without a value are kept in the
+ * metadata.
  * @param metadata free text to carry along.
- * @throws FormatError for a name that comes twice, for strings and None, which the format does not have.
+ * @throws FormatError for a name that comes twice, and for strings, which the format does not have.
  */
 export function writeSafetensors(
   arrays: Iterable<readonly [string, NamedArray]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const sorted = sortForWriting(arrays);
+  const { sorted, nulls } = sortForWriting(arrays);
+  const text = nulls.length === 0 ? metadata : { ...metadata, [nullMetadata]: JSON.stringify(nulls) };
   const parts: string[] = [];
-  if (Object.keys(metadata).length > 0) parts.push(`"__metadata__":${JSON.stringify(metadata)}`);
+  if (Object.keys(text).length > 0) parts.push(`"__metadata__":${JSON.stringify(text)}`);
   let offset = 0;
   for (const [key, array] of sorted) {
     const end = offset + array.data.byteLength;
@@ -234,16 +265,25 @@ export function writeSafetensors(
 
 type BinaryArray = Extract<NamedArray, { dtype: BinaryDtype }>;
 
-function sortForWriting(arrays: Iterable<readonly [string, NamedArray]>): (readonly [string, BinaryArray])[] {
-  const byName = new Map<string, BinaryArray>();
+function sortForWriting(arrays: Iterable<readonly [string, NamedArray]>): {
+  sorted: (readonly [string, BinaryArray])[];
+  nulls: string[];
+} {
+  const names = new Set<string>();
+  const sorted: (readonly [string, BinaryArray])[] = [];
+  const nulls: string[] = [];
   for (const [key, array] of arrays) {
     const place = { file: 'safetensors', key };
-    if (byName.has(key) || key === '__metadata__') {
+    if (names.has(key) || key === '__metadata__') {
       throw new FormatError(place, 'names that differ', `'${key}' again`, 'Rename it.');
     }
+    names.add(key);
+    if (array.dtype === 'object-null') {
+      nulls.push(key);
+      continue;
+    }
     if (!isBinary(array)) {
-      const got = array.dtype === 'str' ? 'strings' : 'None';
-      throw new FormatError(place, 'numbers or booleans', got, 'Save it as npz, or leave it out.');
+      throw new FormatError(place, 'numbers or booleans', 'strings', 'Save it as npz, or leave it out.');
     }
     const count = elementCount(array.shape, place);
     if (array.data.length !== count) {
@@ -253,9 +293,8 @@ function sortForWriting(arrays: Iterable<readonly [string, NamedArray]>): (reado
         `${array.data.length}`,
       );
     }
-    byName.set(key, array);
+    sorted.push([key, array]);
   }
-  return [...byName].sort(
-    ([a, { dtype: p }], [b, { dtype: q }]) => rank.get(p)! - rank.get(q)! || (a < b ? -1 : 1),
-  );
+  sorted.sort(([a, { dtype: p }], [b, { dtype: q }]) => rank.get(p)! - rank.get(q)! || (a < b ? -1 : 1));
+  return { sorted, nulls };
 }
