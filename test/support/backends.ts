@@ -65,7 +65,9 @@ export function describeBackends(
         if (!(await useTestBackend(name))) this.skip();
         gpuErrors.length = 0;
       });
-      afterEach(() => {
+      afterEach(async () => {
+        if (name === 'webgpu')
+          await (tf.backend() as unknown as { device?: GPUDevice }).device?.queue.onSubmittedWorkDone();
         expect(gpuErrors.splice(0), 'errors of the GPU').to.deep.equal([]);
       });
       body(name);

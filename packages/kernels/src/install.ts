@@ -4,12 +4,13 @@ import { cpuKernels } from './cpu/index.ts';
 import { cpuFixes, wasmFixes, webgpuFixes } from './fixes/index.ts';
 import type { KernelTable } from './kernel.ts';
 import { portableKernels } from './portable/index.ts';
-import { installKernel } from './registry.ts';
+import { installKernel, isInstalled } from './registry.ts';
+import { webgpuKernels } from './webgpu/index.ts';
 
 const tables: Readonly<Record<string, readonly KernelTable[]>> = {
   cpu: [cpuKernels, cpuFixes],
   wasm: [portableKernels, wasmFixes],
-  webgpu: [portableKernels, webgpuFixes],
+  webgpu: [webgpuKernels, portableKernels, webgpuFixes],
 };
 
 /** The backends that this package has kernels for. */
@@ -25,7 +26,9 @@ export function installKernels(backendName: string): boolean {
   if (tf.findBackendFactory(backendName) == null) return false;
   const kernels = tables[backendName];
   if (kernels === undefined) return false;
+  // A faster kernel of ours may lie over this one already.
   for (const table of kernels)
-    for (const [name, kernelFunc] of Object.entries(table)) installKernel(name, backendName, kernelFunc);
+    for (const [name, kernelFunc] of Object.entries(table))
+      if (!isInstalled(name, backendName)) installKernel(name, backendName, kernelFunc);
   return true;
 }

@@ -13,6 +13,12 @@ export function originalKernel(kernelName: string, backendName: string): tf.Kern
   return originals.get(key);
 }
 
+/** Whether a kernel of this package is registered under the name. */
+export function isInstalled(kernelName: string, backendName: string): boolean {
+  const current = tf.getKernel(kernelName, backendName);
+  return current !== undefined && ours.has(current.kernelFunc);
+}
+
 /** Registers a kernel over whatever is registered under its name (tfjs' is kept for `originalKernel`). */
 export function installKernel(kernelName: string, backendName: string, kernelFunc: tf.KernelFunc): void {
   ours.add(kernelFunc);

@@ -53,23 +53,47 @@ export const depthwiseBackpropInput: Kernel<TfjsConvAttrs & { inputShape: Shape4
 
 /** tfjs' own kernel; where rounding lets windows reach out of the padding, with so much more padding. */
 export function withRoomForWindows(kernelName: string): Kernel<TfjsConvAttrs> {
-  return (call: KernelCall<TfjsConvAttrs>) => {
-    const original = originalKernel(kernelName, tf.engine().backendName)!;
-    if (!mayOverhang(call.attrs))
-      return original(call as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
-    const [kh, kw] = input(call, 'filter').shape as Shape4;
-    const { pad } = convAttrs(input(call, 'x').shape, [kh, kw], call.attrs, 1);
-    const attrs = {
-      ...call.attrs,
-      pad: [
-        [0, 0],
-        [pad[0], pad[1]],
-        [pad[2], pad[3]],
-        [0, 0],
-      ],
-      dimRoundingMode: 'floor',
-    };
-    return original({ ...call, attrs } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
+  return (call) => {
+    const attrs = mayOverhang(call.attrs)
+      ? explicit(call, input(call, 'filter').shape as Shape4, false)
+      : call.attrs;
+    return original(kernelName, call, attrs);
+  };
+}
+
+/** tfjs' own kernel on wasm is wrong, and writes where it should not, unless the filter is square: so it is made square. */
+export function depthwise(kernelName: string): Kernel<TfjsConvAttrs> {
+  return (call) => {
+    const shape = input(call, 'filter').shape as Shape4;
+    if (shape[0] === shape[1]) return withRoomForWindows(kernelName)(call);
+    return tf.tidy(() => {
+      const filter = portable.squareFilter(inputTensor<tf.Tensor4D, TfjsConvAttrs>(call, 'filter'));
+      const square = { ...call, inputs: { ...call.inputs, filter } };
+      return tf.engine().makeTensorFromTensorInfo(original(kernelName, square, explicit(call, shape)));
+    });
+  };
+}
+
+function original(kernelName: string, call: KernelCall<TfjsConvAttrs>, attrs: object): tf.TensorInfo {
+  const run = originalKernel(kernelName, tf.engine().backendName)!;
+  return run({ ...call, attrs } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
+}
+
+/** The call's attributes with explicit padding, enough also for a depthwise filter that was made square. */
+function explicit(call: KernelCall<TfjsConvAttrs>, [kh, kw]: Shape4, makeSquare = true): object {
+  const ours = convAttrs(input(call, 'x').shape, [kh, kw], call.attrs, 1);
+  const [top, bottom, left, right] = makeSquare
+    ? portable.squarePad(ours.pad, [kh, kw], ours.dilation)
+    : ours.pad;
+  return {
+    ...call.attrs,
+    pad: [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ],
+    dimRoundingMode: 'floor',
   };
 }
 

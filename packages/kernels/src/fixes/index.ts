@@ -1,19 +1,23 @@
 /** tfjs' own kernels that a backend lacks or has wrong (tfjs 4.22; test/kernels/fixes shows each). */
 import { type KernelTable, kernel } from '../kernel.ts';
 import * as convolution from './convolution.ts';
+import * as dilation from './dilation.ts';
 import { einsum } from './einsum.ts';
 import * as indexing from './indexing.ts';
 import * as normalization from './normalization.ts';
 import * as pooling from './pooling.ts';
+import { stridedSlice, stridedSliceOnWasm } from './strided-slice.ts';
 
 const everywhere: KernelTable = {
   AvgPoolGrad: kernel(pooling.avgPoolGrad),
   FusedBatchNorm: normalization.fusedBatchNorm,
   LogSoftmax: kernel(normalization.logSoftmax),
+  StridedSlice: kernel(stridedSlice),
 };
 
 export const cpuFixes: KernelTable = {
   ...everywhere,
+  TensorScatterUpdate: indexing.tensorScatterUpdate,
   UnsortedSegmentSum: kernel(indexing.unsortedSegmentSum),
 };
 
@@ -26,18 +30,20 @@ export const wasmFixes: KernelTable = {
   Conv2DBackpropFilter: kernel(convolution.conv2dBackpropFilter),
   Conv3DBackpropFilterV2: kernel(convolution.conv3dBackpropFilter),
   Conv3DBackpropInputV2: kernel(convolution.conv3dBackpropInput),
-  DepthwiseConv2dNative: kernel(convolution.withRoomForWindows('DepthwiseConv2dNative')),
+  DepthwiseConv2dNative: kernel(convolution.depthwise('DepthwiseConv2dNative')),
   DepthwiseConv2dNativeBackpropFilter: kernel(convolution.depthwiseBackpropFilter),
   DepthwiseConv2dNativeBackpropInput: kernel(convolution.depthwiseBackpropInput),
+  Dilation2DBackpropFilter: kernel(dilation.dilation2dBackpropFilter),
+  Dilation2DBackpropInput: kernel(dilation.dilation2dBackpropInput),
   Einsum: einsum,
   FusedConv2D: kernel(convolution.withRoomForWindows('FusedConv2D')),
-  FusedDepthwiseConv2D: kernel(convolution.withRoomForWindows('FusedDepthwiseConv2D')),
+  FusedDepthwiseConv2D: kernel(convolution.depthwise('FusedDepthwiseConv2D')),
   GatherV2: kernel(indexing.gatherV2),
   MaxPool: kernel(pooling.maxPool),
   MaxPool3D: kernel(pooling.maxPool3d),
   MaxPool3DGrad: kernel(pooling.maxPool3dGrad),
   MaxPoolGrad: kernel(pooling.maxPoolGrad),
   MaxPoolWithArgmax: pooling.maxPoolWithArgmax,
-  StridedSlice: kernel(indexing.stridedSlice),
+  StridedSlice: kernel(stridedSliceOnWasm),
   UnsortedSegmentSum: kernel(indexing.unsortedSegmentSum),
 };

@@ -63,22 +63,14 @@ export const gatherV2: Kernel<Gather> = (call) => {
   });
 };
 
-/** tfjs' own on wasm moves four bytes an element and calls the result float32, whatever it was. */
-export const stridedSlice: Kernel<object> = (call) => {
-  const original = originalKernel('StridedSlice', tf.engine().backendName)!;
-  const run = (x: tf.TensorInfo) =>
-    original({ ...call, inputs: { x } } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
-  const x = input(call, 'x');
-  if (x.dtype !== 'int32' && x.dtype !== 'bool') return run(x);
-  const { backend } = call;
-  return tf.tidy(() => {
-    const words = tf.cast(inputTensor<tf.Tensor, object>(call, 'x'), 'int32');
-    const { dataId, shape, dtype } = run(words);
-    const values = backend.readSync(dataId);
-    backend.disposeData(dataId);
-    const integers =
-      dtype === 'int32' ? (values as Int32Array) : new Int32Array((values as Float32Array).slice().buffer);
-    const sliced = tf.tensor(integers, shape, 'int32');
-    return x.dtype === 'bool' ? tf.cast(sliced, 'bool') : sliced;
-  });
+/** tfjs' own on cpu writes into the tensor that it was given. */
+export const tensorScatterUpdate: tf.KernelFunc = (call) => {
+  const backend = call.backend as tf.KernelBackend;
+  const tensor = call.inputs['tensor']!;
+  const values = backend.readSync(tensor.dataId) as Float32Array | Int32Array;
+  const dataId = backend.write(values.slice(), tensor.shape, tensor.dtype);
+  const original = originalKernel('TensorScatterUpdate', tf.engine().backendName)!;
+  const result = original({ ...call, inputs: { ...call.inputs, tensor: { ...tensor, dataId } } });
+  backend.disposeData(dataId);
+  return result;
 };

@@ -1,9 +1,7 @@
 /** tfjs' pooling kernels that wasm has wrong, from this package's own. */
 import * as tf from '@tensorflow/tfjs-core';
-import { geometryOf } from '../geometry.ts';
 import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
 import * as portable from '../portable/pooling.ts';
-import { padOrCrop, tapOf } from '../portable/tensors.ts';
 import { originalKernel } from '../registry.ts';
 import { divisorCorrection, mayOverhang, poolAttrs, type TfjsPoolAttrs } from '../tfjs-windows.ts';
 import { maxPool3dGrad as gradient3d, maxPool3d as pool3d, type TfjsPool3DAttrs } from '../volumes.ts';
@@ -67,14 +65,7 @@ export const maxPoolWithArgmax: tf.KernelFunc = ({ inputs, attrs, backend }) => 
     const places = attrs!['includeBatchInIndex']
       ? tf.add(inImage, tf.reshape(perImage, [n, 1, 1, 1]))
       : inImage;
-    const g = geometryOf(x.shape, ours.ksize, ours);
-    const paddedX = padOrCrop(x, ours.pad, Number.NEGATIVE_INFINITY);
-    const paddedPlaces = padOrCrop(places as tf.Tensor4D, ours.pad);
-    let index: tf.Tensor = tf.zeros(y.shape, 'int32');
-    // From the last tap to the first, so that the first maximum has the last word.
-    for (let ky = ours.ksize[0] - 1; ky >= 0; ky--)
-      for (let kx = ours.ksize[1] - 1; kx >= 0; kx--)
-        index = tf.where(tf.equal(tapOf(paddedX, g, ky, kx), y), tapOf(paddedPlaces, g, ky, kx), index);
+    const index = portable.atFirstMaximum(places as tf.Tensor4D, x, y, ours);
     return [y, index];
   });
 };

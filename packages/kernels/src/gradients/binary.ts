@@ -39,7 +39,6 @@ export const binaryRules: RuleTable = {
   LessEqual: nil,
   LogicalAnd: nil,
   LogicalOr: nil,
-  LogicalXor: nil,
   // Equal elements: the first argument takes the gradient.
   Maximum: of(
     (dy, a, b) => where(tf.greaterEqual(a, b), dy),

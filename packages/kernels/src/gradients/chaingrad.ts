@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs, FusedActivation, Pool2DAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
+import { atFirstMaximum } from '../portable/pooling.ts';
 import { runKernel } from '../run.ts';
-import { type RuleTable, rule, where } from './rule.ts';
+import { type RuleTable, rule, where, zeros } from './rule.ts';
 
 /** The gradient before the activation, from the one after it: where the output was not clamped. */
 function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivation): tf.Tensor {
@@ -65,6 +66,12 @@ export const chaingradRules: RuleTable = {
   })),
   [names.MAX_POOL_2D]: rule<Pool2DAttrs>({ inputs: ['x'], output: true }, (dy, [x, y], attrs) => ({
     x: () => runKernel(names.MAX_POOL_2D_GRAD, { dy, x: x!, y: y! }, attrs),
+  })),
+  [names.MAX_POOL_2D_GRAD]: rule<Pool2DAttrs>({ inputs: ['dy', 'x', 'y'] }, (ddx, [dy, x, y], attrs) => ({
+    dy: () => atFirstMaximum(ddx as tf.Tensor4D, x as tf.Tensor4D, y as tf.Tensor4D, attrs),
+    // Which element is the largest does not change with small changes of x.
+    x: () => zeros(x!),
+    y: () => zeros(dy!),
   })),
   [names.AVG_POOL_2D]: rule<Pool2DAttrs>({ inputs: ['x'] }, (dy, [x], attrs) => ({
     x: () => runKernel(names.AVG_POOL_2D_GRAD, { dy }, { ...attrs, inputShape: x!.shape }),

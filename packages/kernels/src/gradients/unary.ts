@@ -72,9 +72,7 @@ export const unaryRules: RuleTable = {
   Softplus: ofInput((dy, x) => mul(dy, sigmoid(x))),
   Sqrt: ofOutput((dy, y) => div(dy, mul(y, 2))),
   Square: ofInput((dy, x) => mul(dy, mul(tf.cast(x, 'float32'), 2))),
-  Step: ofInput<{ alpha?: number }>((dy, x, { alpha = 0 }) =>
-    alpha === 0 ? tf.zeros(dy.shape) : where(tf.lessEqual(x, 0), mul(dy, alpha)),
-  ),
+  Step: nil,
   Tan: ofOutput((dy, y) => mul(dy, add(square(y), 1))),
   Tanh: ofOutput((dy, y) => mul(dy, sub(1, square(y)))),
   ZerosLike: nil,

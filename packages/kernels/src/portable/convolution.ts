@@ -62,6 +62,25 @@ const backwardFilter = <A>(call: KernelCall<A>, group: number, groups: number) =
     tf.reverse(tf.transpose(ofGroup(w, group, groups), [2, 3, 0, 1]), [0, 1]),
   );
 
+/** A filter (kh, kw, C, m) with rows or columns of zeros after its own, until it has as many of both. */
+export function squareFilter(filter: tf.Tensor4D): tf.Tensor4D {
+  const [kh, kw] = filter.shape;
+  const side = Math.max(kh, kw);
+  if (kh === kw) return filter;
+  return tf.pad(filter, [
+    [0, side - kh],
+    [0, side - kw],
+    [0, 0],
+    [0, 0],
+  ]);
+}
+
+/** The padding with which windows that grew to a square at their ends give the same outputs. */
+export function squarePad([top, bottom, left, right]: Pad2D, [kh, kw]: Pair, dilation: Pair): Pad2D {
+  const side = Math.max(kh, kw);
+  return [top, bottom + (side - kh) * dilation[0], left, right + (side - kw) * dilation[1]];
+}
+
 /** (C m, 1, kh, kw) as tfjs' depthwise kernels have it: (kh, kw, C, m). */
 const depthwiseLayout = (filter: tf.Tensor4D, channels: number): tf.Tensor4D => {
   const [out, , kh, kw] = filter.shape;
@@ -79,9 +98,18 @@ export const conv2d: Composition<Conv2DAttrs> = (call) =>
       return tf.zeros([g.batch, g.outHeight, g.outWidth, filterShape[0]!]);
     }
     const attrs = tfjsAttrs(stride, pad, dilation, activation);
-    if (isDepthwise(filterShape, groups)) {
-      const filter = preparedFilter(call, 'depthwise', (w) => depthwiseLayout(w, groups));
-      return runOriginal(call, 'FusedDepthwiseConv2D', { x, filter, bias }, attrs);
+    // tfjs' depthwise kernels refuse a stride and a dilation at once; its plain ones do not.
+    const sparse = Math.max(...stride) > 1 && Math.max(...dilation) > 1;
+    if (isDepthwise(filterShape, groups) && !sparse) {
+      // Square, as tfjs' wasm kernel is wrong and writes where it should not with others (tfjs 4.22).
+      const filter = preparedFilter(call, 'depthwise', (w) => squareFilter(depthwiseLayout(w, groups)));
+      const grown = squarePad(pad, [filterShape[2]!, filterShape[3]!], dilation);
+      return runOriginal(
+        call,
+        'FusedDepthwiseConv2D',
+        { x, filter, bias },
+        tfjsAttrs(stride, grown, dilation, activation),
+      );
     }
     if (groups === 1)
       return runOriginal(call, 'FusedConv2D', { x, filter: forwardFilter(call, 0, 1), bias }, attrs);
@@ -116,8 +144,12 @@ export const conv2dBackpropInput: Composition<Conv2DAttrs & { inputShape: Shape4
       dilate(inputTensor(call, 'dy'), g.stride),
       pad.map((v) => Math.min(0, v)) as unknown as Pad2D,
     );
-    const attrs = tfjsAttrs([1, 1], pad.map((v) => Math.max(0, v)) as unknown as Pad2D, dilation, 'linear');
-    if (isDepthwise(filterShape, groups)) return depthwiseBackpropInput(call, dy, attrs);
+    const added = pad.map((v) => Math.max(0, v)) as unknown as Pad2D;
+    if (isDepthwise(filterShape, groups)) {
+      const grown = squarePad(added, g.ksize, dilation);
+      return depthwiseBackpropInput(call, dy, tfjsAttrs([1, 1], grown, dilation, 'linear'));
+    }
+    const attrs = tfjsAttrs([1, 1], added, dilation, 'linear');
     const parts = splitChannels(dy, groups).map((part, group) =>
       runOriginal(call, 'Conv2D', { x: part, filter: backwardFilter(call, group, groups) }, attrs),
     );
@@ -134,7 +166,7 @@ function depthwiseBackpropInput<A extends Conv2DAttrs>(
   const multiplier = dy.shape[3] / groups;
   const parts = Array.from({ length: multiplier }, (_, q) => {
     const filter = preparedFilter(call, `depthwise backward/${q}`, (w) => {
-      const flipped = tf.reverse(depthwiseLayout(w, groups), [0, 1]);
+      const flipped = squareFilter(tf.reverse(depthwiseLayout(w, groups), [0, 1]));
       return tf.slice(flipped, [0, 0, 0, q], [-1, -1, -1, 1]);
     });
     const [n, h, w] = dy.shape;

@@ -45,6 +45,24 @@ export const maxPool2dGrad: Composition<Pool2DAttrs> = (call) =>
     return dx;
   });
 
+/** What lies in `values` (N, H, W, C) where each window of x has its first maximum y. */
+export function atFirstMaximum(
+  values: tf.Tensor4D,
+  x: tf.Tensor4D,
+  y: tf.Tensor4D,
+  { ksize, stride, pad }: Pool2DAttrs,
+): tf.Tensor4D {
+  const g = geometryOf(x.shape, ksize, { stride, pad });
+  const paddedX = padOrCrop(x, pad, Number.NEGATIVE_INFINITY);
+  const padded = padOrCrop(values, pad);
+  let found = tf.zerosLike(y);
+  // From the last tap to the first, so that the first maximum has the last word.
+  for (let ky = ksize[0] - 1; ky >= 0; ky--)
+    for (let kx = ksize[1] - 1; kx >= 0; kx--)
+      found = tf.where(tf.equal(tapOf(paddedX, g, ky, kx), y), tapOf(padded, g, ky, kx), found);
+  return found;
+}
+
 export const avgPool2d: Composition<Pool2DAttrs> = (call) =>
   tf.tidy(() => {
     const x = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'x');

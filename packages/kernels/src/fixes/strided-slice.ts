@@ -1,0 +1,74 @@
+/** tfjs' strided slice reads the wrong elements where an axis is dropped or added and another has a stride. */
+import * as tf from '@tensorflow/tfjs-core';
+import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
+import { originalKernel } from '../registry.ts';
+
+interface StridedSlice {
+  begin: number[];
+  end: number[];
+  strides: number[];
+  beginMask: number;
+  endMask: number;
+  ellipsisMask: number;
+  newAxisMask: number;
+  shrinkAxisMask: number;
+}
+
+function original(call: KernelCall<StridedSlice>, x: tf.TensorInfo, attrs: StridedSlice): tf.TensorInfo {
+  const run = originalKernel('StridedSlice', tf.engine().backendName)!;
+  return run({ ...call, inputs: { x }, attrs } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
+}
+
+/** Slices every axis by itself, none dropped or added; the shape comes afterwards. */
+export const stridedSlice: Kernel<StridedSlice> = (call) => {
+  const a = call.attrs;
+  const x = input(call, 'x');
+  if (a.newAxisMask === 0 && a.shrinkAxisMask === 0) return original(call, x, a);
+  return tf.tidy(() => {
+    const info = tf.slice_util.sliceInfo(
+      x.shape,
+      a.begin,
+      a.end,
+      a.strides,
+      a.beginMask,
+      a.endMask,
+      a.ellipsisMask,
+      a.newAxisMask,
+      a.shrinkAxisMask,
+    );
+    const [begin, end, strides] = [info.begin!, info.end!, info.strides!];
+    // A backward slice up to the very first element ends at -1, which would mean the last one.
+    const endMask = end.reduce((mask, e, axis) => (e < 0 ? mask | (1 << axis) : mask), 0);
+    const dense = {
+      begin,
+      end,
+      strides,
+      beginMask: 0,
+      endMask,
+      ellipsisMask: 0,
+      newAxisMask: 0,
+      shrinkAxisMask: 0,
+    };
+    const sliced = tf.engine().runKernel('StridedSlice', { x: inputTensor(call, 'x') }, dense) as tf.Tensor;
+    return tf.reshape(sliced, info.finalShape);
+  });
+};
+
+/** On wasm tfjs moves four bytes an element, and calls the result float32 whatever it was. */
+export const stridedSliceOnWasm: Kernel<StridedSlice> = (call) => {
+  const a = call.attrs;
+  const x = input(call, 'x');
+  const isWhole = a.newAxisMask === 0 && a.shrinkAxisMask === 0;
+  if (!isWhole || (x.dtype !== 'int32' && x.dtype !== 'bool')) return stridedSlice(call);
+  const { backend } = call;
+  return tf.tidy(() => {
+    const words = tf.cast(inputTensor<tf.Tensor, StridedSlice>(call, 'x'), 'int32');
+    const { dataId, shape, dtype } = original(call, words, a);
+    const values = backend.readSync(dataId);
+    backend.disposeData(dataId);
+    const integers =
+      dtype === 'int32' ? (values as Int32Array) : new Int32Array((values as Float32Array).slice().buffer);
+    const sliced = tf.tensor(integers, shape, 'int32');
+    return x.dtype === 'bool' ? tf.cast(sliced, 'bool') : sliced;
+  });
+};

@@ -1,0 +1,72 @@
+/**
+ * Every gradient rule: against numerical gradients on the cpu, and on the other backends against the cpu. The cases that
+ * a rule names must really run it, and every rule must have a case.
+ */
+import { differentiableKernels, installKernels } from '@chaingrad/kernels';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { describeBackends, useTestBackend } from '../../support/backends.ts';
+import { expectSame, type GradientCases, gradientsOf, numericalGradients } from './case.ts';
+import { elementwiseCases } from './elementwise-cases.ts';
+import { structureCases } from './structure-cases.ts';
+import { windowCases } from './window-cases.ts';
+
+const tables: GradientCases = { ...elementwiseCases, ...structureCases, ...windowCases };
+
+/** Of the largest gradient: float32 in the differences of the numerical one. */
+const numericalTolerance = 1e-3;
+const backendTolerance = 1e-5;
+
+/** Whether the kernel is there: tfjs' backends each lack some of those that need no gradient of ours. */
+const hasKernel = (name: string) => tf.getKernel(name, tf.getBackend()) !== undefined;
+
+/** Runs `f` and tells whether the kernel's gradient rule was asked. */
+async function usesRule(kernelName: string, f: () => Promise<void>): Promise<boolean> {
+  const config = tf.getGradient(kernelName);
+  let used = false;
+  tf.registerGradient({
+    ...config,
+    gradFunc: (...args) => {
+      used = true;
+      return config.gradFunc(...args);
+    },
+  });
+  try {
+    await f();
+  } finally {
+    tf.registerGradient(config);
+  }
+  return used;
+}
+
+describe('the table of gradients', () => {
+  it('has a case for each of its rules', () => {
+    expect(Object.keys(tables).sort()).to.deep.equal([...differentiableKernels].sort());
+  });
+});
+
+describeBackends('the gradient of', (backend) => {
+  before(() => installKernels(backend));
+
+  for (const [kernelName, cases] of Object.entries(tables)) {
+    it(kernelName, async function () {
+      if (!hasKernel(kernelName)) this.skip();
+      if ([cases].flat().some((c) => c.without?.backends.includes(backend))) this.skip();
+      for (const oneCase of [cases].flat()) {
+        let actual: Float32Array[] = [];
+        const used = await usesRule(kernelName, async () => {
+          actual = await gradientsOf(oneCase);
+        });
+        expect(used, `the rule of ${kernelName} was used`).to.equal(true);
+        if (backend === 'cpu') {
+          expectSame(actual, numericalGradients(oneCase), numericalTolerance);
+        } else {
+          await useTestBackend('cpu');
+          const expected = await gradientsOf(oneCase);
+          await useTestBackend(backend);
+          expectSame(actual, expected, oneCase.tolerance ?? backendTolerance);
+        }
+      }
+    });
+  }
+});
