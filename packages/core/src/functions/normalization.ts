@@ -115,16 +115,13 @@ export function fixedBatchNormalization<T extends tf.Tensor>(
   }
   const channelsLast = axes.length === x.rank - 1 && !axes.includes(x.rank - 1);
   if (channelsLast && x.rank <= 4) {
-    // One kernel instead of three passes over x.
-    const vector = (value: tf.Tensor) => value as tf.Tensor1D;
-    return tf.batchNorm(
-      x as tf.Tensor4D,
-      vector(mean),
-      vector(variance),
-      beta === null ? undefined : vector(beta),
-      gamma === null ? undefined : vector(gamma),
-      eps,
-    ) as tf.Tensor as T;
+    // One kernel instead of three passes over x. It cannot be differentiated without a scale and an offset.
+    return tf.tidy(() => {
+      const offset = beta ?? tf.zeros(shape);
+      const scale = gamma ?? tf.ones(shape);
+      const [m, v, o, s] = [mean, variance, offset, scale] as tf.Tensor1D[];
+      return tf.batchNorm(x as tf.Tensor4D, m!, v!, o, s, eps) as tf.Tensor as T;
+    });
   }
   return tf.tidy(() => {
     const inverse = tf.rsqrt(tf.add(variance, eps));
