@@ -33,9 +33,10 @@ export interface BatchNormalizationLinkOptions {
  * Batch normalization (Ioffe and Szegedy, 2015; Chainer's `BatchNormalization`). Parameters: gamma, beta; persistents: avg_mean,
  * avg_var and N, all but N of the shape (C) for channels last.
  *
+ * Made for (N, H, W, C); `new BatchNormalization<Tensor2D>(8)` takes (N, C).
  * While `config.train` is on it uses the batch's statistics and moves the running ones; else it uses the running ones.
  */
-export class BatchNormalization extends Link {
+export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link {
   readonly gamma: Parameter | null;
   readonly beta: Parameter | null;
   readonly avg_mean: Persistent<tf.Tensor | null>;
@@ -103,7 +104,7 @@ export class BatchNormalization extends Link {
    * @returns normalized x.
    * @throws ShapeMismatchError with the path of gamma (or avg_mean) when x has other channels.
    */
-  override forward<T extends tf.Tensor>(x: T, finetune = false): T {
+  override forward(x: T, finetune = false): T {
     const { shape } = batchAxes(this.constructor.name, x, this.axis ?? undefined);
     this.initializeFor(shape);
     const known = this.gamma?.shape ?? this.beta?.shape ?? this.avg_mean.value?.shape ?? shape;
@@ -138,7 +139,7 @@ export class BatchNormalization extends Link {
 
   override get printableSpecs() {
     return {
-      size: this.avg_mean.value?.shape ?? null,
+      size: this.gamma?.partialShape ?? this.beta?.partialShape ?? null,
       decay: this.decay,
       eps: this.eps,
       axis: this.axis,

@@ -73,7 +73,7 @@ export class Conv2DBNActiv extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: Tensor4D): Tensor4D {
-    const h = this.bn.call(this.conv.call(x)) as Tensor4D;
+    const h = this.bn.call(this.conv.call(x));
     return this.activ === null ? h : this.activ(h);
   }
 
@@ -136,9 +136,9 @@ export class SeparableConv2DBNActiv extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: Tensor4D): Tensor4D {
-    const deep = this.dw_bn.call(this.depthwise.call(x)) as Tensor4D;
+    const deep = this.dw_bn.call(this.depthwise.call(x));
     const h = this.dwActiv === null ? deep : this.dwActiv(deep);
-    const y = this.pw_bn.call(this.pointwise.call(h)) as Tensor4D;
+    const y = this.pw_bn.call(this.pointwise.call(h));
     return this.pwActiv === null ? y : this.pwActiv(y);
   }
 

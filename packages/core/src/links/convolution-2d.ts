@@ -58,7 +58,6 @@ export function parseConvolution2D<O extends object>(
 export class Convolution2D extends Link {
   readonly W: Parameter;
   readonly b: Parameter | null;
-  readonly inChannels: number | null;
   readonly outChannels: number;
   readonly ksize: readonly [y: number, x: number];
   readonly stride: readonly [y: number, x: number];
@@ -74,7 +73,6 @@ export class Convolution2D extends Link {
     if (inChannels !== null) checkInteger(`${name} inChannels`, inChannels, 1);
     checkInteger(`${name} outChannels`, outChannels, 1);
     checkInteger(`${name} groups`, groups, 1);
-    this.inChannels = inChannels;
     this.outChannels = outChannels;
     this.ksize = toPair(`${name} ksize`, ksize, 1);
     this.stride = toPair(`${name} stride`, options.stride ?? 1, 1);
@@ -116,7 +114,9 @@ export class Convolution2D extends Link {
   }
 
   override get printableSpecs() {
-    const { inChannels, outChannels, ksize, stride, pad, dilate, groups } = this;
+    const { outChannels, ksize, stride, pad, dilate, groups } = this;
+    const perGroup = this.W.partialShape?.[1] ?? null;
+    const inChannels = perGroup === null ? null : perGroup * groups;
     return { inChannels, outChannels, ksize, stride, pad, dilate, groups, nobias: this.b === null };
   }
 }

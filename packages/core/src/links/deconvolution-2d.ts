@@ -21,7 +21,6 @@ export interface Deconvolution2DLinkOptions extends Omit<Convolution2DLinkOption
 export class Deconvolution2D extends Link {
   readonly W: Parameter;
   readonly b: Parameter | null;
-  readonly inChannels: number | null;
   readonly outChannels: number;
   readonly ksize: readonly [y: number, x: number];
   readonly stride: readonly [y: number, x: number];
@@ -53,7 +52,6 @@ export class Deconvolution2D extends Link {
         outChannels,
       );
     }
-    this.inChannels = inChannels;
     this.outChannels = outChannels;
     this.ksize = toPair('Deconvolution2D ksize', ksize, 1);
     this.stride = toPair('Deconvolution2D stride', options.stride ?? 1, 1);
@@ -104,7 +102,8 @@ export class Deconvolution2D extends Link {
   }
 
   override get printableSpecs() {
-    const { inChannels, outChannels, ksize, stride, pad, dilate, groups, outsize } = this;
+    const { outChannels, ksize, stride, pad, dilate, groups, outsize } = this;
+    const inChannels = this.W.partialShape?.[0] ?? null;
     return { inChannels, outChannels, ksize, stride, pad, dilate, groups, outsize, nobias: this.b === null };
   }
 }

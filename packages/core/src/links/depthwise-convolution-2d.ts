@@ -27,7 +27,6 @@ export interface DepthwiseConvolution2DLinkOptions {
 export class DepthwiseConvolution2D extends Link {
   readonly W: Parameter;
   readonly b: Parameter | null;
-  readonly inChannels: number | null;
   readonly channelMultiplier: number;
   readonly ksize: readonly [y: number, x: number];
   readonly stride: readonly [y: number, x: number];
@@ -45,7 +44,6 @@ export class DepthwiseConvolution2D extends Link {
     const name = 'DepthwiseConvolution2D';
     if (inChannels !== null) checkInteger(`${name} inChannels`, inChannels, 1);
     checkInteger(`${name} channelMultiplier`, channelMultiplier, 1);
-    this.inChannels = inChannels;
     this.channelMultiplier = channelMultiplier;
     this.ksize = toPair(`${name} ksize`, ksize, 1);
     this.stride = toPair(`${name} stride`, options.stride ?? 1, 1);
@@ -83,7 +81,8 @@ export class DepthwiseConvolution2D extends Link {
   }
 
   override get printableSpecs() {
-    const { inChannels, channelMultiplier, ksize, stride, pad, dilate } = this;
+    const { channelMultiplier, ksize, stride, pad, dilate } = this;
+    const inChannels = this.W.partialShape?.[1] ?? null;
     return { inChannels, channelMultiplier, ksize, stride, pad, dilate, nobias: this.b === null };
   }
 }

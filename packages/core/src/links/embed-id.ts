@@ -39,7 +39,7 @@ export class EmbedID extends Link {
   }
 
   override get printableSpecs() {
-    const [inSize, outSize] = this.W.array?.shape ?? [];
+    const [inSize, outSize] = this.W.partialShape ?? [];
     return { inSize, outSize, ignoreLabel: this.ignoreLabel };
   }
 }

@@ -22,7 +22,6 @@ export interface LinearOptions {
 export class Linear extends Link {
   readonly W: Parameter;
   readonly b: Parameter | null;
-  readonly inSize: number | null;
   readonly outSize: number;
 
   /** @param outSize the in-size is found at the first call. */
@@ -36,7 +35,6 @@ export class Linear extends Link {
     if (outSize === null) throw new InvalidArgumentError('Linear outSize', 'a number', null);
     checkInteger('Linear outSize', outSize, 1);
     if (inSize !== null) checkInteger('Linear inSize', inSize, 1);
-    this.inSize = inSize;
     this.outSize = outSize;
     this.W = weight(options.initialW, [outSize, inSize]);
     this.b = (options.nobias ?? false) ? null : bias(options.initialBias, [outSize]);
@@ -63,10 +61,6 @@ export class Linear extends Link {
   }
 
   override get printableSpecs() {
-    return {
-      inSize: this.inSize ?? this.W.array?.shape[1] ?? null,
-      outSize: this.outSize,
-      nobias: this.b === null,
-    };
+    return { inSize: this.W.partialShape?.[1] ?? null, outSize: this.outSize, nobias: this.b === null };
   }
 }

@@ -45,6 +45,6 @@ export class Normalize extends Link {
   }
 
   override get printableSpecs() {
-    return { nChannel: this.scale.array?.shape[0] ?? null, eps: this.eps };
+    return { nChannel: this.scale.partialShape?.[0] ?? null, eps: this.eps };
   }
 }

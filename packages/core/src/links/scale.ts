@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { Chain } from '../chain.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { bias, scale } from '../functions/affine.ts';
@@ -12,7 +12,7 @@ export interface BiasOptions {
 }
 
 /** Adds a learned array along some axes (Chainer's `Bias`). Parameter: b, if a shape is given. */
-export class Bias extends Link {
+export class Bias<T extends Tensor = Tensor4D> extends Link {
   readonly b: Parameter | null;
   readonly axis: number | null;
 
@@ -24,12 +24,12 @@ export class Bias extends Link {
   }
 
   /** @param y what is added, only without b. @throws InvalidArgumentError when both or neither are there. */
-  override forward<T extends Tensor>(x: T, y?: Tensor): T {
+  override forward(x: T, y?: Tensor): T {
     return bias(x, operand(this, 'b', this.b, y), this.axis ?? undefined);
   }
 
   override get printableSpecs() {
-    return { shape: this.b?.array?.shape ?? null, axis: this.axis };
+    return { shape: this.b?.partialShape ?? null, axis: this.axis };
   }
 }
 
@@ -41,9 +41,9 @@ export interface ScaleOptions extends BiasOptions {
 }
 
 /** Multiplies by a learned array along some axes (Chainer's `Scale`). Parameter: W, if a shape is given; child: bias, on demand. */
-export class Scale extends Chain {
+export class Scale<T extends Tensor = Tensor4D> extends Chain {
   readonly W: Parameter | null;
-  readonly bias: Bias | null;
+  readonly bias: Bias<T> | null;
   readonly axis: number | null;
 
   /** @param shape of W; null: the factor comes with each call. */
@@ -59,18 +59,18 @@ export class Scale extends Chain {
       );
     }
     this.W = shape === null ? null : new Parameter(1, shape);
-    this.bias = biasTerm ? new Bias(shapeOfBias, axis === undefined ? {} : { axis }) : null;
+    this.bias = biasTerm ? new Bias<T>(shapeOfBias, axis === undefined ? {} : { axis }) : null;
     this.axis = axis ?? null;
   }
 
   /** @param y the factor, only without W. @throws InvalidArgumentError when both or neither are there. */
-  override forward<T extends Tensor>(x: T, y?: Tensor): T {
+  override forward(x: T, y?: Tensor): T {
     const scaled = scale(x, operand(this, 'W', this.W, y), this.axis ?? undefined);
-    return this.bias === null ? scaled : (this.bias.call(scaled) as T);
+    return this.bias === null ? scaled : this.bias.call(scaled);
   }
 
   override get printableSpecs() {
-    return { shape: this.W?.array?.shape ?? null, axis: this.axis, biasTerm: this.bias !== null };
+    return { shape: this.W?.partialShape ?? null, axis: this.axis, biasTerm: this.bias !== null };
   }
 }
 
