@@ -73,6 +73,25 @@ const loaders: Readonly<Record<BackendName, () => Promise<void>>> = {
 };
 
 /**
+ * Runs `start` and removes the listeners of uncaught errors that it leaves on the process: those of tfjs' WASM module throw
+ * every uncaught error of the program anew, which then prints 200 kB of the module's source.
+ */
+async function withoutErrorListeners<R>(start: () => Promise<R>): Promise<R> {
+  if (!isNode) return start();
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  const before = events.map((event) => process.listeners(event as 'uncaughtException'));
+  try {
+    return await start();
+  } finally {
+    events.forEach((event, i) => {
+      for (const listener of process.listeners(event as 'uncaughtException')) {
+        if (!before[i]!.includes(listener)) process.removeListener(event, listener);
+      }
+    });
+  }
+}
+
+/**
  * Loads, configures and selects a tfjs backend, with chaingrad's kernels over tfjs' own.
  *
  * @param name 'auto' takes webgpu in a browser that has it, else wasm, else cpu; in Node wasm.
@@ -89,7 +108,7 @@ export async function useBackend(name: 'auto' | BackendName = 'auto'): Promise<B
   for (const candidate of candidates) {
     try {
       await loaders[candidate]();
-      if (!(await tf.setBackend(candidate))) {
+      if (!(await withoutErrorListeners(() => tf.setBackend(candidate)))) {
         throw new BackendUnavailableError(candidate, 'tfjs could not start it (its warning above says why).');
       }
       await tf.ready();
