@@ -17,7 +17,8 @@ describe('cli', () => {
     expect(code).to.equal(0);
     expect(stderr).to.equal('');
     expect(stdout).to.match(/^Usage: chaingrad \[options\] \[command\]\n/);
-    for (const name of ['detect', 'summary', 'transfer']) expect(stdout).to.match(new RegExp(`^ {2}${name} `, 'm'));
+    for (const name of ['detect', 'summary', 'transfer'])
+      expect(stdout).to.match(new RegExp(`^ {2}${name} `, 'm'));
   });
 
   it('prints the help as an error when no command is given', async () => {
@@ -93,6 +94,9 @@ describe('cli', () => {
 
   it('asks for what is missing', async () => {
     expectRefusal(await chaingrad(['detect']), "missing required argument 'image'");
-    expectRefusal(await chaingrad(['transfer', '--from', 'a.npz']), "required option '--to <model>' not specified");
+    expectRefusal(
+      await chaingrad(['transfer', '--from', 'a.npz']),
+      "required option '--to <model>' not specified",
+    );
   });
 });

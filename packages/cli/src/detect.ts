@@ -65,7 +65,7 @@ export async function detect(files: readonly string[], options: DetectOptions): 
         const ms = round(performance.now() - start, 1);
         const names = detector.labelNames;
         const objects = [...found.labels].map((label, i) => ({
-          label: names[label] ?? `class ${label}`,
+          label: names[label]!,
           score: round(found.scores[i]!, 5),
           bbox: [0, 1, 2, 3].map((k) =>
             round(found.bboxes[4 * i + k]!, 2),

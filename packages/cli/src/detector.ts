@@ -1,7 +1,8 @@
 /** A detector with its weights and the names of its classes, as `detect` and others use it. */
+import type { ArrayFile } from '@chaingrad/core';
 import { CliError } from './errors.ts';
 import type { Picture } from './images.ts';
-import { type DetectorEntry, detectors } from './models.ts';
+import { type DetectorEntry, detectors, type Trained } from './models.ts';
 import { classesOf, loadArrays, readWeights } from './weights.ts';
 
 export interface DetectorOptions {
@@ -47,25 +48,40 @@ export async function openDetector(
   }
   const wanted = nFgClass ?? labelNames?.length;
   const file = weights === undefined ? undefined : await readWeights(weights, say);
-  const own = await entry.labelNames();
-  // Only arrays under our own names can be of another number of classes than the model's own weights.
-  const free = file?.arrays && entry.args.nFgClass !== undefined;
-  const classes = free ? (wanted ?? classesOf(file.arrays!) ?? entry.args.nFgClass!) : own.length;
+  const trained = file?.arrays ? await fromArrays(entry, file.arrays, wanted) : await entry.pretrained(file);
+  const { model } = trained;
+  const classes = trained.labelNames.length;
   if (wanted !== undefined && wanted !== classes) {
+    model.dispose();
     throw new CliError(
       `${name} has ${classes} classes with these weights, but --n-fg-class or --labels says ${wanted}`,
     );
   }
-  const model = file?.arrays ? await entry.create({ nFgClass: classes }) : await entry.pretrained(file);
-  if (file?.arrays) loadArrays(model, file.arrays);
   return {
-    labelNames: labelNames ?? (classes === own.length ? own : []),
+    labelNames: labelNames ?? trained.labelNames,
     async predict(picture, { scoreThresh, nmsThresh }) {
       const { bboxes, labels, scores } = await model.predict([picture], { scoreThresh, nmsThresh });
       return bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
     },
     [Symbol.dispose]: () => model.dispose(),
   };
+}
+
+/** A model of as many classes as the file has, or as the user says where it does not tell. */
+async function fromArrays(
+  entry: DetectorEntry,
+  arrays: ArrayFile,
+  wanted: number | undefined,
+): Promise<Trained> {
+  const own = await entry.labelNames();
+  // A model without this argument has its classes once and for all.
+  const fixed = entry.args['nFgClass'] === undefined;
+  const classes = fixed ? own.length : (classesOf(arrays) ?? wanted ?? own.length);
+  const model = await entry.create({ nFgClass: classes });
+  loadArrays(model, arrays);
+  // As many classes as its own weights: most likely the same ones. Of others the names are not known.
+  const numbered = () => Array.from({ length: classes }, (_, i) => `class ${i}`);
+  return { model, labelNames: classes === own.length ? own : numbered() };
 }
 
 /** Models give class after class. */

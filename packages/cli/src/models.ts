@@ -25,11 +25,17 @@ export interface ModelEntry {
   create(args: ModelArgs): Promise<Chain>;
 }
 
+/** A detector whose parameters are trained, and the names of the classes that it knows. */
+export interface Trained {
+  readonly model: SSD;
+  readonly labelNames: readonly string[];
+}
+
 /** A model that finds objects. */
 export interface DetectorEntry extends ModelEntry {
   create(args: ModelArgs): Promise<SSD>;
-  /** The model with its own weights, or with a file in the same format. */
-  pretrained(weights?: Weights): Promise<SSD>;
+  /** The model with its own weights, or with a file in their format. */
+  pretrained(weights?: Weights): Promise<Trained>;
   /** Names of the classes of its own weights. */
   labelNames(): Promise<readonly string[]>;
 }
@@ -37,24 +43,42 @@ export interface DetectorEntry extends ModelEntry {
 const vision = () => import('@chaingrad/vision');
 
 /** ChainerCV's weights for the 20 classes of Pascal VOC, from Chainer's cache or its server. */
-async function voc(name: 'SSD300' | 'SSD512', weights?: Weights): Promise<SSD> {
+async function voc(name: 'SSD300' | 'SSD512', weights?: Weights): Promise<Trained> {
   if (weights !== undefined)
     throw new CliError(`${weights.name}: expected an npz file with the weights of ${name}`);
-  const [{ [name]: Model }, { prepareModel, pretrainedModels }, { loadArrays, readWeights }] =
-    await Promise.all([vision(), import('@chaingrad/zoo'), import('./weights.ts')]);
+  const [
+    { [name]: Model, vocBboxLabelNames },
+    { prepareModel, pretrainedModels },
+    { loadArrays, readWeights },
+  ] = await Promise.all([vision(), import('@chaingrad/zoo'), import('./weights.ts')]);
   const { param, source } = await prepareModel({ nFgClass: null }, 'voc0712', pretrainedModels[name]);
   const { arrays } = await readWeights(source!);
   const model = new Model(param);
   loadArrays(model, arrays!);
-  return model;
+  return { model, labelNames: vocBboxLabelNames };
 }
 
-/** The first stage of MediaPipe Objectron; in the package are also the weights of its other stages. */
-const objectron = () =>
-  packagedFile('@mediapipe/objectron', '0.4.1675468480', 'objectron_solution_packed_assets.data');
+/** The first stage of MediaPipe Objectron; the package also holds its other stages. */
+async function openImages(weights?: Weights): Promise<Trained> {
+  const { SSDMobileNetV2 } = await vision();
+  const file = packagedFile(
+    '@mediapipe/objectron',
+    '0.4.1675468480',
+    'objectron_solution_packed_assets.data',
+  );
+  const model = await SSDMobileNetV2.fromPretrained(weights ? new File([weights.bytes], weights.name) : file);
+  return { model, labelNames: model.labelNames! };
+}
 
-const faceApi = () =>
-  packagedFile('@vladmandic/face-api', '1.7.15', 'model/ssd_mobilenetv1_model-weights_manifest.json');
+async function faces(weights?: Weights): Promise<Trained> {
+  const { SSDMobileNetV1Face } = await vision();
+  const manifest = 'model/ssd_mobilenetv1_model-weights_manifest.json';
+  // By name: the manifest says which files lie beside it.
+  const model = await SSDMobileNetV1Face.fromPretrained(
+    weights?.name ?? packagedFile('@vladmandic/face-api', '1.7.15', manifest),
+  );
+  return { model, labelNames: model.labelNames };
+}
 
 export const detectors = {
   'ssd-mobilenet-v2-oid': {
@@ -62,12 +86,11 @@ export const detectors = {
     args: { nFgClass: 23 },
     inputShape: [1, 300, 300, 3],
     create: async ({ nFgClass }) => new (await vision()).SSDMobileNetV2({ nFgClass: nFgClass! }),
-    pretrained: async (weights) =>
-      (await vision()).SSDMobileNetV2.fromPretrained(weights?.bytes ?? objectron()),
+    pretrained: openImages,
     labelNames: async () => {
-      const model = await (await vision()).SSDMobileNetV2.fromPretrained(objectron());
+      const { model, labelNames } = await openImages();
       model.dispose();
-      return model.labelNames!;
+      return labelNames;
     },
   },
   ssd300: {
@@ -91,9 +114,7 @@ export const detectors = {
     args: {},
     inputShape: [1, 512, 512, 3],
     create: async () => new (await vision()).SSDMobileNetV1Face(),
-    // The file names others that lie beside it.
-    pretrained: async (weights) =>
-      (await vision()).SSDMobileNetV1Face.fromPretrained(weights?.name ?? faceApi()),
+    pretrained: faces,
     labelNames: async () => ['face'],
   },
 } satisfies Record<string, DetectorEntry>;

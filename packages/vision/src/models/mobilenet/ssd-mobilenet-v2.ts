@@ -1,4 +1,4 @@
-import { type ByteSource, type NamedArray, readBytes, transferParams } from '@chaingrad/core';
+import { type ByteSource, type NamedArray, readBytes, sourceName, transferParams } from '@chaingrad/core';
 import { readTflite, type TfliteConvolution } from '@chaingrad/zoo';
 import { VisionOptionError } from '../../errors.ts';
 import type { ImageArray } from '../../image/index.ts';
@@ -50,7 +50,7 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
     const range = { start: 0, end: PACKED.model[1] };
     const bytes = await readBytes(source, isAddress ? { range } : {});
     const labels = new TextDecoder().decode(bytes.subarray(...PACKED.labels)).split('\n');
-    const model = readTflite(bytes.subarray(...PACKED.model), String(source));
+    const model = readTflite(bytes.subarray(...PACKED.model), sourceName(source));
     const names = labels.map((label) => label.trim()).filter((label) => label !== '');
     const detector = new SSDMobileNetV2({ nFgClass: names.length - 1 });
     transferParams(named(model.convolutions, detector), detector, { onMismatch: 'throw' });
