@@ -90,7 +90,8 @@ function confidenceLoss(confs: tf.Tensor3D, gtLabels: tf.Tensor2D, k: number): t
     const shifted = tf.sub(x, tf.max(x, 2, true));
     const exponential = tf.exp(shifted);
     const total = tf.sum(exponential, 2, true);
-    const truth = tf.oneHot(tf.cast(gtLabels, 'int32'), x.shape[2]);
+    // Cast, not made as float32: tfjs 4.22 on wasm then writes integer ones into the float tensor.
+    const truth = tf.cast(tf.oneHot(tf.cast(gtLabels, 'int32'), x.shape[2]), 'float32');
     const crossEntropy = tf.sub(
       tf.log(tf.squeeze(total, [2])),
       tf.sum(tf.mul(shifted, truth), 2),
