@@ -12,19 +12,22 @@ function waiting(initial: InitializerLike): InitializerLike {
   return ready ? initial : new Values(initial);
 }
 
-/** A weight. Dimensions that are null are found later. */
-export function weight(initial: InitializerOption | undefined, shape: PartialShape): Parameter {
-  if (!(initial instanceof tf.Tensor)) return new Parameter(waiting(initial ?? new LeCunNormal()), shape);
-  const parameter = new Parameter(null, shape);
+/** A weight. Dimensions that are null are found later. The name is for messages before the link is first traversed. */
+export function weight(name: string, initial: InitializerOption | undefined, shape: PartialShape): Parameter {
+  if (!(initial instanceof tf.Tensor)) {
+    return new Parameter(waiting(initial ?? new LeCunNormal()), shape, name);
+  }
+  const parameter = new Parameter(null, shape, name);
   parameter.assign(initial);
   return parameter;
 }
 
 /** A bias or another parameter that starts from one number, 0 by default; its shape may be found later. */
 export function bias(
+  name: string,
   initial: InitializerOption | undefined,
   shape: Shape | null = null,
   fill = 0,
 ): Parameter {
-  return new Parameter(waiting(initial ?? fill), shape);
+  return new Parameter(waiting(initial ?? fill), shape, name);
 }

@@ -66,8 +66,8 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
     this.decay = decay;
     this.eps = eps;
     this.axis = axis;
-    this.gamma = useGamma ? bias(options.initialGamma, null, 1) : null;
-    this.beta = useBeta ? bias(options.initialBeta) : null;
+    this.gamma = useGamma ? bias('gamma', options.initialGamma, null, 1) : null;
+    this.beta = useBeta ? bias('beta', options.initialBeta) : null;
     this.avg_mean = new Persistent<tf.Tensor | null>(null);
     this.avg_var = new Persistent<tf.Tensor | null>(null);
     this.N = new Persistent<number>(0);
@@ -93,7 +93,7 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
       });
       return;
     }
-    const drawn = bias(initial, shape);
+    const drawn = bias('running statistics', initial, shape);
     statistic.value = drawn.tensor;
     drawn.dispose();
   }

@@ -82,8 +82,8 @@ export class Convolution2D extends Link {
     if (outChannels % groups !== 0) {
       throw new InvalidArgumentError(`${name} outChannels`, `a multiple of groups ${groups}`, outChannels);
     }
-    this.W = weight(options.initialW, this.shapeOfW(inChannels));
-    this.b = nobias ? null : bias(options.initialBias, [outChannels]);
+    this.W = weight('W', options.initialW, this.shapeOfW(inChannels));
+    this.b = nobias ? null : bias('b', options.initialBias, [outChannels]);
   }
 
   private shapeOfW<C extends number | null>(inChannels: C): (number | C)[] {

@@ -59,8 +59,8 @@ export class Deconvolution2D extends Link {
     this.dilate = toPair('Deconvolution2D dilate', options.dilate ?? 1, 1);
     this.groups = groups;
     this.outsize = options.outsize ?? null;
-    this.W = weight(options.initialW, this.shapeOfW(inChannels));
-    this.b = nobias ? null : bias(options.initialBias, [outChannels]);
+    this.W = weight('W', options.initialW, this.shapeOfW(inChannels));
+    this.b = nobias ? null : bias('b', options.initialBias, [outChannels]);
   }
 
   private shapeOfW<C extends number | null>(inChannels: C): (number | C)[] {

@@ -49,8 +49,8 @@ export class DepthwiseConvolution2D extends Link {
     this.stride = toPair(`${name} stride`, options.stride ?? 1, 1);
     this.pad = toPair(`${name} pad`, options.pad ?? 0, 0);
     this.dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
-    this.W = weight(options.initialW, [channelMultiplier, inChannels, ...this.ksize]);
-    this.b = options.nobias ? null : bias(options.initialBias);
+    this.W = weight('W', options.initialW, [channelMultiplier, inChannels, ...this.ksize]);
+    this.b = options.nobias ? null : bias('b', options.initialBias);
     if (inChannels !== null) this.initializeFor(inChannels);
   }
 

@@ -26,7 +26,7 @@ export class EmbedID extends Link {
     super();
     checkInteger('EmbedID inSize', inSize, 1);
     checkInteger('EmbedID outSize', outSize, 1);
-    this.W = weight(initialW ?? new Normal(1), [inSize, outSize]);
+    this.W = weight('W', initialW ?? new Normal(1), [inSize, outSize]);
     this.ignoreLabel = ignoreLabel ?? null;
   }
 

@@ -36,8 +36,8 @@ export class Linear extends Link {
     checkInteger('Linear outSize', outSize, 1);
     if (inSize !== null) checkInteger('Linear inSize', inSize, 1);
     this.outSize = outSize;
-    this.W = weight(options.initialW, [outSize, inSize]);
-    this.b = (options.nobias ?? false) ? null : bias(options.initialBias, [outSize]);
+    this.W = weight('W', options.initialW, [outSize, inSize]);
+    this.b = (options.nobias ?? false) ? null : bias('b', options.initialBias, [outSize]);
   }
 
   /**

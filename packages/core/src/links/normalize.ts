@@ -24,7 +24,7 @@ export class Normalize extends Link {
   ) {
     super();
     checkInteger('Normalize nChannel', nChannel, 1);
-    this.scale = bias(initial, [nChannel]);
+    this.scale = bias('scale', initial, [nChannel]);
     this.eps = eps;
   }
 

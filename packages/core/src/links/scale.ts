@@ -19,7 +19,7 @@ export class Bias<T extends Tensor = Tensor4D> extends Link {
   /** @param shape of b; null: what is added comes with each call. */
   constructor(shape: Shape | null = null, { axis }: BiasOptions = {}) {
     super();
-    this.b = shape === null ? null : new Parameter(0, shape);
+    this.b = shape === null ? null : new Parameter(0, shape, 'b');
     this.axis = axis ?? null;
   }
 
@@ -58,7 +58,7 @@ export class Scale<T extends Tensor = Tensor4D> extends Chain {
         'There is no W whose shape the bias could have.',
       );
     }
-    this.W = shape === null ? null : new Parameter(1, shape);
+    this.W = shape === null ? null : new Parameter(1, shape, 'W');
     this.bias = biasTerm ? new Bias<T>(shapeOfBias, axis === undefined ? {} : { axis }) : null;
     this.axis = axis ?? null;
   }
