@@ -5,3 +5,4 @@ export { depthwise, depthwiseFilter, depthwiseInput, transpose } from './depthwi
 export {
   finishGradient, gatherGradient, multiplyGradient, panelPosition, scatterGradient, stripPosition, sumsPosition, transformGradient,
 } from './filter-gradient';
+export { addRows, dotRows, matMul, matMulScratch } from './matmul';

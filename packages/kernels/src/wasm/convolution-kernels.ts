@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
 import { geometryOf } from '../geometry.ts';
+import { activateLater, activations, laterActivations } from './activation.ts';
 import {
   type ConvCase,
   convolve,
@@ -17,8 +18,6 @@ import { type Declined, declined, type FastKernel, type FastKernels } from './ke
 import type { Runtime } from './runtime.ts';
 
 type Shape4 = [number, number, number, number];
-
-const activations: Readonly<Record<string, number>> = { linear: 0, relu: 1, relu6: 2 };
 
 /** Sizes from this package's attributes; null where x and filter do not fit each other. */
 function caseOf(
@@ -143,33 +142,6 @@ function tfjsCase(
     filter: isDepth ? { o: 1, i: 1, y: kw * i, x: i } : hwio(i, o, kw),
   };
   return s.c === i ? s : declined;
-}
-
-/** Activations that are a kernel of their own after the convolution. */
-const laterActivations: Readonly<Record<string, string>> = {
-  elu: tf.Elu,
-  leakyrelu: tf.LeakyRelu,
-  prelu: tf.Prelu,
-  sigmoid: tf.Sigmoid,
-};
-
-/** tfjs' wasm FusedConv2D (4.22) mixes up strides that differ by axis with these activations, so it gets none of them. */
-function activateLater(
-  rt: Runtime,
-  name: string,
-  y: tf.TensorInfo,
-  alpha: tf.TensorInfo | undefined,
-  attrs: { leakyreluAlpha?: number },
-): tf.TensorInfo | Declined {
-  const kernel = tf.getKernel(name, 'wasm');
-  const inputs = alpha === undefined ? { x: y, features: y } : { x: y, alpha };
-  const result = kernel.kernelFunc({
-    inputs,
-    attrs: { alpha: attrs.leakyreluAlpha ?? 0.2 },
-    backend: rt.backend,
-  });
-  rt.backend.disposeData(y.dataId);
-  return result as tf.TensorInfo;
 }
 
 const tfjsForward =

@@ -6,6 +6,7 @@ import { convolutionKernels } from './convolution-kernels.ts';
 import { WasmUnavailableError } from './errors.ts';
 import { openHeap } from './heap.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
+import { matMulKernels } from './matmul.ts';
 import { options, type WasmKernelOptions } from './options.ts';
 import { type Runtime, runtimeOf, setBinary } from './runtime.ts';
 import { maxThreads } from './threads.ts';
@@ -20,7 +21,7 @@ export interface WasmKernelInfo {
   readonly threads: number;
 }
 
-const tables: readonly FastKernels[] = [convolutionKernels];
+const tables: readonly FastKernels[] = [convolutionKernels, matMulKernels];
 
 const fast = new WeakSet<tf.KernelFunc>();
 

@@ -24,6 +24,9 @@ export const jobNames = [
   'multiplyGradient',
   'scatterGradient',
   'finishGradient',
+  'matMul',
+  'dotRows',
+  'addRows',
 ] as const;
 
 export type JobName = (typeof jobNames)[number];
@@ -37,6 +40,7 @@ interface Sizes {
   stripPosition(count: number, o: number): number;
   panelPosition(count: number, c: number): number;
   sumsPosition(o: number, panels: number): number;
+  matMulScratch(k: number, mPerItem: number, panelsPerItem: number): number;
 }
 
 /** Room for the arguments of many jobs: they are written around and around. */

@@ -1,0 +1,35 @@
+/** Activations after a convolution or a matrix product. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Runtime } from './runtime.ts';
+
+/** Those that the kernels apply themselves, as assembly/simd.ts numbers them. */
+export const activations: Readonly<Record<string, number>> = { linear: 0, relu: 1, relu6: 2 };
+
+/** Those that are a kernel of their own afterwards. */
+export const laterActivations: Readonly<Record<string, string>> = {
+  elu: tf.Elu,
+  leakyrelu: tf.LeakyRelu,
+  prelu: tf.Prelu,
+  sigmoid: tf.Sigmoid,
+};
+
+/**
+ * Applies one of those to y, which is disposed. tfjs' own fused kernels are no way out: in 4.22 FusedConv2D mixes up
+ * strides that differ by axis, and _FusedMatMul gives wrong values, with these activations (test/kernels/wasm compares).
+ */
+export function activateLater(
+  rt: Runtime,
+  name: string,
+  y: tf.TensorInfo,
+  alpha: tf.TensorInfo | undefined,
+  attrs: object,
+): tf.TensorInfo {
+  const { leakyreluAlpha = 0.2 } = attrs as { leakyreluAlpha?: number };
+  const result = tf.getKernel(name, 'wasm').kernelFunc({
+    inputs: alpha === undefined ? { x: y } : { x: y, alpha },
+    attrs: { alpha: leakyreluAlpha },
+    backend: rt.backend,
+  });
+  rt.backend.disposeData(y.dataId);
+  return result as tf.TensorInfo;
+}
