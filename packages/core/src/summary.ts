@@ -106,6 +106,13 @@ export function summarize(link: Link, inputs: readonly InputSpec[]): Summary {
 
 const shapeText = (shape: readonly number[]) => `(${shape.join(', ')})`;
 
+/** Up to two shapes in full; of more, the first and the last. */
+const outputText = (shapes: readonly (readonly number[])[]) =>
+  (shapes.length <= 2
+    ? shapes.map(shapeText)
+    : [shapeText(shapes[0]!), '...', shapeText(shapes.at(-1)!)]
+  ).join(', ');
+
 function table({ rows, params, macs }: Omit<Summary, 'toString'>): string {
   const group = (n: number) => n.toLocaleString('en-US');
   const header = ['path', 'link', 'parameters', 'count', 'output shape', 'MACs'];
@@ -114,7 +121,7 @@ function table({ rows, params, macs }: Omit<Summary, 'toString'>): string {
     row.link,
     row.params.map(({ name, shape }) => `${name} ${shapeText(shape)}`).join(', '),
     row.count === 0 ? '' : group(row.count),
-    row.outputShapes === null ? '' : row.outputShapes.map(shapeText).join(', '),
+    row.outputShapes === null ? '' : outputText(row.outputShapes),
     row.macs === 0 ? '' : group(row.macs),
   ]);
   const total = ['total', '', '', group(params), '', group(macs)];
