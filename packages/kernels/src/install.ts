@@ -7,6 +7,7 @@ import { portableKernels } from './portable/index.ts';
 import { installKernel, isInstalled } from './registry.ts';
 import { webgpuKernels } from './webgpu/index.ts';
 
+/** Where two tables have a kernel, the first one's is taken. */
 const tables: Readonly<Record<string, readonly KernelTable[]>> = {
   cpu: [cpuKernels, cpuFixes],
   wasm: [portableKernels, wasmFixes],
@@ -26,7 +27,7 @@ export function installKernels(backendName: string): boolean {
   if (tf.findBackendFactory(backendName) == null) return false;
   const kernels = tables[backendName];
   if (kernels === undefined) return false;
-  // A faster kernel of ours may lie over this one already.
+  // One of ours may be there already, and be a faster one.
   for (const table of kernels)
     for (const [name, kernelFunc] of Object.entries(table))
       if (!isInstalled(name, backendName)) installKernel(name, backendName, kernelFunc);

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs, Pool2DAttrs } from './attrs.ts';
 import * as names from './attrs.ts';
 import { geometryOf } from './geometry.ts';
-import { padOrCrop, scatterTaps, tapOf } from './portable/tensors.ts';
+import { padOrCrop, scatterTaps, tapsOf } from './portable/tensors.ts';
 import { axisCorrection } from './tfjs-windows.ts';
 
 export type Shape5 = [n: number, depth: number, height: number, width: number, channels: number];
@@ -194,9 +194,9 @@ export function conv3dBackpropFilter(
     const { info, plane, depth } = convWindows(x.shape, filterShape, attrs);
     const [n, , h, w, c] = x.shape;
     const [kd, kh, kw, inChannels, out] = filterShape;
-    const padded = padOrCrop(columns(planes(x), n), depth.pad);
+    const tap = tapsOf(padOrCrop(columns(planes(x), n), depth.pad), depth);
     const slices = Array.from({ length: kd }, (_, k) => {
-      const seen = tf.reshape(tapOf(padded, depth, k, 0), [n * info.outDepth, h, w, c]);
+      const seen = tf.reshape(tap(k, 0), [n * info.outDepth, h, w, c]);
       const oihw = runKernel(
         names.CONV_2D_BACKPROP_FILTER,
         { x: seen, dy: planes(dy) },

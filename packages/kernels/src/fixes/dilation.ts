@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Geometry, geometryOf } from '../geometry.ts';
 import { type Composition, inputTensor, type KernelCall } from '../kernel.ts';
-import { padOrCrop, scatterTaps, tapOf } from '../portable/tensors.ts';
+import { padOrCrop, scatterTaps, tapsOf } from '../portable/tensors.ts';
 import { convAttrs, type TfjsConvAttrs } from '../tfjs-windows.ts';
 
 /** The output is the largest sum of a pixel and its filter value; its gradient goes to the first of them. */
@@ -12,9 +12,9 @@ function winners(call: KernelCall<TfjsConvAttrs>) {
   const [kh, kw] = filter.shape;
   const ours = convAttrs(x.shape, [kh, kw], call.attrs, 1);
   const g: Geometry = geometryOf(x.shape, [kh, kw], ours);
-  const padded = padOrCrop(x, ours.pad, Number.NEGATIVE_INFINITY);
+  const tap = tapsOf(padOrCrop(x, ours.pad, Number.NEGATIVE_INFINITY), g);
   const sumOf = (ky: number, kx: number) =>
-    tf.add(tapOf(padded, g, ky, kx), tf.slice(filter, [ky, kx, 0], [1, 1, -1])) as tf.Tensor4D;
+    tf.add(tap(ky, kx), tf.slice(filter, [ky, kx, 0], [1, 1, -1])) as tf.Tensor4D;
   const taps = Array.from({ length: kh * kw }, (_, i) => [Math.floor(i / kw), i % kw] as const);
   const best = taps.map(([ky, kx]) => sumOf(ky, kx)).reduce((a, b) => tf.maximum(a, b));
   const nothing = tf.zerosLike(best);

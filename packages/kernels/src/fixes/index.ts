@@ -1,5 +1,6 @@
 /** tfjs' own kernels that a backend lacks or has wrong (tfjs 4.22; test/kernels/fixes shows each). */
 import { type KernelTable, kernel } from '../kernel.ts';
+import * as booleans from './booleans.ts';
 import * as convolution from './convolution.ts';
 import * as dilation from './dilation.ts';
 import { einsum } from './einsum.ts';
@@ -21,11 +22,15 @@ export const cpuFixes: KernelTable = {
   UnsortedSegmentSum: kernel(indexing.unsortedSegmentSum),
 };
 
-export const webgpuFixes: KernelTable = everywhere;
+export const webgpuFixes: KernelTable = {
+  ...everywhere,
+  MaxPoolGrad: kernel(pooling.maxPoolGrad),
+};
 
 export const wasmFixes: KernelTable = {
   ...everywhere,
   AvgPool: kernel(pooling.avgPool),
+  Cast: kernel(booleans.cast),
   Conv2D: kernel(convolution.withRoomForWindows('Conv2D')),
   Conv2DBackpropFilter: kernel(convolution.conv2dBackpropFilter),
   Conv3DBackpropFilterV2: kernel(convolution.conv3dBackpropFilter),
@@ -44,6 +49,7 @@ export const wasmFixes: KernelTable = {
   MaxPool3DGrad: kernel(pooling.maxPool3dGrad),
   MaxPoolGrad: kernel(pooling.maxPoolGrad),
   MaxPoolWithArgmax: pooling.maxPoolWithArgmax,
+  Reverse: kernel(booleans.reverse),
   StridedSlice: kernel(stridedSliceOnWasm),
   UnsortedSegmentSum: kernel(indexing.unsortedSegmentSum),
 };

@@ -1,10 +1,15 @@
 /** tfjs' pooling kernels that wasm has wrong, from this package's own. */
 import * as tf from '@tensorflow/tfjs-core';
+import { AVG_POOL_2D_GRAD, MAX_POOL_2D_GRAD } from '../attrs.ts';
 import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
 import * as portable from '../portable/pooling.ts';
 import { originalKernel } from '../registry.ts';
 import { divisorCorrection, mayOverhang, poolAttrs, type TfjsPoolAttrs } from '../tfjs-windows.ts';
 import { maxPool3dGrad as gradient3d, maxPool3d as pool3d, type TfjsPool3DAttrs } from '../volumes.ts';
+
+/** By name: the backend's own, or the fastest. */
+const runOurs = (name: string, inputs: tf.NamedTensorMap, attrs: object) =>
+  tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
 
 function original(kernelName: string, call: KernelCall<TfjsPoolAttrs>): tf.TensorInfo {
   const run = originalKernel(kernelName, tf.engine().backendName)!;
@@ -29,12 +34,13 @@ export const avgPool: Kernel<TfjsPoolAttrs> = (call) => {
   });
 };
 
-/** On wasm, tfjs takes no maximum below zero for one, and of equal ones the last. */
-export const maxPoolGrad: Kernel<TfjsPoolAttrs> = (call) => {
-  const x = input(call, 'input');
-  const inputs = { dy: input(call, 'dy'), x, y: input(call, 'output') };
-  return portable.maxPool2dGrad({ ...call, inputs, attrs: poolAttrs(x.shape, call.attrs) });
-};
+/** On wasm tfjs takes no maximum below zero for one, and of equal ones, as on webgpu, the last. */
+export const maxPoolGrad: Kernel<TfjsPoolAttrs> = (call) =>
+  tf.tidy(() => {
+    const x = inputTensor<tf.Tensor4D, TfjsPoolAttrs>(call, 'input');
+    const inputs = { dy: inputTensor(call, 'dy'), x, y: inputTensor(call, 'output') };
+    return runOurs(MAX_POOL_2D_GRAD, inputs, poolAttrs(x.shape, call.attrs));
+  });
 
 /** tfjs' gradient divides by the whole window, though its average leaves the padding out. */
 export const avgPoolGrad: Kernel<TfjsPoolAttrs> = (call) =>
@@ -43,8 +49,8 @@ export const avgPoolGrad: Kernel<TfjsPoolAttrs> = (call) =>
     const attrs = poolAttrs(shape, call.attrs);
     const correction = divisorCorrection(shape, attrs);
     const dy = inputTensor<tf.Tensor4D, TfjsPoolAttrs>(call, 'dy');
-    const inputs = { dy: correction === null ? dy : tf.mul(dy, correction) };
-    return portable.avgPool2dGrad({ ...call, inputs, attrs: { ...attrs, inputShape: shape } });
+    const shares = correction === null ? dy : tf.mul(dy, correction);
+    return runOurs(AVG_POOL_2D_GRAD, { dy: shares }, { ...attrs, inputShape: shape });
   });
 
 /** The maxima, and where in the image (or the batch) the first of each window is. */

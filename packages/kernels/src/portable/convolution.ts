@@ -9,7 +9,7 @@ import type { Conv2DAttrs, FusedActivation, Pad2D } from '../attrs.ts';
 import { type Geometry, geometryOf } from '../geometry.ts';
 import { type Composition, input, inputTensor, type KernelCall } from '../kernel.ts';
 import { preparedFilter } from './filter-cache.ts';
-import { dilate, padOrCrop, runOriginal, tapOf } from './tensors.ts';
+import { dilate, padOrCrop, runOriginal, tapsOf } from './tensors.ts';
 
 type Shape4 = [number, number, number, number];
 type Pair = readonly [number, number];
@@ -203,16 +203,12 @@ export const conv2dBackpropFilter: Composition<Conv2DAttrs & { filterShape: Shap
 function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, g: Geometry): tf.Tensor3D {
   const [channels, out] = [x.shape[3], dy.shape[3]];
   // Transposed once, so that a tap is a slice and a plain product: tfjs' wasm matMul is slow with transposed arguments.
-  const byChannel = tf.transpose(padOrCrop(x, g.pad), [3, 1, 2, 0]) as tf.Tensor4D;
+  const tap = tapsOf(tf.transpose(padOrCrop(x, g.pad), [3, 1, 2, 0]) as tf.Tensor4D, g);
   const rows = tf.reshape(tf.transpose(dy, [1, 2, 0, 3]), [-1, out]) as tf.Tensor2D;
   const products: tf.Tensor2D[] = [];
   for (let ky = 0; ky < g.ksize[0]; ky++) {
     for (let kx = 0; kx < g.ksize[1]; kx++) {
-      products.push(
-        tf.tidy(() =>
-          tf.matMul(tf.reshape(tapOf(byChannel, g, ky, kx), [channels, -1]) as tf.Tensor2D, rows),
-        ),
-      );
+      products.push(tf.tidy(() => tf.matMul(tf.reshape(tap(ky, kx), [channels, -1]) as tf.Tensor2D, rows)));
     }
   }
   return tf.stack(products) as tf.Tensor3D;
@@ -222,13 +218,14 @@ function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, g: Geometry): tf.Tensor
 function depthwiseBackpropFilter(padded: tf.Tensor4D, dy: tf.Tensor4D, g: Geometry): tf.Tensor {
   const [channels, out] = [padded.shape[3], dy.shape[3]];
   const pixels = g.batch * g.outHeight * g.outWidth;
+  const tap = tapsOf(padded, g);
   const dyByChannel = tf.reshape(dy, [pixels, channels, out / channels]);
   const sums: tf.Tensor[] = [];
   for (let ky = 0; ky < g.ksize[0]; ky++) {
     for (let kx = 0; kx < g.ksize[1]; kx++) {
       sums.push(
         tf.tidy(() => {
-          const x = tf.reshape(tapOf(padded, g, ky, kx), [pixels, channels, 1]);
+          const x = tf.reshape(tap(ky, kx), [pixels, channels, 1]);
           return tf.reshape(tf.sum(tf.mul(x, dyByChannel), 0), [out]);
         }),
       );

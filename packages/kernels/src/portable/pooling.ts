@@ -1,49 +1,48 @@
-/** Pooling and its gradients composed of tfjs' elementwise kernels, for any backend. */
+/** Pooling and its gradients composed of tfjs' own kernels, for any backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Pool2DAttrs } from '../attrs.ts';
-import { geometryOf } from '../geometry.ts';
+import { type Geometry, geometryOf } from '../geometry.ts';
 import { type Composition, inputTensor } from '../kernel.ts';
-import { padOrCrop, scatterTaps, tapOf } from './tensors.ts';
+import { padOrCrop, runOriginal, scatterTaps, tapsOf } from './tensors.ts';
 
-/** tfjs' own MaxPool has no value for windows wholly in the padding, hence minus infinity and one maximum a tap. */
+/** Whether a window lies wholly in the padding, for which tfjs' MaxPool has no value. */
+function hasEmptyWindow({ inHeight, inWidth, outHeight, outWidth, ksize, stride, pad }: Geometry): boolean {
+  return (
+    pad[0] >= ksize[0] ||
+    pad[2] >= ksize[1] ||
+    (outHeight - 1) * stride[0] - pad[0] >= inHeight ||
+    (outWidth - 1) * stride[1] - pad[2] >= inWidth
+  );
+}
+
 export const maxPool2d: Composition<Pool2DAttrs> = (call) =>
   tf.tidy(() => {
     const x = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'x');
-    const { ksize, pad } = call.attrs;
+    const { ksize, stride, pad } = call.attrs;
     const g = geometryOf(x.shape, ksize, call.attrs);
-    const padded = padOrCrop(x, pad, Number.NEGATIVE_INFINITY);
-    let y = tapOf(padded, g, 0, 0);
-    for (let ky = 0; ky < ksize[0]; ky++) {
-      for (let kx = ky === 0 ? 1 : 0; kx < ksize[1]; kx++) {
-        const before = y;
-        y = tf.tidy(() => tf.maximum(before, tapOf(padded, g, ky, kx)));
-        before.dispose();
-      }
-    }
-    return y;
+    if (x.size === 0) return tf.zeros([g.batch, g.outHeight, g.outWidth, x.shape[3]]);
+    const isPadded = hasEmptyWindow(g);
+    return runOriginal(
+      call,
+      'MaxPool',
+      { x: isPadded ? padOrCrop(x, pad, Number.NEGATIVE_INFINITY) : x },
+      {
+        filterSize: [...ksize],
+        strides: [...stride],
+        pad: isPadded
+          ? 'valid'
+          : [
+              [0, 0],
+              [pad[0], pad[1]],
+              [pad[2], pad[3]],
+              [0, 0],
+            ],
+      },
+    );
   });
 
-export const maxPool2dGrad: Composition<Pool2DAttrs> = (call) =>
-  tf.tidy(() => {
-    const x = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'x');
-    const y = inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'y');
-    const { ksize, pad } = call.attrs;
-    const g = geometryOf(x.shape, ksize, call.attrs);
-    const padded = padOrCrop(x, pad, Number.NEGATIVE_INFINITY);
-    const nothing = tf.zerosLike(y);
-    // What is left to hand out: a window's gradient until its first maximum took it.
-    let rest = tf.clone(inputTensor<tf.Tensor4D, Pool2DAttrs>(call, 'dy'));
-    const dx = scatterTaps(g, x.shape[3], (ky, kx) => {
-      const isMaximum = tf.equal(tapOf(padded, g, ky, kx), y);
-      const taken = tf.where(isMaximum, rest, nothing) as tf.Tensor4D;
-      const left = tf.where(isMaximum, nothing, rest) as tf.Tensor4D;
-      rest.dispose();
-      rest = tf.keep(left);
-      return taken;
-    });
-    rest.dispose();
-    return dx;
-  });
+/** Loops of JavaScript, also on wasm: with a good many kernels a tap, a composition takes twice as long there. */
+export { maxPool2dGrad } from '../cpu/pooling.ts';
 
 /** What lies in `values` (N, H, W, C) where each window of x has its first maximum y. */
 export function atFirstMaximum(
@@ -53,13 +52,13 @@ export function atFirstMaximum(
   { ksize, stride, pad }: Pool2DAttrs,
 ): tf.Tensor4D {
   const g = geometryOf(x.shape, ksize, { stride, pad });
-  const paddedX = padOrCrop(x, pad, Number.NEGATIVE_INFINITY);
-  const padded = padOrCrop(values, pad);
+  const tap = tapsOf(padOrCrop(x, pad, Number.NEGATIVE_INFINITY), g);
+  const value = tapsOf(padOrCrop(values, pad), g);
   let found = tf.zerosLike(y);
   // From the last tap to the first, so that the first maximum has the last word.
   for (let ky = ksize[0] - 1; ky >= 0; ky--)
     for (let kx = ksize[1] - 1; kx >= 0; kx--)
-      found = tf.where(tf.equal(tapOf(paddedX, g, ky, kx), y), tapOf(padded, g, ky, kx), found);
+      found = tf.where(tf.equal(tap(ky, kx), y), value(ky, kx), found);
   return found;
 }
 

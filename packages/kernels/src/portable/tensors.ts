@@ -61,27 +61,58 @@ function interleave(parts: readonly (readonly tf.Tensor4D[])[]): tf.Tensor4D {
   return tf.reshape(tf.concat(rows, 2), [n, h * sy, w * sx, c]);
 }
 
-/** Where a tap of a window reads in the padded map: its first row and column, one past its last, and the strides. */
-export function tapSlice(g: Geometry, ky: number, kx: number) {
-  const y = ky * g.dilation[0];
-  const x = kx * g.dilation[1];
-  return {
-    begin: [y, x] as const,
-    end: [y + (g.outHeight - 1) * g.stride[0] + 1, x + (g.outWidth - 1) * g.stride[1] + 1] as const,
-  };
-}
-
-/** The pixels of a padded map that one tap of all windows sees: (N, OH, OW, C). */
-export function tapOf(padded: tf.Tensor4D, g: Geometry, ky: number, kx: number): tf.Tensor4D {
-  const { begin, end } = tapSlice(g, ky, kx);
-  const [n, , , c] = padded.shape;
-  if (g.stride[0] === 1 && g.stride[1] === 1)
-    return tf.slice(padded, [0, ...begin, 0], [n, g.outHeight, g.outWidth, c]);
-  return tf.stridedSlice(padded, [0, ...begin, 0], [n, ...end, c], [1, ...g.stride, 1]) as tf.Tensor4D;
+/** How far a tap lies from the start of its window, as whole strides and what is left over. */
+function offsetOf(g: Geometry, ky: number, kx: number) {
+  const [y, x] = [ky * g.dilation[0], kx * g.dilation[1]];
+  const [sy, sx] = g.stride;
+  return { row: Math.floor(y / sy), column: Math.floor(x / sx), phaseY: y % sy, phaseX: x % sx };
 }
 
 /**
- * The transpose of `tapOf`: adds the maps (N, OH, OW, C) that `part` gives for each tap at the pixels where the tap reads.
+ * The pixels of a padded map that each tap of all windows sees: a function of the tap that gives (N, OH, OW, C).
+ *
+ * The map is first taken apart into its phases modulo the stride, each by plain slices (the reverse of `interleave`):
+ * tfjs' strided slice takes 100 times as long on wasm.
+ */
+export function tapsOf(padded: tf.Tensor4D, g: Geometry): (ky: number, kx: number) => tf.Tensor4D {
+  const phases = phasesOf(padded, g);
+  const [n, , , c] = padded.shape;
+  return (ky, kx) => {
+    const o = offsetOf(g, ky, kx);
+    const phase = phases.get(o.phaseY)!.get(o.phaseX)!;
+    return tf.slice(phase, [0, o.row, o.column, 0], [n, g.outHeight, g.outWidth, c]);
+  };
+}
+
+/** By row and column offset: every stride-th pixel from there on. Only the offsets that a tap has. */
+function phasesOf(x: tf.Tensor4D, g: Geometry): Map<number, Map<number, tf.Tensor4D>> {
+  const [sy, sx] = g.stride;
+  if (sy === 1 && sx === 1) return new Map([[0, new Map([[0, x]])]]);
+  const [n, h, w, c] = x.shape;
+  const [rows, columns] = [Math.ceil(h / sy), Math.ceil(w / sx)];
+  const whole = padOrCrop(x, [0, rows * sy - h, 0, columns * sx - w]);
+  // A row of the one holds the rows of all phases side by side, a channel of the other the pixels of all phases.
+  const beside = tf.reshape(whole, [n, rows, sy * columns * sx, c]);
+  const offsets = (k: number, dilation: number, stride: number) =>
+    new Set(Array.from({ length: k }, (_, i) => (i * dilation) % stride));
+  const phases = new Map<number, Map<number, tf.Tensor4D>>();
+  for (const ry of offsets(g.ksize[0], g.dilation[0], sy)) {
+    const row = tf.reshape(tf.slice(beside, [0, 0, ry * columns * sx, 0], [n, rows, columns * sx, c]), [
+      n,
+      rows,
+      columns,
+      sx * c,
+    ]);
+    const ofRow = new Map<number, tf.Tensor4D>();
+    for (const rx of offsets(g.ksize[1], g.dilation[1], sx))
+      ofRow.set(rx, tf.slice(row, [0, 0, 0, rx * c], [n, rows, columns, c]) as tf.Tensor4D);
+    phases.set(ry, ofRow);
+  }
+  return phases;
+}
+
+/**
+ * The transpose of `tapsOf`: adds the maps (N, OH, OW, C) that `part` gives for each tap at the pixels where the tap reads.
  *
  * Taps whose offsets agree modulo the stride meet on the same coarse grid; the grids are interleaved at the end.
  */
@@ -96,17 +127,15 @@ export function scatterTaps(
   const grids: (tf.Tensor4D | null)[][] = Array.from({ length: sy }, () => new Array(sx).fill(null));
   for (let ky = 0; ky < g.ksize[0]; ky++) {
     for (let kx = 0; kx < g.ksize[1]; kx++) {
-      const { begin } = tapSlice(g, ky, kx);
-      const top = Math.floor(begin[0] / sy);
-      const left = Math.floor(begin[1] / sx);
-      const row = grids[begin[0] % sy]!;
-      const before = row[begin[1] % sx];
-      row[begin[1] % sx] = tf.tidy(() => {
+      const o = offsetOf(g, ky, kx);
+      const row = grids[o.phaseY]!;
+      const before = row[o.phaseX];
+      row[o.phaseX] = tf.tidy(() => {
         const placed = padOrCrop(part(ky, kx), [
-          top,
-          height - top - g.outHeight,
-          left,
-          width - left - g.outWidth,
+          o.row,
+          height - o.row - g.outHeight,
+          o.column,
+          width - o.column - g.outWidth,
         ]);
         return before ? tf.add(before, placed) : tf.clone(placed);
       });
