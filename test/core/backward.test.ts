@@ -266,7 +266,7 @@ describeBackends('automatic differentiation beside Chainer', () => {
   }
 
   it('uses running statistics when config.train is off', async () => {
-    using bn = new BatchNormalization(1);
+    using bn = new BatchNormalization<tf.Tensor2D>(1);
     const x = tf.tensor2d([[1], [3]]);
     const still = usingConfig('train', false, () => bn.call(x));
     const moving = bn.call(x);

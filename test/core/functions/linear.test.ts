@@ -1,6 +1,7 @@
-import { flattenForLinear, InvalidArgumentError, linear, ShapeMismatchError } from '@chaingrad/core';
+import { InvalidArgumentError, linear, ShapeMismatchError } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { flattenForLinear } from '../../../packages/core/src/functions/linear.ts';
 import { describeBackends } from '../../support/backends.ts';
 import { distinct, expectGradients, expectOneTensor } from './numeric.ts';
 

@@ -46,6 +46,12 @@ describeBackends('batchNormalization', () => {
     );
   });
 
+  it('gives statistics that can be differentiated too', async () => {
+    const x = distinct('x', [3, 2, 2], 2);
+    await expectGradients((t) => batchNormalization(t, null, null).mean, [x]);
+    await expectGradients((t) => batchNormalization(t, null, null, { axis: [1] }).variance, [x]);
+  });
+
   it('leaves out a scale or a shift that is null', async () => {
     const x = distinct('x', [2, 3, 2]);
     const [mean, variance] = [distinct('mean', [2]), tf.add(distinct('var', [2]), 2)];

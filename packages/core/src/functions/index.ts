@@ -13,7 +13,7 @@ export {
 } from './convolution.ts';
 export * from './dropout.ts';
 export { getItem, type Index, type Range } from './get-item.ts';
-export { flattenForLinear, linear } from './linear.ts';
+export { linear } from './linear.ts';
 export * from './loss.ts';
 export {
   type BatchNormalizationOptions,

@@ -7,7 +7,14 @@ import { withGradient } from './with-gradient.ts';
 /** The mean and the (biased) variance over `axes`, which are kept as 1. */
 function moments(x: tf.Tensor, axes: number[]): { mean: tf.Tensor; variance: tf.Tensor } {
   const mean = tf.mean(x, axes, true);
-  return { mean, variance: tf.mean(tf.square(tf.sub(x, mean)), axes, true) };
+  const count = x.size / mean.size;
+  // By hand: the tape would keep x - mean, an array as large as x, until the backward pass.
+  const variance = withGradient(
+    x,
+    (input) => ({ value: tf.mean(tf.square(tf.sub(input, mean)), axes, true), save: [input, mean] }),
+    (dy, [x, mean]) => tf.mul(tf.sub(x, mean), tf.mul(dy, 2 / count)),
+  );
+  return { mean, variance };
 }
 
 /** (x - mean) / sqrt(variance + eps), with the gradient that looks through the statistics. */
