@@ -6,3 +6,5 @@ export {
   finishGradient, gatherGradient, multiplyGradient, panelPosition, scatterGradient, stripPosition, sumsPosition, transformGradient,
 } from './filter-gradient';
 export { addRows, dotRows, matMul, matMulScratch } from './matmul';
+export { avgPool, avgPoolGradient, maxPool, maxPoolGradient, sumRows } from './pool';
+export { update } from './update';

@@ -46,6 +46,7 @@ export function worst(got: ArrayLike<number>, expected: ArrayLike<number>): numb
   let largest = 0;
   let difference = 0;
   for (let i = 0; i < expected.length; i++) {
+    if (got[i] === expected[i] && !Number.isFinite(expected[i])) continue; // equal infinities
     largest = Math.max(largest, Math.abs(expected[i]!));
     const d = Math.abs(got[i]! - expected[i]!);
     if (!(d <= difference)) difference = d; // a NaN stays

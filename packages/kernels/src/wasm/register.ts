@@ -8,8 +8,10 @@ import { openHeap } from './heap.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import { matMulKernels } from './matmul.ts';
 import { options, type WasmKernelOptions } from './options.ts';
+import { poolingKernels } from './pooling.ts';
 import { type Runtime, runtimeOf, setBinary } from './runtime.ts';
 import { maxThreads } from './threads.ts';
+import { updateKernels } from './update.ts';
 
 /** What is in use. */
 export interface WasmKernelInfo {
@@ -21,7 +23,7 @@ export interface WasmKernelInfo {
   readonly threads: number;
 }
 
-const tables: readonly FastKernels[] = [convolutionKernels, matMulKernels];
+const tables: readonly FastKernels[] = [convolutionKernels, matMulKernels, poolingKernels, updateKernels];
 
 const fast = new WeakSet<tf.KernelFunc>();
 

@@ -27,6 +27,12 @@ export const jobNames = [
   'matMul',
   'dotRows',
   'addRows',
+  'maxPool',
+  'avgPool',
+  'maxPoolGradient',
+  'avgPoolGradient',
+  'sumRows',
+  'update',
 ] as const;
 
 export type JobName = (typeof jobNames)[number];

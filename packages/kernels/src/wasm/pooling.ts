@@ -1,0 +1,144 @@
+/** Pooling under this package's names and tfjs'; sums over pixels, which are the gradients of biases. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Pool2DAttrs } from '../attrs.ts';
+import * as names from '../attrs.ts';
+import { type Geometry, geometryOf } from '../geometry.ts';
+import { poolAttrs, type TfjsPoolAttrs } from '../tfjs-windows.ts';
+import { declined, type FastKernel, type FastKernels } from './kernel.ts';
+import type { JobName, Runtime } from './runtime.ts';
+
+const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
+
+interface Pointers {
+  readonly x?: number;
+  readonly y?: number;
+  readonly dy?: number;
+  readonly out: number;
+}
+
+/** Whether averages divide by the whole window, or by its part within the image, as TensorFlow's do. */
+type Divisor = 'window' | 'image';
+
+function words(
+  rt: Runtime,
+  g: Geometry,
+  c: number,
+  divisor: Divisor,
+  at: Pointers,
+  blocks: number[],
+): number {
+  return rt.words([
+    ...[at.x ?? 0, at.y ?? 0, at.dy ?? 0, at.out],
+    ...[g.batch, g.inHeight, g.inWidth, c, g.outHeight, g.outWidth],
+    ...[...g.ksize, ...g.stride, g.pad[0], g.pad[2]],
+    divisor === 'window' ? 1 : 0,
+    ...blocks,
+  ]);
+}
+
+function pool(
+  rt: Runtime,
+  job: JobName,
+  x: tf.TensorInfo,
+  attrs: Pool2DAttrs,
+  divisor: Divisor,
+): tf.TensorInfo {
+  const g = geometryOf(x.shape, attrs.ksize, attrs);
+  const c = x.shape[3]!;
+  const y = rt.heap.output([g.batch, g.outHeight, g.outWidth, c]);
+  const at = { x: rt.heap.pointer(x), out: rt.heap.pointer(y) };
+  if (c > 0) rt.run(job, g.batch * g.outHeight, words(rt, g, c, divisor, at, [0, 0, 0, 0]));
+  return y;
+}
+
+function gradient(
+  rt: Runtime,
+  job: JobName,
+  shape: readonly number[],
+  inputs: { x?: tf.TensorInfo; y?: tf.TensorInfo; dy: tf.TensorInfo },
+  attrs: Pool2DAttrs,
+  divisor: Divisor,
+): tf.TensorInfo {
+  const g = geometryOf(shape, attrs.ksize, attrs);
+  const c = shape[3]!;
+  const dx = rt.heap.output(shape);
+  if (c === 0) return dx;
+  const pointer = (info: tf.TensorInfo | undefined) => (info === undefined ? 0 : rt.heap.pointer(info));
+  const at = {
+    ...{ x: pointer(inputs.x), y: pointer(inputs.y), dy: pointer(inputs.dy) },
+    out: rt.heap.pointer(dx),
+  };
+  // Windows that overlap write to the same pixels: then threads share the work by channels, not by rows.
+  const disjoint = g.ksize[0] <= g.stride[0];
+  const rowsPerItem = disjoint ? ceilDiv(g.outHeight, rt.threads * 4) : g.outHeight;
+  const channelsPerItem = disjoint || rt.threads === 1 ? c : Math.min(c, 32);
+  const rowItems = ceilDiv(g.outHeight, rowsPerItem);
+  const channelItems = ceilDiv(c, channelsPerItem);
+  const args = words(rt, g, c, divisor, at, [rowsPerItem, rowItems, channelsPerItem, channelItems]);
+  rt.run(job, g.batch * rowItems * channelItems, args);
+  return dx;
+}
+
+const isFloat = (...infos: tf.TensorInfo[]) => infos.every((info) => info.dtype === 'float32');
+
+const ours = (attrs: object) => attrs as Pool2DAttrs & { inputShape: number[] };
+const theirs = (x: tf.TensorInfo, attrs: object) => poolAttrs(x.shape, attrs as TfjsPoolAttrs);
+
+const sum: FastKernel = (rt, { x }, attrs) => {
+  const { axis, keepDims } = attrs as { axis: number | number[]; keepDims?: boolean };
+  const { shape } = x!;
+  const axes = tf.util.parseAxisParam(axis, [...shape]);
+  const rank = shape.length;
+  // over all axes but the last: what tfjs does with a transpose
+  if (x!.dtype !== 'float32' || rank < 2 || axes.length !== rank - 1 || axes.includes(rank - 1))
+    return declined;
+  const columns = shape[rank - 1]!;
+  const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  if (rows * columns === 0) return declined;
+  const out = rt.heap.output(keepDims === true ? [...shape.slice(0, -1).fill(1), columns] : [columns]);
+  // Blocks of about the square root: two short sums lose less than one long one.
+  const rowsPerItem = Math.max(32, Math.ceil(Math.sqrt(rows)));
+  const items = ceilDiv(rows, rowsPerItem);
+  const to = rt.heap.pointer(out);
+  const from = rt.heap.pointer(x!);
+  if (items === 1) {
+    rt.run('sumRows', 1, rt.words([from, to, rows, columns, rows]));
+    return out;
+  }
+  const partial = rt.heap.malloc(4 * items * columns);
+  rt.run('sumRows', items, rt.words([from, partial, rows, columns, rowsPerItem]));
+  rt.run('sumRows', 1, rt.words([partial, to, items, columns, items]));
+  rt.heap.free(partial);
+  return out;
+};
+
+export const poolingKernels: FastKernels = {
+  [names.MAX_POOL_2D]: (rt, { x }, attrs) =>
+    isFloat(x!) ? pool(rt, 'maxPool', x!, ours(attrs), 'window') : declined,
+  [names.AVG_POOL_2D]: (rt, { x }, attrs) =>
+    isFloat(x!) ? pool(rt, 'avgPool', x!, ours(attrs), 'window') : declined,
+  [names.MAX_POOL_2D_GRAD]: (rt, { dy, x, y }, attrs) =>
+    isFloat(dy!, x!, y!)
+      ? gradient(rt, 'maxPoolGradient', x!.shape, { x: x!, y: y!, dy: dy! }, ours(attrs), 'window')
+      : declined,
+  [names.AVG_POOL_2D_GRAD]: (rt, { dy }, attrs) =>
+    isFloat(dy!)
+      ? gradient(rt, 'avgPoolGradient', ours(attrs).inputShape, { dy: dy! }, ours(attrs), 'window')
+      : declined,
+  [tf.MaxPool]: (rt, { x }, attrs) =>
+    isFloat(x!) ? pool(rt, 'maxPool', x!, theirs(x!, attrs), 'image') : declined,
+  [tf.AvgPool]: (rt, { x }, attrs) =>
+    isFloat(x!) ? pool(rt, 'avgPool', x!, theirs(x!, attrs), 'image') : declined,
+  // The first maximum in row-major order; tfjs' own wasm kernel takes no maximum below zero for one.
+  [tf.MaxPoolGrad]: (rt, { dy, input, output }, attrs) => {
+    const at = { x: input!, y: output!, dy: dy! };
+    return isFloat(dy!, input!, output!)
+      ? gradient(rt, 'maxPoolGradient', input!.shape, at, theirs(input!, attrs), 'image')
+      : declined;
+  },
+  [tf.AvgPoolGrad]: (rt, { dy, input }, attrs) =>
+    isFloat(dy!)
+      ? gradient(rt, 'avgPoolGradient', input!.shape, { dy: dy! }, theirs(input!, attrs), 'image')
+      : declined,
+  [tf.Sum]: sum,
+};
