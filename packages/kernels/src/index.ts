@@ -8,6 +8,7 @@ import { installKernels, supportedBackends } from './install.ts';
 
 export * from './attrs.ts';
 export { KernelArgumentError, UnsupportedKernelError } from './errors.ts';
+export { installFastKernels } from './fast.ts';
 export { differentiableKernels, installGradients } from './gradients/index.ts';
 export { installKernels, supportedBackends } from './install.ts';
 export { conv2d } from './ops/conv-2d.ts';
