@@ -61,7 +61,9 @@ for (const [name, param] of dst.namedparams()) {
 }
 assert.deepEqual(await dst.multibox.conf.at(0).W.tensor.data(), before);
 
-console.log(`Copied ${report.copied.length} parameters (${report.scalars.toLocaleString('en-US')} values), all equal to the source.`);
+console.log(
+  `Copied ${report.copied.length} parameters (${report.scalars.toLocaleString('en-US')} values), all equal to the source.`,
+);
 console.log(`Skipped ${ignoreNames.length}, whose shapes differ:`);
 for (const { name, src: from, dst: to } of report.mismatched) {
   console.log(`  ${name.padEnd(20)} source (${from.join(', ')}), destination (${to.join(', ')})`);
