@@ -132,19 +132,19 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
         tf.dispose(features);
       }
     }
+    if (nCrop > 1 && parts[0]!.some(({ shape }) => shape.length === 4)) {
+      console.warn(
+        'FeaturePredictor: features with rows and columns are averaged over crops that show different places.',
+      );
+    }
     const whole = parts[0]!.map((_, k) => join(parts.map((part) => part[k]!)));
     return single ? whole[0]! : whole;
   }
 }
 
-/** The mean over each image's crops. Spatial features lose their meaning by it, as in ChainerCV (which warns). */
+/** The mean over each image's crops. */
 function averageCrops(feature: tf.Tensor, nCrop: number): tf.Tensor {
   if (nCrop === 1) return feature;
-  if (feature.rank === 4) {
-    console.warn(
-      'FeaturePredictor: features with rows and columns are averaged over the crops, which show different places.',
-    );
-  }
   const [n, ...rest] = feature.shape;
   return tf.mean(tf.reshape(feature, [n! / nCrop, nCrop, ...rest]), 1);
 }
