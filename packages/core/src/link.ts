@@ -321,6 +321,7 @@ export class Link implements Serializable, Owner {
               : [],
         read: () => persistent.value,
         write: (value) => {
+          if (value instanceof Int32Array) throw new InvalidArgumentError(path, 'a tensor', 'Int32Array');
           if (value !== null) persistent.value = value;
         },
       };

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-/** What a file can hold under one key. */
-export type SerialValue = Tensor | number | string | boolean | null;
+/** What a file can hold under one key. Int32Array: integers that never leave the CPU, e.g. the order of an epoch. */
+export type SerialValue = Tensor | Int32Array | number | string | boolean | null;
 
 /**
  * One named value that is saved and loaded. Links and optimizers list theirs (where Chainer calls

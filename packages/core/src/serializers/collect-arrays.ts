@@ -31,7 +31,7 @@ export async function collectArrays(
   const values = [...target.serialEntries()].map((entry) => ({ entry, value: held(entry.read()) }));
   try {
     for (const { entry, value } of values) {
-      const array = value instanceof tf.Tensor ? await download(value, entry.key) : scalar(value);
+      const array = value instanceof tf.Tensor ? await download(value, entry.key) : plain(value);
       const half = entry.kind === 'parameter' && parameterDtype !== 'float32';
       arrays.push([fileKey(entry.key), half ? narrow(array, parameterDtype, entry) : array]);
     }
@@ -41,8 +41,10 @@ export async function collectArrays(
   return arrays;
 }
 
-const held = (value: SerialValue): SerialValue =>
-  value instanceof tf.Tensor ? tf.keep(tf.clone(value)) : value;
+function held(value: SerialValue): SerialValue {
+  if (value instanceof Int32Array) return value.slice();
+  return value instanceof tf.Tensor ? tf.keep(tf.clone(value)) : value;
+}
 
 async function download(tensor: tf.Tensor, key: string): Promise<NamedArray> {
   const { shape } = tensor;
@@ -60,8 +62,11 @@ async function download(tensor: tf.Tensor, key: string): Promise<NamedArray> {
   }
 }
 
-function scalar(value: Exclude<SerialValue, tf.Tensor>): NamedArray {
+function plain(value: Exclude<SerialValue, tf.Tensor>): NamedArray {
   if (value === null) return { shape: [], dtype: 'object-null', data: null };
+  if (value instanceof Int32Array) {
+    return { shape: [value.length], dtype: 'int32', data: value as Int32Array<ArrayBuffer> };
+  }
   if (typeof value === 'string') return { shape: [], dtype: 'str', data: [value] };
   if (typeof value === 'boolean') return { shape: [], dtype: 'bool', data: Uint8Array.of(value ? 1 : 0) };
   if (!Number.isSafeInteger(value)) return { shape: [], dtype: 'float64', data: Float64Array.of(value) };

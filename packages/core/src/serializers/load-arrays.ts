@@ -178,6 +178,10 @@ function decoder(
   array: NamedArray,
   place: { file: string; key: string },
 ): () => SerialValue {
+  if (old instanceof Int32Array) {
+    const integers = toInt32Array(array, place).slice();
+    return () => integers;
+  }
   const isTensor = old instanceof tf.Tensor || kind === 'parameter' || (kind === 'state' && old === null);
   if (!isTensor && (old !== null || array.shape.length === 0)) {
     const value = toScalar(array, place);
