@@ -118,7 +118,13 @@ describe('openNpz', () => {
       ['an archive without its end', () => good.slice(0, good.length - 1), /zip archive/],
       ['an archive without its beginning', () => good.slice(100), /zip directory|directory entries/],
       ['a cut in the middle', () => new Uint8Array([...good.slice(0, 60), ...good.slice(80)]), /directory/],
-      ['more entries than there are', () => buildZip([honest], { count: 9 }), /only 1/],
+      ['more entries than there are', () => buildZip([honest], { count: 9 }), /at most 1 zip directory/],
+      [
+        'a hundred thousand entries of 46 bytes',
+        () => buildZip([honest], { count: 100_000, zip64: true }),
+        /most 1/,
+      ],
+      ['a directory with fewer entries', () => broadDirectory(good), /only 1/],
       ['a directory that ends in an entry', () => buildZip([honest], { size: 50 }), /cut off/],
       ['a directory beyond the file', () => buildZip([honest], { offset: 1e9 }), /zip directory/],
       [
@@ -129,7 +135,7 @@ describe('openNpz', () => {
       ['two entries of one name', () => buildZip([honest, honest]), /twice/],
       ['an encrypted entry', () => lie({ flags: 1 }), /encrypt/],
       ['another compression', () => lie({ method: 14 }), /compression 14/],
-      ['an entry beyond the file', () => lie({ offset: 1e9 }), /nothing at byte/],
+      ['an entry beyond the file', () => lie({ offset: 1e9 }), /bytes of content at 1000000000/],
       ['an entry at no header', () => lie({ offset: 3 }), /nothing at byte/],
       ['content beyond the file', () => lie({ size: 1e9, packedSize: 1e9 }), /bytes of content/],
       ['stored sizes that differ', () => lie({ size: content.length + 1 }), /can hold/],
@@ -142,12 +148,37 @@ describe('openNpz', () => {
       [
         'content inside the directory',
         () => lie({ packedSize: content.length + 9, size: content.length + 9 }),
-        /over/,
+        /room for/,
       ],
       [
         'two entries on the same bytes',
         () => buildZip([honest, { name: 'b.npy', content, claims: { offset: 0 } }]),
+        /same name in the local zip header, got 'a\/W/,
+      ],
+      [
+        'an entry that reaches into the next',
+        () =>
+          buildZip([
+            { ...honest, claims: { size: content.length + 9, packedSize: content.length + 9 } },
+            { name: 'b.npy', content },
+          ]),
         /overlaps/,
+      ],
+      ['a local header of another name', () => Object.assign(good.slice(), { 30: 98 }), /got 'b\/W.npy'/],
+      [
+        'a local header of another compression',
+        () => Object.assign(good.slice(), { 8: 8 }),
+        /same compression/,
+      ],
+      [
+        'a local header of another size',
+        () => Object.assign(good.slice(), { 21: 0 }),
+        /bytes in the local zip/,
+      ],
+      [
+        'a local header of no size',
+        () => Object.assign(good.slice(), { 18: 0, 19: 0, 20: 0, 21: 0 }),
+        /got 0/,
       ],
       [
         'a missing zip64 field',
@@ -337,3 +368,19 @@ describe('writeNpz', () => {
       .with.property('key', 'n');
   });
 });
+
+/** An end record that gives the directory two entries, where the second is not one. */
+function broadDirectory(good: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const view = new DataView(good.slice().buffer);
+  const end = good.length - 22;
+  const start = view.getUint32(end + 16, true);
+  const size = view.getUint32(end + 12, true);
+  const out = new Uint8Array(good.length + size);
+  out.set(good.subarray(0, end));
+  out.set(new Uint8Array(view.buffer, end), end + size);
+  const written = new DataView(out.buffer);
+  written.setUint16(end + size + 10, 2, true);
+  written.setUint32(end + size + 12, 2 * size, true);
+  written.setUint32(end + size + 16, start, true);
+  return out;
+}

@@ -17,8 +17,11 @@ function makeTables(): Uint32Array[] {
   return all;
 }
 
-/** CRC-32 of some bytes. */
-export function crc32(bytes: Uint8Array): number {
+/**
+ * CRC-32 of some bytes.
+ * @param before the checksum of the bytes before these, of content that comes in pieces.
+ */
+export function crc32(bytes: Uint8Array, before = 0): number {
   tables ??= makeTables();
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
     Uint32Array,
@@ -30,7 +33,7 @@ export function crc32(bytes: Uint8Array): number {
     Uint32Array,
     Uint32Array,
   ];
-  let c = 0xffffffff;
+  let c = before ^ 0xffffffff;
   let i = 0;
   for (; i + 8 <= bytes.length; i += 8) {
     c ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);

@@ -1,5 +1,7 @@
 /** Weight files: NumPy's npy and npz (Chainer's), and safetensors. */
+
 export { collectArrays, type SaveOptions } from './collect-arrays.ts';
+export { crc32 } from './crc32.ts';
 export * from './format-error.ts';
 export * from './load-arrays.ts';
 export * from './load-npz.ts';
@@ -13,3 +15,4 @@ export * from './save-npz.ts';
 export * from './save-safetensors.ts';
 export type { SequentialOrder } from './sequential-order.ts';
 export * from './source-error.ts';
+export * from './zip.ts';

@@ -37,17 +37,31 @@ const codes = {
 const rank = new Map(Object.keys(codes).map((dtype, i) => [dtype, i]));
 const dtypes = new Map(Object.entries(codes).map(([dtype, code]) => [code as string, dtype as BinaryDtype]));
 
-/** The format's own limit for its header. */
-const maxHeaderLength = 100_000_000;
+/**
+ * The longest header that is read. The format's own limit is 100 MB; a third of that is room for 300,000 arrays, and
+ * what its JSON can unfold to still fits into memory.
+ */
+const maxHeaderLength = 1 << 25;
 
 /** Where the metadata lists names that have no value (None), which the format itself cannot express. */
 const nullMetadata = 'chaingrad.null_names';
 const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
 
-interface TensorEntry extends ArrayInfo {
+/** An array by its place behind the header. */
+export interface SafetensorsEntry extends ArrayInfo {
   readonly dtype: BinaryDtype;
+  /** The first byte, counted from the end of the header, and the byte after the last one. */
   readonly begin: number;
   readonly end: number;
+}
+
+/** What the header of a file tells. */
+export interface SafetensorsHeader {
+  /** Free text that the writer added (`__metadata__`). */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+  /** Names without a value. */
+  readonly nulls: ReadonlySet<string>;
 }
 
 /** The arrays of a safetensors file; each is decoded when it is asked for, mostly without a copy. */
@@ -56,7 +70,7 @@ export class SafetensorsFile implements ArrayFile {
   readonly metadata: ReadonlyMap<string, string>;
   readonly #nulls: ReadonlySet<string>;
   readonly #data: Uint8Array<ArrayBuffer>;
-  readonly #entries: ReadonlyMap<string, TensorEntry>;
+  readonly #entries: ReadonlyMap<string, SafetensorsEntry>;
 
   /**
    * Reads and checks the whole header: every array has exactly the bytes of its shape, and together they fill the file
@@ -69,12 +83,12 @@ export class SafetensorsFile implements ArrayFile {
     bytes: Uint8Array<ArrayBuffer>,
     readonly file: string = 'safetensors',
   ) {
-    const header = readHeader(bytes, file);
-    this.#data = bytes.subarray(header.dataOffset);
+    const dataOffset = safetensorsDataOffset(bytes.subarray(0, 8), bytes.length, file);
+    this.#data = bytes.subarray(dataOffset);
+    const header = parseSafetensorsHeader(bytes.subarray(8, dataOffset), this.#data.length, file);
     this.metadata = header.metadata;
     this.#entries = header.entries;
-    this.#nulls = readNulls(header.metadata.get(nullMetadata), header.entries, file);
-    checkLayout(this.#entries, this.#data.length, file);
+    this.#nulls = header.nulls;
   }
 
   keys(): string[] {
@@ -99,7 +113,7 @@ export class SafetensorsFile implements ArrayFile {
     return arrayFromBytes(this.#data.subarray(begin, end), dtype, shape);
   }
 
-  #entry(key: string): TensorEntry {
+  #entry(key: string): SafetensorsEntry {
     const entry = this.#entries.get(key);
     if (entry === undefined) throw new UnknownNameError(this.file, key);
     return entry;
@@ -114,26 +128,44 @@ export class SafetensorsFile implements ArrayFile {
 export const openSafetensors = (bytes: Uint8Array<ArrayBuffer>, file?: string): SafetensorsFile =>
   new SafetensorsFile(bytes, file);
 
-function readHeader(
-  bytes: Uint8Array,
-  file: string,
-): { dataOffset: number; metadata: Map<string, string>; entries: Map<string, TensorEntry> } {
-  const place = { file };
-  if (bytes.length < 8) throw new FormatError(place, 'a safetensors file', `${bytes.length} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/**
+ * Where the values of a file begin.
+ * @param start its first eight bytes.
+ * @param size its length in all.
+ * @throws FormatError when the header would be longer than the file, or longer than any sound one.
+ */
+export function safetensorsDataOffset(start: Uint8Array, size: number, file: string): number {
+  if (start.length < 8) throw new FormatError({ file }, 'a safetensors file', `${start.length} bytes`);
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  if (length > maxHeaderLength || 8 + length > bytes.length) {
-    const limit = Math.min(maxHeaderLength, bytes.length - 8);
-    throw new FormatError(place, `a safetensors header of at most ${limit} bytes`, `${length}`);
+  if (length > maxHeaderLength || 8 + length > size) {
+    const limit = Math.min(maxHeaderLength, size - 8);
+    throw new FormatError({ file }, `a safetensors header of at most ${limit} bytes`, `${length}`);
   }
-  const json = parseHeader(bytes.subarray(8, 8 + length), place);
+  return 8 + length;
+}
+
+/**
+ * Reads and checks a header: every array has exactly the bytes of its shape, and together they fill the file.
+ * @param bytes the header's JSON.
+ * @param dataLength how many bytes follow it in the file.
+ * @throws FormatError when anything else is the case.
+ */
+export function parseSafetensorsHeader(
+  bytes: Uint8Array,
+  dataLength: number,
+  file: string,
+): SafetensorsHeader {
+  const json = parseHeader(bytes, { file });
   const metadata = new Map<string, string>();
-  const entries = new Map<string, TensorEntry>();
+  const entries = new Map<string, SafetensorsEntry>();
   for (const [key, value] of Object.entries(json)) {
     if (key !== '__metadata__') entries.set(key, parseEntry(value, { file, key }));
     else for (const [name, text] of metadataPairs(value, file)) metadata.set(name, text);
   }
-  return { dataOffset: 8 + length, metadata, entries };
+  const nulls = readNulls(metadata.get(nullMetadata), entries, file);
+  checkLayout(entries, dataLength, file);
+  return { metadata, entries, nulls };
 }
 
 function parseHeader(bytes: Uint8Array, place: FormatPlace): object {
@@ -186,7 +218,7 @@ function readNulls(
   return new Set(names as string[]);
 }
 
-function parseEntry(value: unknown, place: FormatPlace): TensorEntry {
+function parseEntry(value: unknown, place: FormatPlace): SafetensorsEntry {
   const {
     dtype: code,
     shape,
@@ -214,7 +246,7 @@ const isObject = (value: unknown): value is object =>
 const isIndices = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 
-function checkLayout(entries: ReadonlyMap<string, TensorEntry>, length: number, file: string): void {
+function checkLayout(entries: ReadonlyMap<string, SafetensorsEntry>, length: number, file: string): void {
   let at = 0;
   for (const [key, { begin, end }] of [...entries].sort(
     ([, a], [, b]) => a.begin - b.begin || a.end - b.end,
