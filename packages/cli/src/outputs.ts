@@ -14,6 +14,19 @@ const extensions: Record<PictureFormat, readonly [string, ...string[]]> = {
 const identity = (file: string) => (existsSync(file) ? realpathSync(file) : resolve(file));
 
 /**
+ * Makes a folder, with those above it, if it does not exist.
+ *
+ * @throws CliError when it cannot be made.
+ */
+export function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new CliError(`cannot make the folder ${dir}: ${oneLine(error)}`);
+  }
+}
+
+/**
  * A giver of names in a folder, which is made if it does not exist.
  *
  * @param dir the folder.
@@ -26,11 +39,7 @@ export function outputNames(
   dir: string,
   inputs: readonly string[],
 ): (input: string, format: PictureFormat) => string {
-  try {
-    mkdirSync(dir, { recursive: true });
-  } catch (error) {
-    throw new CliError(`cannot make the folder ${dir}: ${oneLine(error)}`);
-  }
+  makeFolder(dir);
   const taken = new Set(inputs.map(identity));
   return (input, format) => {
     const { name, ext } = parse(input);
