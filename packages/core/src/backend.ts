@@ -7,6 +7,8 @@ export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 /** What `useBackend` chose. */
 export interface BackendInfo {
   readonly name: BackendName;
+  /** WASM only: fused multiply-adds are used, and by how many threads; null where tfjs' own kernels run. */
+  readonly wasm?: { readonly relaxedSimd: boolean; readonly threads: number } | null;
   /** Why a faster choice was not possible, and what is used instead. */
   readonly notes: readonly string[];
 }
@@ -57,7 +59,7 @@ const loaders: Readonly<Record<BackendName, () => Promise<void>>> = {
     if (backend !== null) backend.firstUse = false;
   },
   wasm: async () => {
-    await import('@tensorflow/tfjs-backend-wasm');
+    await import('@chaingrad/kernels/wasm');
   },
   webgpu: async () => {
     await provideNodeGpu();
@@ -91,6 +93,20 @@ async function withoutErrorListeners<R>(start: () => Promise<R>): Promise<R> {
   }
 }
 
+/** Puts the SIMD kernels over tfjs' own where this platform can run them; notes it where not. */
+async function useFastKernels(notes: string[]): Promise<BackendInfo['wasm']> {
+  try {
+    const { registerWasmKernels } = await import('@chaingrad/kernels/wasm');
+    const { relaxed, threads } = await registerWasmKernels();
+    return { relaxedSimd: relaxed, threads };
+  } catch (error) {
+    notes.push(
+      `The slower WASM kernels of tfjs are used: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return null;
+  }
+}
+
 /**
  * Loads, configures and selects a tfjs backend, with chaingrad's kernels over tfjs' own.
  *
@@ -113,7 +129,9 @@ export async function useBackend(name: 'auto' | BackendName = 'auto'): Promise<B
       }
       await tf.ready();
       installKernels(candidate);
-      return { name: candidate, notes };
+      return candidate === 'wasm'
+        ? { name: candidate, notes, wasm: await useFastKernels(notes) }
+        : { name: candidate, notes };
     } catch (error) {
       if (name !== 'auto') throw error;
       notes.push(error instanceof Error ? error.message : String(error));
