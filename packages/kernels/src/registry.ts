@@ -1,16 +1,25 @@
 /** Puts kernels into tfjs' global registry, over what is there, and remembers what was there. */
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Kernel functions that came from this package: never taken for tfjs' own. */
-const ours = new WeakSet<tf.KernelFunc>();
-const originals = new Map<string, tf.KernelFunc>();
+interface Books {
+  /** Kernel functions that came from this package: never taken for tfjs' own. */
+  readonly ours: WeakSet<tf.KernelFunc>;
+  readonly originals: Map<string, tf.KernelFunc>;
+}
+
+// tfjs' registry is one for the whole process, so these are too: two copies of this package would take each other's kernels
+// for tfjs' own, and call each other without end.
+const key = Symbol.for('@chaingrad/kernels');
+const shared = globalThis as unknown as { [key]?: Books };
+shared[key] ??= { ours: new WeakSet(), originals: new Map() };
+const { ours, originals } = shared[key];
 
 /** tfjs' own implementation, also while ours is registered over it; undefined where tfjs has none. */
 export function originalKernel(kernelName: string, backendName: string): tf.KernelFunc | undefined {
-  const key = `${backendName}/${kernelName}`;
+  const name = `${backendName}/${kernelName}`;
   const current = tf.getKernel(kernelName, backendName)?.kernelFunc;
-  if (current !== undefined && !ours.has(current)) originals.set(key, current);
-  return originals.get(key);
+  if (current !== undefined && !ours.has(current)) originals.set(name, current);
+  return originals.get(name);
 }
 
 /** Whether a kernel of this package is registered under the name. */
