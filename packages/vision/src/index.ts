@@ -1,3 +1,4 @@
+export * from './datasets/index.ts';
 export * from './errors.ts';
 export * from './evaluations/index.ts';
 export * from './image/index.ts';

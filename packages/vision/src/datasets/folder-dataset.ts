@@ -1,0 +1,121 @@
+import { VisionOptionError } from '../errors.ts';
+import type { ImageArray } from '../image/index.ts';
+import { type DatasetOptions, type DecodeImage, decodeInPage, loadImage } from './detection-dataset.ts';
+import { type DatasetFiles, type DatasetSource, openFiles } from './files.ts';
+import { type DatasetProblem, ProblemLog } from './problems.ts';
+
+/** An image of one class. */
+export interface LabelExample {
+  /** RGB, 0..255. */
+  readonly img: ImageArray;
+  /** Counting from 0. */
+  readonly label: number;
+}
+
+export interface FolderDatasetOptions extends DatasetOptions {
+  /** The classes in the order of the labels; 'auto' (the default) takes the folders, in alphabetical order. */
+  readonly labelNames?: readonly string[] | 'auto';
+  /** What the names of images end with. */
+  readonly extensions?: readonly string[];
+}
+
+const IMAGE_EXTENSIONS: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif'];
+
+/** Images in one folder a class: what `openFolderDataset` gives. */
+export class FolderDataset {
+  readonly problems: readonly DatasetProblem[];
+  readonly #log: ProblemLog;
+
+  constructor(
+    readonly files: DatasetFiles,
+    readonly records: readonly { readonly file: string; readonly label: number; readonly img?: ImageArray }[],
+    readonly labelNames: readonly string[],
+    log: ProblemLog,
+    private readonly decode: DecodeImage = decodeInPage,
+  ) {
+    this.#log = log;
+    this.problems = log.problems;
+  }
+
+  get length(): number {
+    return this.records.length;
+  }
+
+  /** @throws DatasetError when the image cannot be decoded; RangeError outside the list. */
+  async get(i: number): Promise<LabelExample> {
+    const record = this.records[i];
+    if (record === undefined)
+      throw new RangeError(`${this.files.name} has ${this.length} images, asked for ${i}.`);
+    const strict = new ProblemLog(this.#log.dataset, 'refuse');
+    return {
+      img: record.img ?? (await loadImage(this.files, record.file, this.decode, strict))!,
+      label: record.label,
+    };
+  }
+
+  /**
+   * Decodes every image.
+   * @param transform what to keep of each image, e.g. a smaller one. Default: the image.
+   * @returns a dataset that holds the images, without those that were skipped as problems.
+   * @throws DatasetError for an image that the policy refuses.
+   */
+  async preload(transform: (img: ImageArray) => ImageArray = (img) => img): Promise<FolderDataset> {
+    const log = new ProblemLog(this.#log.dataset, this.#log.policy);
+    log.problems.push(...this.problems);
+    const records: { file: string; label: number; img: ImageArray }[] = [];
+    for (const { file, label, img: known } of this.records) {
+      const img = known ?? (await loadImage(this.files, file, this.decode, log));
+      if (img !== null) records.push({ file, label, img: transform(img) });
+    }
+    return new FolderDataset(this.files, records, this.labelNames, log, this.decode);
+  }
+}
+
+/**
+ * Opens a folder with one folder of images for each class, which may have folders of its own.
+ *
+ * Files that are not images by their names are passed over. Chainer counterpart: `chainercv.datasets.DirectoryParsingLabelDataset`.
+ *
+ * @param source the folder: a path in Node, or `memoryFiles`.
+ * @throws VisionOptionError when there are no class folders; DatasetError for what is refused: a folder that is no class, a
+ *   class without images.
+ */
+export async function openFolderDataset(
+  source: DatasetSource,
+  {
+    labelNames = 'auto',
+    onProblem = 'refuse',
+    decode,
+    extensions = IMAGE_EXTENSIONS,
+  }: FolderDatasetOptions = {},
+): Promise<FolderDataset> {
+  const files = openFiles(source);
+  const log = new ProblemLog(files.name, onProblem);
+  const { folders } = await files.list('');
+  if (folders.length === 0) {
+    throw new VisionOptionError(
+      'openFolderDataset',
+      'source',
+      'a folder with one folder for each class',
+      files.name,
+    );
+  }
+  const names = labelNames === 'auto' ? folders : labelNames;
+  const records: { file: string; label: number }[] = [];
+  const isImage = (name: string) => extensions.some((extension) => name.toLowerCase().endsWith(extension));
+  const collect = async (folder: string, label: number): Promise<void> => {
+    const entries = await files.list(folder);
+    for (const name of entries.files) if (isImage(name)) records.push({ file: `${folder}/${name}`, label });
+    for (const name of entries.folders) await collect(`${folder}/${name}`, label);
+  };
+  for (const folder of folders) {
+    if (!names.includes(folder))
+      log.add('label', folder, `the folder is not one of ${names.join(', ')}; left out`);
+  }
+  for (const [label, name] of names.entries()) {
+    const before = records.length;
+    await collect(name, label);
+    if (records.length === before) log.add('empty', name, 'the class has no images');
+  }
+  return new FolderDataset(files, records, names, log, decode);
+}

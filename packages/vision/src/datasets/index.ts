@@ -1,0 +1,31 @@
+export { type CocoDatasetOptions, openCocoDataset } from './coco-dataset.ts';
+export {
+  type DatasetOptions,
+  type DecodeImage,
+  DetectionDataset,
+  type DetectionDatasetOptions,
+  type DetectionExample,
+  type DetectionRecord,
+  type PreloadOptions,
+} from './detection-dataset.ts';
+export {
+  fashionMnistFolder,
+  fashionMnistLabelNames,
+  type MnistDataset,
+  openFashionMnist,
+} from './fashion-mnist.ts';
+export { type DatasetFiles, type DatasetSource, diskFiles, memoryFiles } from './files.ts';
+export {
+  FolderDataset,
+  type FolderDatasetOptions,
+  type LabelExample,
+  openFolderDataset,
+} from './folder-dataset.ts';
+export {
+  DatasetError,
+  type DatasetProblem,
+  type DatasetProblemKind,
+  describeProblems,
+  type ProblemPolicy,
+} from './problems.ts';
+export { openVocDataset, type VocDatasetOptions } from './voc-dataset.ts';
