@@ -1,0 +1,30 @@
+/** Extensions that report a value which no link reports. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { type Extension, priorities } from '../extension.ts';
+import type { Trainer } from '../trainer.ts';
+
+/**
+ * Reports what a function gives, once an epoch (Chainer's `observe_value`).
+ * @param key the name in the observation and in logs.
+ */
+export function observeValue(key: string, value: (trainer: Trainer) => number | tf.Tensor): Extension {
+  return {
+    defaultName: 'observeValue',
+    trigger: [1, 'epoch'],
+    priority: priorities.writer,
+    call: (trainer) => trainer.report({ [key]: value(trainer) }),
+  };
+}
+
+/**
+ * Reports the learning rate of an optimizer (Chainer's `observe_lr`); of Adam its corrected step size.
+ * @param optimizerName the optimizer's name in the updater. Default 'main'.
+ */
+export function observeLr(optimizerName = 'main', key = 'lr'): Extension {
+  const lrOf = (optimizer: object): number =>
+    'lr' in optimizer && typeof optimizer.lr === 'number' ? optimizer.lr : Number.NaN;
+  return {
+    ...observeValue(key, (trainer) => lrOf(trainer.updater.getOptimizer(optimizerName))),
+    defaultName: 'observeLr',
+  };
+}

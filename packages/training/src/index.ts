@@ -1,0 +1,12 @@
+export * from './convert.ts';
+export * from './datasets/index.ts';
+export * from './errors.ts';
+export * from './extension.ts';
+export * from './extensions/index.ts';
+export * from './iterators/index.ts';
+export { type LoadSnapshotOptions, loadSnapshot, type ResumeReport } from './load-snapshot.ts';
+export { RunningMeans, readScalar } from './running-means.ts';
+export * from './stores/index.ts';
+export * from './trainer.ts';
+export * from './triggers/index.ts';
+export * from './updaters/index.ts';

@@ -1,0 +1,2 @@
+export * from './batch-iterator.ts';
+export * from './serial-iterator.ts';

@@ -1,0 +1,98 @@
+import {
+  type ByteSource,
+  loadArrays,
+  type NameFilter,
+  openNpz,
+  readBytes,
+  sourceName,
+} from '@chaingrad/core';
+import { formatDuration, formatG } from './format.ts';
+import type { Trainer } from './trainer.ts';
+
+export interface LoadSnapshotOptions {
+  /** Names in the snapshot to leave alone, e.g. 'hyperparameters/optimizer:main/lr' to go on with another rate. */
+  readonly ignoreNames?: NameFilter;
+}
+
+/** Where training goes on, and what did not fit. */
+export interface ResumeReport {
+  readonly file: string;
+  readonly iteration: number;
+  readonly epochDetail: number;
+  /** Seconds of training before. */
+  readonly elapsedTime: number;
+  /** What the trainer has and the snapshot lacks, e.g. of an extension that is new: it begins anew. */
+  readonly missing: readonly string[];
+  /** What the snapshot has and the trainer does not take. */
+  readonly unused: readonly string[];
+  /** Hyperparameters that the program set otherwise than the snapshot, whose values count. */
+  readonly changed: readonly {
+    readonly name: string;
+    readonly program: unknown;
+    readonly snapshot: unknown;
+  }[];
+  /** A few readable lines. */
+  summary(): string;
+}
+
+/** Only these must fit in every name: without them training would be another. */
+const essential = 'updater/';
+
+/**
+ * Puts a trainer where it was when a snapshot was written. Models, optimizers and iterators must fit exactly; an extension
+ * may be new or gone. Call it before `run`, or let `snapshot({ autoload: true })` do it.
+ * @param source a path (Node), an address, a Blob or bytes.
+ * @throws LoadError when it does not fit, FormatError when it is damaged: then nothing was changed.
+ */
+export async function loadSnapshot(
+  source: ByteSource,
+  trainer: Trainer,
+  { ignoreNames = [] }: LoadSnapshotOptions = {},
+): Promise<ResumeReport> {
+  return restore(await readBytes(source), sourceName(source), trainer, ignoreNames);
+}
+
+/** As `loadSnapshot`, from the bytes of the file. */
+export function restore(
+  bytes: Uint8Array<ArrayBuffer>,
+  name: string,
+  trainer: Trainer,
+  ignoreNames: NameFilter = [],
+): ResumeReport {
+  const file = openNpz(bytes, name);
+  const entries = new Map([...trainer.serialEntries()].map((entry) => [entry.key, entry]));
+  const onOneSide = (key: string) => !key.startsWith(essential) && !(entries.has(key) && file.has(key));
+  const before = new Map(
+    [...entries]
+      .filter(([key]) => key.startsWith('hyperparameters/'))
+      .map(([key, entry]) => [key, entry.read()]),
+  );
+  const { loaded } = loadArrays(file, trainer, { ignoreNames: [ignoreNames, onOneSide] });
+  const done = new Set(loaded);
+  const changed = [...before]
+    .map(([key, program]) => ({ name: key, program, snapshot: entries.get(key)!.read() }))
+    .filter(({ name: key, program, snapshot }) => done.has(key) && program !== snapshot);
+  const { iteration, epochDetail } = trainer.updater;
+  const facts = {
+    file: name,
+    iteration,
+    epochDetail,
+    elapsedTime: trainer.elapsedTime,
+    missing: [...entries.keys()].filter((key) => !file.has(key)),
+    unused: file.keys().filter((key) => !done.has(key)),
+    changed,
+  };
+  return { ...facts, summary: () => summarize(facts) };
+}
+
+function summarize(report: Omit<ResumeReport, 'summary'>): string {
+  const { file, iteration, epochDetail, elapsedTime, missing, unused, changed } = report;
+  return [
+    `Resumed from ${file}: iteration ${iteration}, epoch ${formatG(epochDetail)}, ${formatDuration(elapsedTime)} of training.`,
+    ...changed.map(
+      ({ name, program, snapshot }) => `  ${name} is ${snapshot}, as in the snapshot, not ${program}.`,
+    ),
+    ...(missing.length === 0 ? [] : [`  Not in the snapshot, begins anew: ${missing.join(', ')}`]),
+    ...(unused.length === 0 ? [] : [`  Only in the snapshot, not used: ${unused.join(', ')}`]),
+  ].join('\n');
+}

@@ -1,0 +1,2 @@
+export { StandardUpdater, type StandardUpdaterOptions } from './standard-updater.ts';
+export * from './updater.ts';

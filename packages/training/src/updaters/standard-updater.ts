@@ -1,0 +1,197 @@
+import {
+  InvalidArgumentError,
+  type Link,
+  type LossFunction,
+  Optimizer,
+  OptimizerNotSetUpError,
+  type SerialEntry,
+  UnknownNameError,
+} from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type Converter, concatExamples, type Inputs } from '../convert.ts';
+import type { BatchIterator } from '../iterators/batch-iterator.ts';
+import { integerEntry } from '../state-entries.ts';
+import type { ReportScope, Updater } from './updater.ts';
+
+/** How many updates may be on their way to the device before the oldest is waited for. */
+const maxInFlight = 2;
+
+export interface StandardUpdaterOptions<E> {
+  /** Makes tensors of a batch. Default `concatExamples`. They are freed after the update. */
+  readonly converter?: Converter<E>;
+  /** Gives the loss, from the tensors as arguments. Default the optimizer's model. */
+  readonly lossFunc?: LossFunction<never[]>;
+  /** Counts the optimizers' epochs. Default true. */
+  readonly autoNewEpoch?: boolean;
+}
+
+type Named<T> = T | Readonly<Record<string, T>>;
+
+/**
+ * One batch, one update (Chainer's `StandardUpdater`). Override `updateCore` for steps of another kind.
+ *
+ * ```ts
+ * const optimizer = new MomentumSGD({ lr: 0.01 }).setup(new Classifier(net));
+ * const updater = new StandardUpdater(new SerialIterator(dataset, 32), optimizer);
+ * ```
+ */
+export class StandardUpdater<E = unknown> implements Updater {
+  iteration = 0;
+  readonly converter: Converter<E>;
+  readonly lossFunc: LossFunction<never[]> | null;
+  readonly autoNewEpoch: boolean;
+  readonly #iterators: ReadonlyMap<string, BatchIterator<E>>;
+  readonly #optimizers: ReadonlyMap<string, Optimizer>;
+  #inFlight: Promise<unknown>[] = [];
+
+  /**
+   * @param iterator gives the batches; several by name, of which 'main' counts the epochs.
+   * @param optimizer set up with its model; several by name, of which `updateCore` updates 'main'.
+   * @throws InvalidArgumentError without a 'main'; OptimizerNotSetUpError.
+   */
+  constructor(
+    iterator: Named<BatchIterator<E>>,
+    optimizer: Named<Optimizer>,
+    options: StandardUpdaterOptions<E> = {},
+  ) {
+    const { converter, lossFunc = null, autoNewEpoch = true } = options;
+    const isIterator = (value: object): value is BatchIterator<E> =>
+      'next' in value && typeof value.next === 'function';
+    this.#iterators = byName('iterator', iterator, isIterator);
+    this.#optimizers = byName('optimizer', optimizer, (value) => value instanceof Optimizer);
+    for (const [name, each] of this.#optimizers) {
+      if (each.target === null) throw new OptimizerNotSetUpError(`StandardUpdater, optimizer '${name}'`);
+      each.useAutoNewEpoch = autoNewEpoch;
+    }
+    this.converter = converter ?? ((batch) => concatExamples(batch));
+    this.lossFunc = lossFunc;
+    this.autoNewEpoch = autoNewEpoch;
+  }
+
+  get epoch(): number {
+    return this.getIterator('main').epoch;
+  }
+
+  get epochDetail(): number {
+    return this.getIterator('main').epochDetail;
+  }
+
+  get previousEpochDetail(): number | null {
+    return this.getIterator('main').previousEpochDetail;
+  }
+
+  get isNewEpoch(): boolean {
+    return this.getIterator('main').isNewEpoch;
+  }
+
+  /** @throws UnknownNameError */
+  getIterator(name: string): BatchIterator<E> {
+    return named('StandardUpdater.getIterator', this.#iterators, name);
+  }
+
+  /** @throws UnknownNameError */
+  getOptimizer(name: string): Optimizer {
+    return named('StandardUpdater.getOptimizer', this.#optimizers, name);
+  }
+
+  getAllOptimizers(): ReadonlyMap<string, Optimizer> {
+    return this.#optimizers;
+  }
+
+  /** @throws InvalidArgumentError when the iterator has no more batches; whatever the model throws. */
+  async update(scope: ReportScope = (fn) => fn()): Promise<void> {
+    await this.updateCore(scope);
+    this.iteration += 1;
+    if (this.autoNewEpoch && this.isNewEpoch) {
+      for (const optimizer of this.#optimizers.values()) optimizer.newEpoch(true);
+    }
+    await this.#keepPace();
+  }
+
+  /** Takes a batch of 'main' and updates the optimizer 'main' with it. */
+  protected async updateCore(scope: ReportScope): Promise<void> {
+    const { done, value: batch } = await this.getIterator('main').next();
+    if (done) {
+      throw new InvalidArgumentError(
+        'StandardUpdater.update',
+        'another batch',
+        'the end of the iterator',
+        'Build it with repeat: true.',
+      );
+    }
+    const optimizer = this.getOptimizer('main');
+    const inputs = await this.converter(batch);
+    try {
+      const lossFunc = this.lossFunc ?? (optimizer.target as Link & { forward(...args: never[]): tf.Tensor });
+      const loss = scope(() => optimizer.update(lossFunc, ...(argumentsOf(inputs) as never[])));
+      this.#watch(loss);
+    } finally {
+      tf.dispose(inputs);
+    }
+  }
+
+  /** Notes when the device has finished this update. */
+  #watch(loss: tf.Tensor): void {
+    const held = tf.keep(tf.clone(loss));
+    const finished = held.data().finally(() => held.dispose());
+    // A failure is thrown where it is awaited.
+    finished.catch(() => {});
+    this.#inFlight.push(finished);
+  }
+
+  /** On a GPU updates are only queued: without a wait the queue, and the memory that it holds, would grow. */
+  async #keepPace(): Promise<void> {
+    while (this.#inFlight.length > maxInFlight) await this.#inFlight.shift();
+  }
+
+  /** Chainer's keys: `iterator:main/...`, `optimizer:main/...`, `model:main/...`, `iteration`. */
+  *serialEntries(prefix = ''): Generator<SerialEntry> {
+    for (const [name, iterator] of this.#iterators)
+      yield* iterator.serialEntries(`${prefix}iterator:${name}/`);
+    for (const [name, optimizer] of this.#optimizers) {
+      yield* optimizer.serialEntries(`${prefix}optimizer:${name}/`);
+      yield* optimizer.target!.serialEntries(`${prefix}model:${name}/`);
+    }
+    yield integerEntry(
+      `${prefix}iteration`,
+      () => this.iteration,
+      (iteration) => {
+        this.iteration = iteration;
+      },
+    );
+  }
+
+  /** Waits for the updates on their way and ends the iterators. */
+  async finalize(): Promise<void> {
+    await Promise.allSettled(this.#inFlight.splice(0));
+    for (const iterator of this.#iterators.values()) await iterator.finalize();
+  }
+}
+
+/** The arguments that a model or loss function is called with. */
+export const argumentsOf = (inputs: Inputs): readonly unknown[] =>
+  Array.isArray(inputs) ? inputs : [inputs];
+
+function byName<T extends object>(
+  what: string,
+  given: Named<T>,
+  isOne: (value: object) => boolean,
+): ReadonlyMap<string, T> {
+  if (isOne(given)) return new Map([['main', given as T]]);
+  const entries = new Map(Object.entries(given as Readonly<Record<string, T>>));
+  if (!entries.has('main')) {
+    const got = [...entries.keys()].join(', ') || 'none';
+    throw new InvalidArgumentError(
+      `StandardUpdater ${what}`,
+      `one ${what}, or several by name with 'main'`,
+      got,
+    );
+  }
+  return entries;
+}
+
+function named<T>(where: string, map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new UnknownNameError(where, name, [...map.keys()]);
+  return value;
+}
