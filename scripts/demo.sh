@@ -40,8 +40,6 @@ else
   step 'Installing the dependencies' npm ci --no-audit --no-fund
 fi
 step 'Building the packages' npm run build
-# npm links a command only where its file exists, which it does only now.
-step 'Linking the command chaingrad' npm rebuild chaingrad
 
 echo
 echo "\$ npx chaingrad detect $picture --out $out"

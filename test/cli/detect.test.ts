@@ -1,6 +1,6 @@
 /** `chaingrad detect` from outside, with the real detectors. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { expect } from 'chai';
 import sharp from 'sharp';
@@ -280,6 +280,21 @@ describe('cli/detect', () => {
     await refused(text, '--model', 'ssd300');
     await refused(text, '--model', 'face');
     await refused(folder.write('damaged.npz', 'PK\u0003\u0004damaged'), '--model', 'ssd300');
+  });
+
+  it("takes the weights of ssd300 from Chainer's cache, and names a file there that is none", async () => {
+    const models = folder.path('chainer/pfnet/chainercv/models');
+    mkdirSync(models, { recursive: true });
+    const file = `${models}/ssd300_voc0712_converted_2017_06_06.npz`;
+    const args = ['detect', chelsea, '--model', 'ssd300', '--out', newOut()];
+    for (const content of ['text', 'PK\u0003\u0004damaged']) {
+      writeFileSync(file, content);
+      const env = { CHAINER_DATASET_ROOT: folder.path('chainer') };
+      const { code, stdout, stderr } = await chaingrad(args, root, env);
+      expect([code, stdout]).to.deep.equal([1, '']);
+      expect(stderr.split('\n')).to.have.length(2);
+      expect(stderr.startsWith(`error: ${file}: expected `)).to.equal(true, stderr);
+    }
   });
 
   describe('the progress bar', () => {

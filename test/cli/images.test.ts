@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { ImageError } from '../../packages/cli/src/errors.ts';
 import { type PictureFormat, readPicture, writePicture } from '../../packages/cli/src/images.ts';
+import { readJson } from '../support/goldens.ts';
 import { blockColours, blocks, colours, type Rgb, root, temporaryFolder } from './support.ts';
 
 const [[red, green, blue], [yellow, cyan, magenta]] = colours as [[Rgb, Rgb, Rgb], [Rgb, Rgb, Rgb]];
@@ -130,6 +132,15 @@ describe('cli/images', () => {
       const bytes = await blocks(colours).jpeg({ progressive: true, quality: 100 }).toBuffer();
       expectColours(blockColours(await readPicture(folder.write('progressive.jpg', bytes))), colours, 3);
     });
+
+    for (const golden of ['golden-ssd-oidv4-tflite', 'golden-face']) {
+      const image = readJson<{ images: { file: string; rgb_sha256: string }[] }>(`goldens/zoo/${golden}.json`)
+        .images[0]!;
+      it(`reads ${image.file} to the bit`, async () => {
+        const { data } = await readPicture(`${root}examples/images/${image.file}`);
+        expect(createHash('sha256').update(data).digest('hex')).to.equal(image.rgb_sha256);
+      });
+    }
 
     it('goes by the content of a file, not by its name', async () => {
       const bytes = await blocks(colours).png().toBuffer();

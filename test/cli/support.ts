@@ -26,10 +26,18 @@ export const nodeArgs = (...args: string[]) => [
   ...args,
 ];
 
-/** `chaingrad ...args`, in the folder `cwd`. */
-export function chaingrad(args: readonly string[], cwd = root): Promise<Outcome> {
+/** `chaingrad ...args`, in the folder `cwd`, with more environment variables. */
+export function chaingrad(
+  args: readonly string[],
+  cwd = root,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, nodeArgs(...args), { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, nodeArgs(...args), {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {

@@ -3,7 +3,7 @@ import type { ArrayFile } from '@chaingrad/core';
 import { CliError } from './errors.ts';
 import type { Picture } from './images.ts';
 import { type DetectorEntry, detectors, type Trained } from './models.ts';
-import { classesOf, loadArrays, readWeights } from './weights.ts';
+import { classesOf, loadArrays, readWeights, type Say } from './weights.ts';
 
 export interface DetectorOptions {
   /** Path or address of weights to use instead of the model's own. */
@@ -12,7 +12,7 @@ export interface DetectorOptions {
   readonly nFgClass?: number | undefined;
   readonly labelNames?: readonly string[] | undefined;
   /** Is told what takes long: downloads. */
-  readonly say?: (text: string) => void;
+  readonly say?: Say;
 }
 
 export interface Thresholds {
@@ -48,7 +48,9 @@ export async function openDetector(
   }
   const wanted = nFgClass ?? labelNames?.length;
   const file = weights === undefined ? undefined : await readWeights(weights, say);
-  const trained = file?.arrays ? await fromArrays(entry, file.arrays, wanted) : await entry.pretrained(file);
+  const trained = file?.arrays
+    ? await fromArrays(entry, file.arrays, wanted)
+    : await entry.pretrained(file, say);
   const { model } = trained;
   const classes = trained.labelNames.length;
   if (wanted !== undefined && wanted !== classes) {

@@ -8,7 +8,7 @@ import type { Chain } from '@chaingrad/core';
 import type { SSD } from '@chaingrad/vision';
 import { CliError, UnknownNameError } from './errors.ts';
 import { packagedFile } from './packaged-file.ts';
-import type { Weights } from './weights.ts';
+import type { Say, Weights } from './weights.ts';
 
 /** Arguments of a model, all of them whole numbers: `nFgClass=50`. */
 export type ModelArgs = Readonly<Record<string, number>>;
@@ -35,7 +35,7 @@ export interface Trained {
 export interface DetectorEntry extends ModelEntry {
   create(args: ModelArgs): Promise<SSD>;
   /** The model with its own weights, or with a file in their format. */
-  pretrained(weights?: Weights): Promise<Trained>;
+  pretrained(weights?: Weights, say?: Say): Promise<Trained>;
   /** Names of the classes of its own weights. */
   labelNames(): Promise<readonly string[]>;
 }
@@ -43,18 +43,21 @@ export interface DetectorEntry extends ModelEntry {
 const vision = () => import('@chaingrad/vision');
 
 /** ChainerCV's weights for the 20 classes of Pascal VOC, from Chainer's cache or its server. */
-async function voc(name: 'SSD300' | 'SSD512', weights?: Weights): Promise<Trained> {
-  if (weights !== undefined)
-    throw new CliError(`${weights.name}: expected an npz file with the weights of ${name}`);
-  const [
-    { [name]: Model, vocBboxLabelNames },
-    { prepareModel, pretrainedModels },
-    { loadArrays, readWeights },
-  ] = await Promise.all([vision(), import('@chaingrad/zoo'), import('./weights.ts')]);
-  const { param, source } = await prepareModel({ nFgClass: null }, 'voc0712', pretrainedModels[name]);
-  const { arrays } = await readWeights(source!);
+async function voc(name: 'SSD300' | 'SSD512', weights?: Weights, say?: Say): Promise<Trained> {
+  const notNpz = (file: string) => new CliError(`${file}: expected an npz file with the weights of ${name}`);
+  if (weights !== undefined) throw notNpz(weights.name);
+  const [{ [name]: Model, vocBboxLabelNames }, zoo, { loadArrays, readWeights, tell }] = await Promise.all([
+    vision(),
+    import('@chaingrad/zoo'),
+    import('./weights.ts'),
+  ]);
+  const table = zoo.pretrainedModels[name];
+  const onProgress = tell(table.voc0712.file, say);
+  const { param, source } = await zoo.prepareModel({ nFgClass: null }, 'voc0712', table, {}, { onProgress });
+  const { name: file, arrays } = await readWeights(source!);
+  if (arrays === null) throw notNpz(file);
   const model = new Model(param);
-  loadArrays(model, arrays!);
+  loadArrays(model, arrays);
   return { model, labelNames: vocBboxLabelNames };
 }
 
@@ -98,7 +101,7 @@ export const detectors = {
     args: { nFgClass: 20 },
     inputShape: [1, 300, 300, 3],
     create: async ({ nFgClass }) => new (await vision()).SSD300({ nFgClass: nFgClass! }),
-    pretrained: (weights) => voc('SSD300', weights),
+    pretrained: (...from) => voc('SSD300', ...from),
     labelNames: async () => (await vision()).vocBboxLabelNames,
   },
   ssd512: {
@@ -106,7 +109,7 @@ export const detectors = {
     args: { nFgClass: 20 },
     inputShape: [1, 512, 512, 3],
     create: async ({ nFgClass }) => new (await vision()).SSD512({ nFgClass: nFgClass! }),
-    pretrained: (weights) => voc('SSD512', weights),
+    pretrained: (...from) => voc('SSD512', ...from),
     labelNames: async () => (await vision()).vocBboxLabelNames,
   },
   face: {

@@ -4,10 +4,14 @@ import {
   type ByteSource,
   type Link,
   openNpz,
+  type ReadProgress,
   readBytes,
   sourceName,
   transferParams,
 } from '@chaingrad/core';
+
+/** Is told, in a few words, what is being waited for. */
+export type Say = (text: string) => void;
 
 export interface Weights {
   /** The path or address, for messages. */
@@ -24,13 +28,9 @@ export interface Weights {
  * @param say is told how much is here; for downloads, which take long.
  * @throws SourceError, DownloadError; FormatError when it is a damaged npz file.
  */
-export async function readWeights(source: ByteSource, say?: (text: string) => void): Promise<Weights> {
+export async function readWeights(source: ByteSource, say?: Say): Promise<Weights> {
   const name = sourceName(source);
-  const bytes = await readBytes(source, {
-    onProgress({ loaded, total }) {
-      say?.(`${name} ${megabytes(loaded)}${total === null ? '' : ` of ${megabytes(total)}`} MB`);
-    },
-  });
+  const bytes = await readBytes(source, { onProgress: tell(name, say) });
   // An npz file is a zip archive.
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
   return { name, bytes, arrays: isZip ? openNpz(bytes, name) : null };
@@ -57,5 +57,11 @@ export function classesOf(arrays: ArrayFile): number | null {
   const classes = conf / (loc / 4) - 1;
   return Number.isInteger(classes) && classes > 0 ? classes : null;
 }
+
+/** A listener to a download that says how much is here. */
+export const tell =
+  (name: string, say?: Say) =>
+  ({ loaded, total }: ReadProgress): void =>
+    say?.(`${name} ${megabytes(loaded)}${total === null ? '' : ` of ${megabytes(total)}`} MB`);
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
