@@ -12,3 +12,9 @@ export {
   type WasmKernelInfo,
   wasmFilterCacheBytes,
 } from './register.ts';
+export {
+  canShareMemory,
+  patchTfjsWasmShared,
+  type SetWasmPaths,
+  shareTfjsWasmMemory,
+} from './shared-memory.ts';
