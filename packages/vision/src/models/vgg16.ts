@@ -1,4 +1,5 @@
 import {
+  type ByteSource,
   Conv2DActiv,
   dropout,
   type InitializerLike,
@@ -9,21 +10,25 @@ import {
   relu,
   softmax,
 } from '@chaingrad/core';
+import { pretrainedModels, type Rgb } from '@chaingrad/zoo';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { fromPretrained, type PretrainedOptions } from './pretrained.ts';
 
 /** Mean of the training images, RGB. */
-const IMAGENET_MEAN: readonly number[] = [123.68, 116.779, 103.939];
+const IMAGENET_MEAN: Rgb = [123.68, 116.779, 103.939];
 
 export interface VGG16Options {
   /** Classes. Default 1000. */
   readonly nClass?: number;
   /** Mean pixel (RGB) that predictors subtract. Default ImageNet's. */
-  readonly mean?: readonly number[];
+  readonly mean?: Rgb;
   /** Default `Normal(0.01)`. */
   readonly initialW?: InitializerLike;
   /** Default 0. */
   readonly initialBias?: InitializerLike;
 }
+
+export interface PretrainedVGG16Options extends PretrainedOptions, Pick<VGG16Options, 'nClass' | 'mean'> {}
 
 const pool = (x: Tensor4D): Tensor4D => maxPooling2D(x, 2);
 
@@ -63,7 +68,7 @@ export class VGG16 extends PickableSequentialChain {
   readonly prob = softmax;
 
   /** The mean pixel (RGB) of the images that the network was trained with. */
-  readonly mean: readonly number[];
+  readonly mean: Rgb;
 
   constructor({
     nClass = 1000,
@@ -91,5 +96,31 @@ export class VGG16 extends PickableSequentialChain {
     this.fc6 = fc(4096);
     this.fc7 = fc(4096);
     this.fc8 = fc(nClass);
+  }
+
+  /**
+   * VGG-16 with trained weights.
+   *
+   * ```ts
+   * const vgg = await VGG16.fromPretrained('imagenet');
+   * ```
+   *
+   * @param pretrained 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
+   * @throws PretrainedArgumentError when nClass is not 1000 for 'imagenet'; LoadError unless the file has every parameter and no
+   *   other; DownloadError, SourceError when it cannot be read.
+   */
+  static fromPretrained(
+    pretrained: 'imagenet' | ByteSource,
+    { nClass, mean, ...options }: PretrainedVGG16Options = {},
+  ): Promise<VGG16> {
+    const spec = {
+      name: 'VGG16',
+      models: pretrainedModels.VGG16,
+      defaults: { nClass: 1000, mean: IMAGENET_MEAN },
+      strict: true,
+      create: (param: { nClass: number; mean: Rgb }) => new VGG16(param),
+      inputShape: [1, 224, 224, 3],
+    };
+    return fromPretrained(spec, pretrained, { nClass: nClass ?? null, mean: mean ?? null }, options);
   }
 }

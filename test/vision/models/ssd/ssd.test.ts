@@ -1,5 +1,12 @@
 import { UninitializedParameterError } from '@chaingrad/core';
-import { type ImageArray, Multibox, MultiboxCoder, SSD, VisionOptionError } from '@chaingrad/vision';
+import {
+  assertIsDetectionLink,
+  type ImageArray,
+  Multibox,
+  MultiboxCoder,
+  SSD,
+  VisionOptionError,
+} from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose, useTestBackend } from '../../../support/backends.ts';
@@ -113,6 +120,23 @@ describe('vision/models/SSD', () => {
     expect(img.data).to.deep.equal(copy);
     expect(tensor.isDisposed).to.equal(false);
     tensor.dispose();
+  });
+
+  it('keeps the contract of a detector, for images of any size and kind', async () => {
+    model.usePreset('evaluate');
+    await assertIsDetectionLink(model, 3);
+    const grey = { data: Uint8ClampedArray.from({ length: 7 * 95 }, (_, i) => i), width: 95, height: 7 };
+    const dot: ImageArray = { data: Float32Array.of(255, 0, 12), shape: [1, 1, 3] };
+    const { bboxes, labels, scores } = await model.predict([grey, dot]);
+    for (const i of [0, 1]) {
+      expect(labels[i]!.length).to.be.above(0);
+      expect([bboxes[i]!.length / 4, scores[i]!.length]).to.deep.equal([
+        labels[i]!.length,
+        labels[i]!.length,
+      ]);
+    }
+    // Boxes of an image of one pixel are in units of that pixel.
+    expect(Math.max(...bboxes[1]!)).to.be.below(4);
   });
 
   it('gives empty lists for no images, and nothing above a score of 1', async () => {

@@ -1,4 +1,7 @@
+import type { ByteSource } from '@chaingrad/core';
+import { pretrainedModels, resolveModel } from '@chaingrad/zoo';
 import { VisionOptionError } from '../../errors.ts';
+import { fromPretrained, type PretrainedOptions } from '../pretrained.ts';
 import { Multibox } from './multibox.ts';
 import { SSD } from './ssd.ts';
 import { VGG16Extractor300, VGG16Extractor512 } from './vgg16-extractor.ts';
@@ -8,16 +11,23 @@ export interface SSDVGG16Options {
   readonly nFgClass: number;
 }
 
+export interface PretrainedSSDOptions extends PretrainedOptions, Partial<SSDVGG16Options> {}
+
 /** Mean of the training images, RGB. */
 const MEAN = [123, 117, 104] as const;
 
-const heads = (where: string, options: SSDVGG16Options | undefined, aspectRatios: readonly number[][]) => {
-  const nFgClass = options?.nFgClass;
-  if (!(Number.isInteger(nFgClass) && nFgClass! > 0)) {
-    throw new VisionOptionError(where, 'nFgClass', 'specified, a positive whole number', nFgClass);
+function heads(
+  name: 'SSD300' | 'SSD512',
+  options: SSDVGG16Options | undefined,
+  aspectRatios: readonly number[][],
+): Multibox {
+  const given = { nFgClass: options?.nFgClass ?? null };
+  const { nFgClass } = resolveModel(given, null, pretrainedModels[name]).param;
+  if (!(Number.isInteger(nFgClass) && nFgClass > 0)) {
+    throw new VisionOptionError(name, 'nFgClass', 'a positive whole number', nFgClass);
   }
-  return new Multibox(nFgClass! + 1, aspectRatios);
-};
+  return new Multibox(nFgClass + 1, aspectRatios);
+}
 
 /**
  * SSD on VGG-16 for images of 300 x 300: 8732 default boxes.
@@ -25,13 +35,44 @@ const heads = (where: string, options: SSDVGG16Options | undefined, aspectRatios
  * Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD300`.
  */
 export class SSD300 extends SSD<VGG16Extractor300> {
-  /** @throws VisionOptionError without `nFgClass`. */
+  /** @throws PretrainedArgumentError without `nFgClass`; VisionOptionError unless it is a positive whole number. */
   constructor(options: SSDVGG16Options) {
-    super(new VGG16Extractor300(), heads('SSD300', options, [[2], [2, 3], [2, 3], [2, 3], [2], [2]]), {
+    // First, so that nothing is made when it fails.
+    const multibox = heads('SSD300', options, [[2], [2, 3], [2, 3], [2, 3], [2], [2]]);
+    super(new VGG16Extractor300(), multibox, {
       steps: [8, 16, 32, 64, 100, 300],
       sizes: [30, 60, 111, 162, 213, 264, 315],
       mean: MEAN,
     });
+  }
+
+  /**
+   * SSD300 with trained weights.
+   *
+   * ```ts
+   * const detector = await SSD300.fromPretrained('voc0712');                        // 20 classes of Pascal VOC
+   * const start = await SSD300.fromPretrained('imagenet', { nFgClass: 3 });         // only the VGG part is trained
+   * const own = await SSD300.fromPretrained('./mine.npz', { nFgClass: 3 });
+   * ```
+   *
+   * Names that only the file or only the model has are left alone, as in ChainerCV, with a warning if the file is one's own.
+   *
+   * @param pretrained 'voc0712' or 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
+   * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; LoadError,
+   *   DownloadError, SourceError when they cannot be loaded.
+   */
+  static fromPretrained(
+    pretrained: 'voc0712' | 'imagenet' | ByteSource,
+    { nFgClass, ...options }: PretrainedSSDOptions = {},
+  ): Promise<SSD300> {
+    const spec = {
+      name: 'SSD300',
+      models: pretrainedModels.SSD300,
+      strict: false,
+      create: (param: SSDVGG16Options) => new SSD300(param),
+      inputShape: [1, 300, 300, 3],
+    };
+    return fromPretrained(spec, pretrained, { nFgClass: nFgClass ?? null }, options);
   }
 }
 
@@ -41,16 +82,42 @@ export class SSD300 extends SSD<VGG16Extractor300> {
  * Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD512`.
  */
 export class SSD512 extends SSD<VGG16Extractor512> {
-  /** @throws VisionOptionError without `nFgClass`. */
+  /** @throws PretrainedArgumentError without `nFgClass`; VisionOptionError unless it is a positive whole number. */
   constructor(options: SSDVGG16Options) {
-    super(
-      new VGG16Extractor512(),
-      heads('SSD512', options, [[2], [2, 3], [2, 3], [2, 3], [2, 3], [2], [2]]),
-      {
-        steps: [8, 16, 32, 64, 128, 256, 512],
-        sizes: [35.84, 76.8, 153.6, 230.4, 307.2, 384, 460.8, 537.6],
-        mean: MEAN,
-      },
-    );
+    const multibox = heads('SSD512', options, [[2], [2, 3], [2, 3], [2, 3], [2, 3], [2], [2]]);
+    super(new VGG16Extractor512(), multibox, {
+      steps: [8, 16, 32, 64, 128, 256, 512],
+      sizes: [35.84, 76.8, 153.6, 230.4, 307.2, 384, 460.8, 537.6],
+      mean: MEAN,
+    });
+  }
+
+  /**
+   * SSD512 with trained weights.
+   *
+   * ```ts
+   * const detector = await SSD512.fromPretrained('voc0712');                        // 20 classes of Pascal VOC
+   * const start = await SSD512.fromPretrained('imagenet', { nFgClass: 3 });         // only the VGG part is trained
+   * const own = await SSD512.fromPretrained('./mine.npz', { nFgClass: 3 });
+   * ```
+   *
+   * Names that only the file or only the model has are left alone, as in ChainerCV, with a warning if the file is one's own.
+   *
+   * @param pretrained 'voc0712' or 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
+   * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; LoadError,
+   *   DownloadError, SourceError when they cannot be loaded.
+   */
+  static fromPretrained(
+    pretrained: 'voc0712' | 'imagenet' | ByteSource,
+    { nFgClass, ...options }: PretrainedSSDOptions = {},
+  ): Promise<SSD512> {
+    const spec = {
+      name: 'SSD512',
+      models: pretrainedModels.SSD512,
+      strict: false,
+      create: (param: SSDVGG16Options) => new SSD512(param),
+      inputShape: [1, 512, 512, 3],
+    };
+    return fromPretrained(spec, pretrained, { nFgClass: nFgClass ?? null }, options);
   }
 }
