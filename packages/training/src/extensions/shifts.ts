@@ -13,7 +13,7 @@ export interface ShiftOptions {
 
 /**
  * Sets a hyperparameter as a function of how often the extension was called: at every iteration, unless it gets another
- * trigger. It is also set before the first iteration.
+ * trigger. It is also set before the first iteration; a snapshot keeps it.
  */
 export abstract class HyperparameterShift implements Extension {
   /** Calls so far. */
@@ -40,14 +40,17 @@ export abstract class HyperparameterShift implements Extension {
 
   /** @throws UnknownNameError when the optimizer has no such hyperparameter. */
   initialize(trainer: Trainer): void {
-    const { hyperparam } = this.#target(trainer);
+    const optimizer = this.#target(trainer);
+    const { hyperparam } = optimizer;
     const value = hyperparam[this.attr];
     if (typeof value !== 'number') {
       const numbers = Object.keys(hyperparam).filter((name) => typeof hyperparam[name] === 'number');
       throw new UnknownNameError(this.constructor.name, this.attr, numbers);
     }
     this.#init ??= value;
-    this.#set(trainer);
+    // A snapshot has brought back the hyperparameters of the updater's optimizers, also what others have set since.
+    const restored = this.#t > 0 && [...trainer.updater.getAllOptimizers().values()].includes(optimizer);
+    if (!restored) this.#set(trainer);
   }
 
   call(trainer: Trainer): void {

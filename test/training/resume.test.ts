@@ -1,0 +1,201 @@
+/** A training that goes on from a snapshot equals one that was never interrupted, bit for bit. */
+import { LoadError, Random, setSeed } from '@chaingrad/core';
+import {
+  EarlyStoppingTrigger,
+  Evaluator,
+  ExponentialShift,
+  type LogEntry,
+  LogReport,
+  loadSnapshot,
+  ManualScheduleTrigger,
+  MemoryStore,
+  MinValueTrigger,
+  OnceTrigger,
+  SerialIterator,
+  type Snapshot,
+  type Store,
+  snapshot,
+  snapshotBest,
+  WarmupShift,
+} from '@chaingrad/training';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { describeBackends, useTestBackend } from '../support/backends.ts';
+import { buildTraining, captured, clouds, rejection, type Training, textOf, valuesOf } from './support.ts';
+
+const stop = [30, 'iteration'] as const;
+
+/** A trainer with all kinds of state. Snapshots fall into the middle of epochs and of log intervals. */
+function build(store: Store, seed: number, autoload = false): Training {
+  const training = buildTraining({
+    store,
+    seed,
+    stop: new EarlyStoppingTrigger({
+      monitor: 'validation/main/loss',
+      patience: 50,
+      checkTrigger: [6, 'iteration'],
+      maxTrigger: stop,
+    }),
+    random: { jitter },
+  });
+  const { trainer, model, optimizer } = training;
+  const validation = new SerialIterator(clouds(20, 9), 8, { repeat: false });
+  trainer.extend(new Evaluator(validation, model), { trigger: [6, 'iteration'] });
+  trainer.extend(new LogReport({ trigger: [5, 'iteration'] }));
+  trainer.extend(new ExponentialShift('lr', 0.9), { trigger: [3, 'iteration'] });
+  trainer.extend(new WarmupShift('momentum', 0.2, 12, 0.9));
+  trainer.extend(snapshotBest(model, 'main/loss', { interval: [4, 'iteration'] }));
+  trainer.extend(
+    () => {
+      optimizer.lr *= 0.5 + jitter.uniform();
+    },
+    { name: 'byHand', trigger: new ManualScheduleTrigger([1.1, 2.5], 'epoch') },
+  );
+  trainer.extend(() => {}, { name: 'once', trigger: new OnceTrigger() });
+  trainer.extend(() => {}, { name: 'least', trigger: new MinValueTrigger('main/loss', [7, 'iteration']) });
+  trainer.extend(snapshot({ autoload, log: () => {} }), { trigger: [4, 'iteration'] });
+  return training;
+}
+let jitter: Random;
+
+/** All state at the end but for the time that it took. */
+async function result({ trainer, store }: Training) {
+  const { _snapshot_elapsed_time, ...values } = await valuesOf(trainer);
+  const log = (trainer.getExtension('LogReport') as LogReport).log;
+  const timeless = (entries: readonly LogEntry[]) => entries.map((entry) => ({ ...entry, elapsed_time: 0 }));
+  values['extensions/LogReport/_log'] = JSON.stringify(timeless(log));
+  return {
+    values,
+    log: timeless(log),
+    logFile: timeless(JSON.parse(await textOf(store, 'log')) as LogEntry[]),
+    best: await store.read('best_model'),
+  };
+}
+
+describeBackends('resume', () => {
+  it('equals an uninterrupted run bit for bit, wherever it was interrupted', async () => {
+    const before = tf.memory().numTensors;
+    jitter = new Random(5);
+    const whole = build(new MemoryStore(), 1);
+    await whole.trainer.run();
+    const expected = await result(whole);
+    whole[Symbol.dispose]();
+    expect(expected.log.map(({ iteration }) => iteration)).to.deep.equal([5, 10, 15, 20, 25, 30]);
+    expect(expected.values['hyperparameters/optimizer:main/momentum']).to.equal(0.9);
+
+    for (const end of [5, 11, 18, 29]) {
+      const store = new MemoryStore();
+      jitter = new Random(5);
+      const first = build(store, 1);
+      const controller = new AbortController();
+      first.trainer.extend(() => {
+        if (first.updater.iteration === end) controller.abort();
+      });
+      await rejection(first.trainer.run({ signal: controller.signal }), DOMException);
+      first[Symbol.dispose]();
+
+      // Another seed: what is not restored would show.
+      jitter = new Random(77);
+      const second = build(store, 99, true);
+      await second.trainer.run();
+      const { resumed } = second.trainer.getExtension('snapshot') as Snapshot;
+      expect(resumed?.iteration).to.equal(end - (end % 4));
+      const got = await result(second);
+      expect(Object.keys(got.values)).to.deep.equal(Object.keys(expected.values));
+      for (const [key, value] of Object.entries(expected.values)) {
+        expect(got.values[key], `${key}, interrupted at ${end}`).to.deep.equal(value);
+      }
+      expect(got).to.deep.equal(expected);
+      second[Symbol.dispose]();
+    }
+    expect(tf.memory().numTensors, 'tensors left').to.equal(before);
+  });
+}, ['cpu', 'wasm']);
+
+describe('loadSnapshot', () => {
+  before(() => useTestBackend('cpu'));
+
+  async function trained(): Promise<Uint8Array<ArrayBuffer>> {
+    using training = buildTraining({ stop: [7, 'iteration'] });
+    training.trainer.extend(snapshot(), { trigger: [7, 'iteration'] });
+    training.trainer.extend(new ExponentialShift('lr', 0.5));
+    await training.trainer.run();
+    return training.store.read('snapshot_iter_7');
+  }
+
+  it('tells from where training goes on, and what begins anew or is not used', async () => {
+    const bytes = await trained();
+    using training = buildTraining({ stop: [7, 'iteration'] });
+    training.trainer.extend(new LogReport());
+    const report = await loadSnapshot(bytes, training.trainer);
+    expect(report).to.include({ iteration: 7, epochDetail: 1.12 });
+    expect(report.missing).to.include('extensions/LogReport/_log');
+    expect(report.unused).to.include('extensions/ExponentialShift/_t');
+    expect(report.changed).to.deep.equal([
+      { name: 'hyperparameters/optimizer:main/lr', program: 0.05, snapshot: 0.05 / 2 ** 7 },
+    ]);
+    expect(report.summary())
+      .to.match(/^Resumed from bytes: iteration 7, epoch 1\.12, 0:00:0\d of training\.\n/)
+      .and.include('  hyperparameters/optimizer:main/lr is 0.000390625, as in the snapshot, not 0.05.')
+      .and.include('begins anew: extensions/LogReport/');
+    expect(training.trainer.elapsedTime).to.be.greaterThan(0);
+  });
+
+  it('leaves alone what it is told to', async () => {
+    const bytes = await trained();
+    using training = buildTraining();
+    const report = await loadSnapshot(bytes, training.trainer, { ignoreNames: /^hyperparameters/ });
+    expect(report.changed).to.deep.equal([]);
+    expect(training.optimizer.lr).to.equal(0.05);
+  });
+
+  it('refuses another model or data set and changes nothing', async () => {
+    const bytes = await trained();
+    using training = buildTraining();
+    const unlike = new SerialIterator(clouds(40), 8);
+    Object.defineProperty(training.updater, 'serialEntries', {
+      value: (prefix: string) => unlike.serialEntries(`${prefix}iterator:main/`),
+    });
+    const error = await rejection(loadSnapshot(bytes, training.trainer), LoadError);
+    expect(error.report.mismatched.map(({ name }) => name)).to.deep.equal(['updater/iterator:main/order']);
+    expect(unlike.epochDetail).to.equal(0);
+  });
+
+  it('stops at once where the snapshot is at the end or beyond', async () => {
+    const bytes = await trained();
+    for (const length of [7, 3]) {
+      using training = buildTraining({ stop: [length, 'iteration'] });
+      await loadSnapshot(bytes, training.trainer);
+      await training.trainer.run();
+      expect(training.updater.iteration).to.equal(7);
+    }
+    using training = buildTraining({ stop: [9, 'iteration'] });
+    await loadSnapshot(bytes, training.trainer);
+    await training.trainer.run();
+    expect(training.updater.iteration).to.equal(9);
+  });
+
+  it('is loaded before schedules begin, so that they take the first value for the initial one', async () => {
+    const store = new MemoryStore();
+    const lrs: number[][] = [];
+    for (const end of [4, 8]) {
+      using training = buildTraining({ store, stop: [end, 'iteration'] });
+      const seen: number[] = [];
+      training.trainer.extend(new ExponentialShift('lr', 0.5));
+      training.trainer.extend(() => void seen.push(training.optimizer.lr));
+      training.trainer.extend(snapshot({ autoload: true, log: () => {} }), { trigger: [4, 'iteration'] });
+      await training.trainer.run();
+      lrs.push(seen);
+    }
+    expect(lrs.flat()).to.deep.equal(Array.from({ length: 8 }, (_, i) => 0.05 * 0.5 ** (i + 1)));
+  });
+
+  it('says so when it begins anew', async () => {
+    using training = buildTraining();
+    training.trainer.extend(snapshot({ autoload: true }));
+    const lines = await captured('info', () => training.trainer.run());
+    expect(lines).to.deep.equal(['No snapshot in memory: training begins anew.']);
+  });
+
+  after(() => setSeed(0));
+});
