@@ -2,12 +2,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { LoadError, type NamedArray, serializeNpz, writeNpz } from '@chaingrad/core';
+import { LoadError, type NamedArray, serializeNpz, useBackend, writeNpz } from '@chaingrad/core';
 import { SSD300, SSD512, VGG16, VisionOptionError } from '@chaingrad/vision';
 import { chainerCachePath, PretrainedArgumentError, pretrainedModels } from '@chaingrad/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { useTestBackend } from '../../support/backends.ts';
 import { readJson } from '../../support/goldens.ts';
 import { fillParams, type ParamRow } from '../../support/models.ts';
 import { maxAbsDiff } from '../support.ts';
@@ -53,7 +52,7 @@ describe('vision/models/fromPretrained', () => {
   };
 
   before(async () => {
-    await useTestBackend('wasm');
+    await useBackend('wasm');
     root = await mkdtemp(join(tmpdir(), 'chaingrad-'));
     process.env['CHAINER_DATASET_ROOT'] = root;
     trained = new SSD300({ nFgClass: 20 });

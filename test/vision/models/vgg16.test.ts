@@ -1,5 +1,5 @@
 /** VGG16 in full and its FeaturePredictor, on WASM, with one model for all: its weights are 553 MB. */
-import { serializeNpz, usingConfig } from '@chaingrad/core';
+import { serializeNpz, useBackend, usingConfig } from '@chaingrad/core';
 import {
   type FeatureArray,
   FeaturePredictor,
@@ -9,7 +9,6 @@ import {
 } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { useTestBackend } from '../../support/backends.ts';
 import { readJson } from '../../support/goldens.ts';
 import {
   channelsFirst,
@@ -53,7 +52,7 @@ describe('vision/models/VGG16, whole, on wasm', () => {
   let model: VGG16;
   let tensorsBefore: number;
   before(async () => {
-    await useTestBackend('wasm');
+    await useBackend('wasm');
     tensorsBefore = tf.memory().numTensors;
     model = new VGG16();
   });

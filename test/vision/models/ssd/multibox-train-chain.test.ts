@@ -7,6 +7,7 @@ import {
   Reporter,
   readObservation,
   StructureMismatchError,
+  useBackend,
   WeightDecay,
 } from '@chaingrad/core';
 import { MultiboxTrainChain, SSD300, ssdUpdateHooks } from '@chaingrad/vision';
@@ -177,7 +178,7 @@ describe('vision/models/MultiboxTrainChain, SSD300 on wasm', () => {
     params: { path: string; grad: Stats; after: Stats }[];
   }
   const golden = goldens<Golden>('ssd300_train_step');
-  before(() => useTestBackend('wasm'));
+  before(() => useBackend('wasm'));
 
   it('makes one training step of ChainerCV: losses, 71 gradients, 71 parameters after it', async () => {
     const { input_keys, k, lr, momentum, ...want } = golden.json();

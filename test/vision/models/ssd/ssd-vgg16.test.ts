@@ -1,8 +1,8 @@
 /** SSD300 and SSD512 in full, on WASM: the cpu backend would take minutes for a picture. */
+import { useBackend } from '@chaingrad/core';
 import { SSD300, SSD512 } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { useTestBackend } from '../../../support/backends.ts';
 import { readJson } from '../../../support/goldens.ts';
 import {
   channelsFirst,
@@ -54,7 +54,7 @@ function expectRows(
 }
 
 describe('vision/models/SSD300 and SSD512, whole, on wasm', () => {
-  before(() => useTestBackend('wasm'));
+  before(() => useBackend('wasm'));
 
   for (const [name, make, size] of [
     ['SSD300(20)', () => new SSD300({ nFgClass: 20 }), 300],
