@@ -2,7 +2,7 @@
 import type { Link } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { fnv1a32, generate, unit } from './goldens.ts';
+import { fnv1a32, generate } from './goldens.ts';
 
 /** One parameter of a golden network. */
 export interface ParamRow {
@@ -96,6 +96,3 @@ export function expectSamples(
   }
   expect(worst, `${what}: largest difference of ${index.length} samples`).to.be.at.most(atol);
 }
-
-/** The same seed gives the goldens' own function, so that the inlined one cannot drift. */
-export const checkedWsumWeight = (i: number): boolean => wsumWeight(i) === unit('wsum', i);
