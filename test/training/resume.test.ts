@@ -62,7 +62,8 @@ let jitter: Random;
 async function result({ trainer, store }: Training) {
   const { _snapshot_elapsed_time, ...values } = await valuesOf(trainer);
   const log = (trainer.getExtension('LogReport') as LogReport).log;
-  const timeless = (entries: readonly LogEntry[]) => entries.map((entry) => ({ ...entry, elapsed_time: 0 }));
+  const timeless = (entries: readonly LogEntry[]) =>
+    entries.map((entry): LogEntry => ({ ...entry, elapsed_time: 0 }));
   values['extensions/LogReport/_log'] = JSON.stringify(timeless(log));
   return {
     values,

@@ -1,6 +1,7 @@
 export * from './convert.ts';
 export * from './datasets/index.ts';
 export * from './errors.ts';
+export type { ExampleContext, ExampleTransform } from './example-transform.ts';
 export * from './extension.ts';
 export * from './extensions/index.ts';
 export * from './iterators/index.ts';

@@ -1,0 +1,88 @@
+import { InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
+import type { Extension } from '../extension.ts';
+import { FileName } from '../file-name.ts';
+import { lineChart } from '../line-chart.ts';
+import { RunningMeans } from '../running-means.ts';
+import { jsonEntry } from '../state-entries.ts';
+import type { Trainer } from '../trainer.ts';
+import { getTrigger, type Trigger, type TriggerLike } from '../triggers/trigger.ts';
+
+export interface PlotReportOptions {
+  /** What the x axis shows: 'iteration', 'epoch' (with its fraction), or a reported value. Default 'iteration'. */
+  readonly xKey?: string;
+  /** How often a point is made, of the means since the last one. Default every epoch. */
+  readonly trigger?: TriggerLike;
+  /** An SVG picture; `{iteration}` and `{epoch}` are filled in. Default 'plot.svg'. */
+  readonly filename?: string;
+  /** Marks the points. Default true. */
+  readonly markers?: boolean;
+  /** Default true. */
+  readonly grid?: boolean;
+}
+
+/** Draws curves of reported values (Chainer's `PlotReport`), as SVG. */
+export class PlotReport implements Extension {
+  readonly defaultName = 'PlotReport';
+  readonly #yKeys: readonly string[];
+  readonly #xKey: string;
+  readonly #trigger: Trigger;
+  readonly #filename: FileName;
+  readonly #style: { readonly markers: boolean; readonly grid: boolean };
+  readonly #means = new RunningMeans();
+  #points: Record<string, [x: number, y: number][]>;
+
+  /** @throws InvalidArgumentError without keys. */
+  constructor(yKeys: string | readonly string[], options: PlotReportOptions = {}) {
+    const { xKey = 'iteration', trigger = [1, 'epoch'], filename = 'plot.svg' } = options;
+    this.#yKeys = typeof yKeys === 'string' ? [yKeys] : [...yKeys];
+    if (this.#yKeys.length === 0) throw new InvalidArgumentError('PlotReport', 'one name or more', 'none');
+    this.#xKey = xKey;
+    this.#trigger = getTrigger(trigger);
+    this.#filename = new FileName('PlotReport', filename);
+    this.#style = { markers: options.markers ?? true, grid: options.grid ?? true };
+    this.#points = Object.fromEntries(this.#yKeys.map((key) => [key, []]));
+  }
+
+  /** The points so far, by name. */
+  get points(): Readonly<Record<string, readonly (readonly [x: number, y: number])[]>> {
+    return this.#points;
+  }
+
+  async call(trainer: Trainer): Promise<void> {
+    await this.#means.add(trainer.observation, [...this.#yKeys, this.#xKey]);
+    if (!(trainer.isBeforeTraining || (await this.#trigger.fires(trainer)))) return;
+    const means = await this.#means.means();
+    this.#means.clear();
+    const { iteration, epochDetail } = trainer.updater;
+    const x = new Map([...means, ['iteration', iteration], ['epoch', epochDetail]]).get(this.#xKey);
+    if (x === undefined) return;
+    for (const key of this.#yKeys) {
+      const y = means.get(key);
+      if (y !== undefined) this.#points[key]!.push([x, y]);
+    }
+    const curves = this.#yKeys.map((key) => ({ label: key, points: this.#points[key]! }));
+    const svg = lineChart(curves, { xLabel: this.#xKey, ...this.#style });
+    await trainer.store.write(this.#filename.at(trainer), svg);
+  }
+
+  settle(): Promise<void> {
+    return this.#means.settle();
+  }
+
+  *serialEntries(prefix: string): Generator<SerialEntry> {
+    yield* this.#trigger.serialEntries?.(`${prefix}_trigger/`) ?? [];
+    yield this.#means.entry(`${prefix}_summary`);
+    yield jsonEntry<Record<string, [number, number][]>>(
+      `${prefix}_plot`,
+      () => this.#points,
+      (points) => {
+        this.#points = Object.fromEntries(this.#yKeys.map((key) => [key, points[key] ?? []]));
+      },
+    );
+  }
+
+  finalize(): void {
+    this.#means.clear();
+    this.#trigger.finalize?.();
+  }
+}
