@@ -56,7 +56,7 @@ describe('fine-tuning by name', () => {
     const check = async (when: 'before' | 'after') => {
       const outputs = usingConfig('train', false, () => dst.call(x));
       for (const [i, name] of (['mb_locs', 'mb_confs'] as const).entries()) {
-        const values = await outputs[i]!.data();
+        const values = await outputs[i]!.data<'float32'>();
         const scale = values.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
         const expected = arrays.get(`${when}/${name}/val`)!.data;
         arrays.get(`${when}/${name}/idx`)!.data.forEach((index, k) => {
