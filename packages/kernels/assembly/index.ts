@@ -1,5 +1,7 @@
 /** Everything the TypeScript side calls. A job is `(item, args, scratch)`: items are independent and may run on any thread. */
-export { winograd, winogradInput, winogradOutput, winogradFilter, winogradScratch, packedPosition, filterPosition } from './winograd';
+export {
+  filterPosition, packedPosition, winograd, winograd6, winogradFilter, winogradFilter6, winogradInput, winogradOutput, winogradScratch,
+} from './winograd';
 export { conv, convScratch, packFilter } from './conv';
 export { depthwise, depthwiseFilter, depthwiseInput, transpose } from './depthwise';
 export {

@@ -1,13 +1,14 @@
 /**
- * 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications.
+ * 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3) and F(6x6, 3x3): 1/4 and 1/5 of the multiplications.
  *
- * Lavin and Gray, "Fast algorithms for convolutional neural networks" (2015), with the interpolation points
- * 0, ±1/√2, ±√2, ∞ instead of 0, ±1, ±2, ∞: as many operations, and about half the rounding error.
+ * Lavin and Gray, "Fast algorithms for convolutional neural networks" (2015). F(4x4) has the interpolation points
+ * 0, ±1/√2, ±√2, ∞ instead of 0, ±1, ±2, ∞: as many operations, and half the rounding error. F(6x6) has
+ * 0, ±1, ±1/2, ±2, ∞; its error is 4 times that (2.5e-6 of the output, rms).
  *
- *   y = Aᵀ [ (G g Gᵀ) ∘ (Bᵀ d B) ] A      for every tile of 6x6 inputs d and 4x4 outputs y
+ *   y = Aᵀ [ (G g Gᵀ) ∘ (Bᵀ d B) ] A      for every tile of 6x6 inputs d and 4x4 outputs y (8x8 and 6x6)
  *
- * The middle product, summed over the in-channels, is one matrix product for each of the 36 positions.
- * A dilated convolution is dilY * dilX interleaved plain ones (phases), each on its own grid of tiles.
+ * The middle product, summed over the in-channels, is one matrix product for each of the 36 (64) positions.
+ * `six` below tells the second from the first, and is a constant wherever it is used. A dilated convolution is dilY * dilX interleaved plain ones (phases), each on its own grid of tiles.
  */
 import { panelPlain, groupBytes, groupStart, groupsOf } from './gemm';
 import { A_CHUNK, A_ROW, CHUNK, NR, activate, activateScalar, align64, ceilDiv, madd, minI, nmadd, zeroFloats } from './simd';
@@ -17,8 +18,12 @@ export const Q: f32 = 1.41421356237309505;
 const P3: f32 = 0.35355339059327376;
 const Q3: f32 = 2.82842712474619010;
 
-/** Bytes of one tile's 36 positions for one panel of 8 out-channels. */
-export const M_TILE: i32 = 36 * 32;
+/** Bytes of one tile's positions for one panel of 8 out-channels; a power of two would crowd the cache sets. */
+// @ts-ignore: decorator
+@inline
+function tileBytes(six: bool): i32 {
+  return six ? 64 * 32 + 64 : 36 * 32;
+}
 
 /** Written by the TypeScript side, field by field in this order. */
 @unmanaged
@@ -92,40 +97,83 @@ function inputLine(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d
   v128.store(dst + 5 * to, nmadd(k, d3, f32x4.add(d1, d5)));
 }
 
-/** Bᵀ d B of one tile for channels c0 to c1, 4 at a time; position p goes to dst + p * pos. */
+/** The same for F(6x6): eight values to eight. */
 // @ts-ignore: decorator
 @inline
-function inputTile(table: usize, temp: usize, channel: usize, channels: i32, dst: usize, pos: usize): void {
+function inputLine8(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, d7: v128, dst: usize, to: usize): void {
+  v128.store(dst, madd(f32x4.splat(5.25), f32x4.sub(d2, d4), f32x4.sub(d6, d0)));
+  v128.store(dst + 7 * to, madd(f32x4.splat(5.25), f32x4.sub(d3, d5), f32x4.sub(d7, d1)));
+  let e = nmadd(f32x4.splat(4.25), d4, f32x4.add(d6, d2));
+  let o = nmadd(f32x4.splat(4.25), d3, f32x4.add(d5, d1));
+  v128.store(dst + to, f32x4.add(e, o));
+  v128.store(dst + 2 * to, f32x4.sub(e, o));
+  e = madd(f32x4.splat(4), d2, nmadd(f32x4.splat(5), d4, d6));
+  o = f32x4.mul(f32x4.splat(0.5), madd(f32x4.splat(4), d1, nmadd(f32x4.splat(5), d3, d5)));
+  v128.store(dst + 3 * to, f32x4.add(e, o));
+  v128.store(dst + 4 * to, f32x4.sub(e, o));
+  e = madd(f32x4.splat(0.25), d2, nmadd(f32x4.splat(1.25), d4, d6));
+  o = madd(f32x4.splat(0.5), d1, nmadd(f32x4.splat(2.5), d3, f32x4.add(d5, d5)));
+  v128.store(dst + 5 * to, f32x4.add(e, o));
+  v128.store(dst + 6 * to, f32x4.sub(e, o));
+}
+
+/** Bᵀ d B of one tile for some channels, 4 at a time; position p goes to dst + p * pos. */
+// @ts-ignore: decorator
+@inline
+function inputTile(six: bool, table: usize, temp: usize, channel: usize, channels: i32, dst: usize, pos: usize): void {
   const end = channel + ((<usize>channels) << 2);
   do {
     let at = table;
-    for (let t = temp; t < temp + 6 * 16; t += 16) {
-      inputLine(
-        v128.load(load<usize>(at) + channel), v128.load(load<usize>(at, 4) + channel), v128.load(load<usize>(at, 8) + channel),
-        v128.load(load<usize>(at, 12) + channel), v128.load(load<usize>(at, 16) + channel), v128.load(load<usize>(at, 20) + channel),
-        t, 96,
-      );
-      at += 24;
-    }
     let to = dst;
-    for (let t = temp; t < temp + 6 * 96; t += 96) {
-      inputLine(v128.load(t), v128.load(t, 16), v128.load(t, 32), v128.load(t, 48), v128.load(t, 64), v128.load(t, 80), to, pos);
-      to += 6 * pos;
+    if (six) {
+      for (let t = temp; t < temp + 8 * 16; t += 16) {
+        inputLine8(
+          v128.load(load<usize>(at) + channel), v128.load(load<usize>(at, 4) + channel),
+          v128.load(load<usize>(at, 8) + channel), v128.load(load<usize>(at, 12) + channel),
+          v128.load(load<usize>(at, 16) + channel), v128.load(load<usize>(at, 20) + channel),
+          v128.load(load<usize>(at, 24) + channel), v128.load(load<usize>(at, 28) + channel),
+          t, 128,
+        );
+        at += 32;
+      }
+      for (let t = temp; t < temp + 8 * 128; t += 128) {
+        inputLine8(
+          v128.load(t), v128.load(t, 16), v128.load(t, 32), v128.load(t, 48),
+          v128.load(t, 64), v128.load(t, 80), v128.load(t, 96), v128.load(t, 112), to, pos,
+        );
+        to += 8 * pos;
+      }
+    } else {
+      for (let t = temp; t < temp + 6 * 16; t += 16) {
+        inputLine(
+          v128.load(load<usize>(at) + channel), v128.load(load<usize>(at, 4) + channel), v128.load(load<usize>(at, 8) + channel),
+          v128.load(load<usize>(at, 12) + channel), v128.load(load<usize>(at, 16) + channel), v128.load(load<usize>(at, 20) + channel),
+          t, 96,
+        );
+        at += 24;
+      }
+      for (let t = temp; t < temp + 6 * 96; t += 96) {
+        inputLine(v128.load(t), v128.load(t, 16), v128.load(t, 32), v128.load(t, 48), v128.load(t, 64), v128.load(t, 80), to, pos);
+        to += 6 * pos;
+      }
     }
     dst += 16;
     channel += 16;
   } while (channel < end);
 }
 
-/**
- * Transforms tiles [t0, t1) into v. Layout 0 packs them as A; otherwise as panels [channels / width][tile][width],
- * for the gradient of the filter, with `rows` tiles in a panel.
- */
-export function transformInput(args: WinogradArgs, t0: i32, t1: i32, first: i32, rows: i32, v: usize, pos: i32, width: i32, scratch: usize): void {
+/** `transformInput` for tiles of either size. */
+// @ts-ignore: decorator
+@inline
+function transformTiles(
+  six: bool, args: WinogradArgs, t0: i32, t1: i32, first: i32, rows: i32, v: usize, pos: i32, width: i32, scratch: usize,
+): void {
   const c = args.c;
+  const outputs = six ? 6 : 4;
+  const inputs = outputs + 2;
   const table = align64(scratch);
-  const temp = table + 192;
-  const zero = temp + 576;
+  const temp = table + (six ? 256 : 192);
+  const zero = temp + (six ? 1024 : 576);
   zeroFloats(zero, c + 4);
   const perPhase = args.tilesY * args.tilesX;
   const phases = args.phasesY * args.phasesX;
@@ -133,7 +181,7 @@ export function transformInput(args: WinogradArgs, t0: i32, t1: i32, first: i32,
   const posBytes = <usize>pos << 2;
   const packed = width == 0;
   const block = packed ? CHUNK : width;
-  const blockBytes: usize = <usize>(packed ? A_CHUNK : (rows * width) << 2);
+  const blockBytes = <usize>(packed ? A_CHUNK : (rows * width) << 2);
   const groups = groupsOf(rows);
   const bytes = groupBytes(c);
   const small = rows / groups;
@@ -143,9 +191,9 @@ export function transformInput(args: WinogradArgs, t0: i32, t1: i32, first: i32,
     const ty = (t / args.tilesX) % args.tilesY;
     const phase = (t / perPhase) % phases;
     const n = t / (perPhase * phases);
-    const y = phase / args.phasesX - args.padTop + ty * 4 * args.dilY;
-    const x = (phase % args.phasesX) - args.padLeft + tx * 4 * args.dilX;
-    pointers(table, 6, args.x + <usize>n * image, zero, y, args.dilY, args.h, x, args.dilX, args.w, args.xPixel);
+    const y = phase / args.phasesX - args.padTop + ty * outputs * args.dilY;
+    const x = (phase % args.phasesX) - args.padLeft + tx * outputs * args.dilX;
+    pointers(table, inputs, args.x + <usize>n * image, zero, y, args.dilY, args.h, x, args.dilX, args.w, args.xPixel);
     const row = t - first;
     let dst: usize;
     if (packed) {
@@ -154,10 +202,18 @@ export function transformInput(args: WinogradArgs, t0: i32, t1: i32, first: i32,
       dst = v + <usize>g * bytes + <usize>((row - groupStart(rows, groups, g)) * A_ROW);
     } else dst = v + (<usize>(row * width) << 2);
     for (let c0 = 0; c0 < c; c0 += block) {
-      inputTile(table, temp, <usize>c0 << 2, minI(block, c - c0), dst, posBytes);
+      inputTile(six, table, temp, <usize>c0 << 2, minI(block, c - c0), dst, posBytes);
       dst += blockBytes;
     }
   }
+}
+
+/**
+ * Transforms F(4x4)'s tiles [t0, t1) into v. Width 0 packs them as A; otherwise as panels [channels / width][tile][width],
+ * for the gradient of the filter, with `rows` tiles in a panel.
+ */
+export function transformInput(args: WinogradArgs, t0: i32, t1: i32, first: i32, rows: i32, v: usize, pos: i32, width: i32, scratch: usize): void {
+  transformTiles(false, args, t0, t1, first, rows, v, pos, width, scratch);
 }
 
 /** One-dimensional Aᵀ: six values to four. */
@@ -174,10 +230,31 @@ function outputLine(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, 
   v128.store(dst + 3 * to, madd(f32x4.splat(Q3), d2, madd(f32x4.splat(P3), d, m5)));
 }
 
-/** Aᵀ M A of tiles [t0, t1) for panels [p0, p1), with bias and activation. m is [panel][tile][36][8]. */
-function transformOutput(args: WinogradArgs, m: usize, t0: i32, t1: i32, p0: i32, p1: i32, scratch: usize): void {
+/** The same for F(6x6): eight values to six. */
+// @ts-ignore: decorator
+@inline
+function outputLine6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, m6: v128, m7: v128, dst: usize, to: usize): void {
+  const s1 = f32x4.add(m1, m2);
+  const s2 = f32x4.add(m3, m4);
+  const s3 = f32x4.add(m5, m6);
+  v128.store(dst, f32x4.add(f32x4.add(m0, s1), f32x4.add(s2, s3)));
+  v128.store(dst + 2 * to, madd(f32x4.splat(4), s3, madd(f32x4.splat(0.25), s2, s1)));
+  v128.store(dst + 4 * to, madd(f32x4.splat(16), s3, madd(f32x4.splat(0.0625), s2, s1)));
+  const d1 = f32x4.sub(m1, m2);
+  const d2 = f32x4.sub(m3, m4);
+  const d3 = f32x4.sub(m5, m6);
+  v128.store(dst + to, madd(f32x4.splat(2), d3, madd(f32x4.splat(0.5), d2, d1)));
+  v128.store(dst + 3 * to, madd(f32x4.splat(8), d3, madd(f32x4.splat(0.125), d2, d1)));
+  v128.store(dst + 5 * to, madd(f32x4.splat(32), d3, madd(f32x4.splat(0.03125), d2, f32x4.add(d1, m7))));
+}
+
+/** Aᵀ M A of tiles [t0, t1) for panels [p0, p1), with bias and activation. m is [panel][tile][position][8]. */
+// @ts-ignore: decorator
+@inline
+function transformOutput(six: bool, args: WinogradArgs, m: usize, t0: i32, t1: i32, p0: i32, p1: i32, scratch: usize): void {
+  const outputs = six ? 6 : 4;
   const temp = align64(scratch);
-  const result = temp + 384;
+  const result = temp + (six ? 768 : 384);
   const rows = t1 - t0;
   const perPhase = args.tilesY * args.tilesX;
   const phases = args.phasesY * args.phasesX;
@@ -188,30 +265,48 @@ function transformOutput(args: WinogradArgs, m: usize, t0: i32, t1: i32, p0: i32
     const ty = (t / args.tilesX) % args.tilesY;
     const phase = (t / perPhase) % phases;
     const n = t / (perPhase * phases);
-    const y0 = phase / args.phasesX + ty * 4 * args.dilY;
-    const x0 = (phase % args.phasesX) + tx * 4 * args.dilX;
+    const y0 = phase / args.phasesX + ty * outputs * args.dilY;
+    const x0 = (phase % args.phasesX) + tx * outputs * args.dilX;
     if (y0 >= args.oh || x0 >= args.ow) continue;
-    const countY = minI(4, ceilDiv(args.oh - y0, args.dilY));
-    const countX = minI(4, ceilDiv(args.ow - x0, args.dilX));
+    const countY = minI(outputs, ceilDiv(args.oh - y0, args.dilY));
+    const countX = minI(outputs, ceilDiv(args.ow - x0, args.dilX));
     const stepY = <usize>(args.dilY * args.ow * outPixel) << 2;
     const stepX = <usize>(args.dilX * outPixel) << 2;
     const corner = args.out + (<usize>(((n * args.oh + y0) * args.ow + x0) * outPixel) << 2);
     for (let p = p0; p < p1; p++) {
-      let from = m + <usize>((p - p0) * rows + t - t0) * M_TILE;
+      let from = m + <usize>((p - p0) * rows + t - t0) * tileBytes(six);
       for (let half = 0; half < 8; half += 4) {
         const channel = p * NR + half;
         const left = args.o - channel;
         if (left <= 0) break;
-        for (let i = 0; i < 6; i++) {
-          const f = from + <usize>i * 32;
-          outputLine(v128.load(f), v128.load(f, 192), v128.load(f, 384), v128.load(f, 576), v128.load(f, 768), v128.load(f, 960), temp + <usize>i * 16, 96);
+        if (six) {
+          for (let i = 0; i < 8; i++) {
+            const f = from + <usize>i * 32;
+            outputLine6(
+              v128.load(f), v128.load(f, 256), v128.load(f, 512), v128.load(f, 768),
+              v128.load(f, 1024), v128.load(f, 1280), v128.load(f, 1536), v128.load(f, 1792), temp + <usize>i * 16, 128,
+            );
+          }
+        } else {
+          for (let i = 0; i < 6; i++) {
+            const f = from + <usize>i * 32;
+            outputLine(v128.load(f), v128.load(f, 192), v128.load(f, 384), v128.load(f, 576), v128.load(f, 768), v128.load(f, 960), temp + <usize>i * 16, 96);
+          }
         }
         let bias = f32x4.splat(0);
         if (args.bias) bias = v128.load(args.bias + (<usize>channel << 2));
         let out = corner + (<usize>channel << 2);
         for (let i = 0; i < countY; i++) {
-          const f = temp + <usize>i * 96;
-          outputLine(v128.load(f), v128.load(f, 16), v128.load(f, 32), v128.load(f, 48), v128.load(f, 64), v128.load(f, 80), result, 16);
+          if (six) {
+            const f = temp + <usize>i * 128;
+            outputLine6(
+              v128.load(f), v128.load(f, 16), v128.load(f, 32), v128.load(f, 48),
+              v128.load(f, 64), v128.load(f, 80), v128.load(f, 96), v128.load(f, 112), result, 16,
+            );
+          } else {
+            const f = temp + <usize>i * 96;
+            outputLine(v128.load(f), v128.load(f, 16), v128.load(f, 32), v128.load(f, 48), v128.load(f, 64), v128.load(f, 80), result, 16);
+          }
           let o = out;
           if (left >= 4) {
             for (let j = 0; j < countX; j++) {
@@ -219,11 +314,11 @@ function transformOutput(args: WinogradArgs, m: usize, t0: i32, t1: i32, p0: i32
               o += stepX;
             }
           } else {
-            v128.store(result + 64, bias);
+            v128.store(result + 96, bias);
             for (let j = 0; j < countX; j++) {
               for (let l = 0; l < left; l++) {
                 const at = <usize>l << 2;
-                store<f32>(o + at, activateScalar(load<f32>(result + <usize>j * 16 + at) + load<f32>(result + at, 64), act));
+                store<f32>(o + at, activateScalar(load<f32>(result + <usize>j * 16 + at) + load<f32>(result + at, 96), act));
               }
               o += stepX;
             }
@@ -236,41 +331,54 @@ function transformOutput(args: WinogradArgs, m: usize, t0: i32, t1: i32, p0: i32
   }
 }
 
-/** The 36 products of `rows` packed tiles with panels [p0, p1). */
+/** The products of `rows` packed tiles with panels [p0, p1), position by position. */
 // @ts-ignore: decorator
 @inline
-function multiply(args: WinogradArgs, v: usize, vPos: i32, rows: i32, p0: i32, p1: i32, m: usize): void {
+function multiply(six: bool, args: WinogradArgs, v: usize, vPos: i32, rows: i32, p0: i32, p1: i32, m: usize): void {
   const panel = <usize>(args.c * NR) << 2;
-  for (let pos = 0; pos < 36; pos++) {
+  const positions = six ? 64 : 36;
+  for (let pos = 0; pos < positions; pos++) {
     const a = v + (<usize>(pos * vPos) << 2);
     let b = args.u + (<usize>(pos * args.uPos) << 2) + <usize>p0 * panel;
     let to = m + <usize>pos * 32;
     for (let p = p0; p < p1; p++) {
-      panelPlain(a, rows, args.c, b, to, M_TILE);
+      panelPlain(a, rows, args.c, b, to, tileBytes(six));
       b += panel;
-      to += <usize>rows * M_TILE;
+      to += <usize>rows * tileBytes(six);
     }
   }
 }
 
-/** Bytes of scratch of one `winograd` item: its transformed tiles, their products and the small tables. */
-export function winogradScratch(c: i32, o: i32, block: i32): usize {
-  return (<usize>packedPosition(block, c) << 2) * 36 + <usize>(ceilDiv(o, NR) * block) * M_TILE + (<usize>c << 2) + 2048;
+/** Bytes of scratch of one item: its transformed tiles, their products and the small tables. */
+export function winogradScratch(six: bool, c: i32, o: i32, block: i32): usize {
+  const v = (<usize>packedPosition(block, c) << 2) * (six ? 64 : 36);
+  return v + <usize>(ceilDiv(o, NR) * block) * tileBytes(six) + (<usize>c << 2) + 2048;
 }
 
-/** Job: one block of tiles, from the input to the output. */
-export function winograd(item: i32, args: WinogradArgs, scratch: usize): void {
+// @ts-ignore: decorator
+@inline
+function block(six: bool, item: i32, args: WinogradArgs, scratch: usize): void {
   const t0 = item * args.block;
   const t1 = minI(t0 + args.block, args.tiles);
   const rows = t1 - t0;
   const panels = ceilDiv(args.o, NR);
   const pos = packedPosition(rows, args.c);
   const v = align64(scratch);
-  const m = v + (<usize>(pos * 36) << 2);
-  const rest = m + <usize>(panels * rows) * M_TILE;
-  transformInput(args, t0, t1, t0, rows, v, pos, 0, rest);
-  multiply(args, v, pos, rows, 0, panels, m);
-  transformOutput(args, m, t0, t1, 0, panels, rest);
+  const m = v + (<usize>(pos * (six ? 64 : 36)) << 2);
+  const rest = m + <usize>(panels * rows) * tileBytes(six);
+  transformTiles(six, args, t0, t1, t0, rows, v, pos, 0, rest);
+  multiply(six, args, v, pos, rows, 0, panels, m);
+  transformOutput(six, args, m, t0, t1, 0, panels, rest);
+}
+
+/** Job: one block of tiles, from the input to the output. */
+export function winograd(item: i32, args: WinogradArgs, scratch: usize): void {
+  block(false, item, args, scratch);
+}
+
+/** Job: the same with F(6x6). */
+export function winograd6(item: i32, args: WinogradArgs, scratch: usize): void {
+  block(true, item, args, scratch);
 }
 
 /** Job, for few tiles and many channels: item transforms `block` of the tiles into args.v ... */
@@ -284,8 +392,8 @@ export function winogradOutput(item: i32, args: WinogradArgs, scratch: usize): v
   const p0 = item * args.panelsPerItem;
   const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.o, NR));
   const m = align64(scratch);
-  multiply(args, args.v, packedPosition(args.tiles, args.c), args.tiles, p0, p1, m);
-  transformOutput(args, m, 0, args.tiles, p0, p1, m + <usize>((p1 - p0) * args.tiles) * M_TILE);
+  multiply(false, args, args.v, packedPosition(args.tiles, args.c), args.tiles, p0, p1, m);
+  transformOutput(false, args, m, 0, args.tiles, p0, p1, m + <usize>((p1 - p0) * args.tiles) * tileBytes(false));
 }
 
 /** Any layout of a 3x3 filter: element (n, k, tap) is at w + n * strideN + k * strideK + tap * strideTap floats. */
@@ -320,6 +428,34 @@ function filterLine(g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
   v128.store(dst + 5 * to, g2);
 }
 
+/** The same for F(6x6): three values to eight. */
+// @ts-ignore: decorator
+@inline
+function filterLine8(g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
+  v128.store(dst, f32x4.neg(g0));
+  // (1, ±1, 1) / -4.5, (1, ±1/2, 1/4) * 32/45 and (1, ±2, 4) / 90
+  let a = f32x4.mul(f32x4.splat(-2.0 / 9.0), f32x4.add(g0, g2));
+  let b = f32x4.mul(f32x4.splat(-2.0 / 9.0), g1);
+  v128.store(dst + to, f32x4.add(a, b));
+  v128.store(dst + 2 * to, f32x4.sub(a, b));
+  a = madd(f32x4.splat(8.0 / 45.0), g2, f32x4.mul(f32x4.splat(32.0 / 45.0), g0));
+  b = f32x4.mul(f32x4.splat(16.0 / 45.0), g1);
+  v128.store(dst + 3 * to, f32x4.add(a, b));
+  v128.store(dst + 4 * to, f32x4.sub(a, b));
+  a = madd(f32x4.splat(2.0 / 45.0), g2, f32x4.mul(f32x4.splat(1.0 / 90.0), g0));
+  b = f32x4.mul(f32x4.splat(1.0 / 45.0), g1);
+  v128.store(dst + 5 * to, f32x4.add(a, b));
+  v128.store(dst + 6 * to, f32x4.sub(a, b));
+  v128.store(dst + 7 * to, g2);
+}
+
+// @ts-ignore: decorator
+@inline
+function filterColumn(six: bool, g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
+  if (six) filterLine8(g0, g1, g2, dst, to);
+  else filterLine(g0, g1, g2, dst, to);
+}
+
 // @ts-ignore: decorator
 @inline
 function gather(p: usize, lane: usize, count: i32): v128 {
@@ -330,8 +466,11 @@ function gather(p: usize, lane: usize, count: i32): v128 {
   return v;
 }
 
-/** Job: G g Gᵀ of some panels of 8 out-channels; u is [36][panel][k][8]. */
-export function winogradFilter(item: i32, args: FilterArgs, scratch: usize): void {
+/** G g Gᵀ of some panels of 8 out-channels; u is [position][panel][k][8]. */
+// @ts-ignore: decorator
+@inline
+function transformFilter(six: bool, item: i32, args: FilterArgs, scratch: usize): void {
+  const inputs = six ? 8 : 6;
   const temp = align64(scratch);
   const p0 = item * args.panelsPerItem;
   const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.n, NR));
@@ -347,24 +486,35 @@ export function winogradFilter(item: i32, args: FilterArgs, scratch: usize): voi
         let from = args.w + <usize>((n * args.strideN + k * args.strideK) << 2);
         if (count == 4 && lane == 4) {
           for (let i: usize = 0; i < 3; i++) {
-            filterLine(v128.load(from), v128.load(from + 3 * tap), v128.load(from + 6 * tap), temp + i * 16, 48);
+            filterColumn(six, v128.load(from), v128.load(from + 3 * tap), v128.load(from + 6 * tap), temp + i * 16, 48);
             from += tap;
           }
         } else if (count == 4) {
           for (let i: usize = 0; i < 3; i++) {
-            filterLine(gather(from, lane, 4), gather(from + 3 * tap, lane, 4), gather(from + 6 * tap, lane, 4), temp + i * 16, 48);
+            filterColumn(six, gather(from, lane, 4), gather(from + 3 * tap, lane, 4), gather(from + 6 * tap, lane, 4), temp + i * 16, 48);
             from += tap;
           }
         } else if (count > 0) {
           for (let i: usize = 0; i < 3; i++) {
-            filterLine(gather(from, lane, count), gather(from + 3 * tap, lane, count), gather(from + 6 * tap, lane, count), temp + i * 16, 48);
+            filterColumn(six, gather(from, lane, count), gather(from + 3 * tap, lane, count), gather(from + 6 * tap, lane, count), temp + i * 16, 48);
             from += tap;
           }
-        } else memory.fill(temp, 0, 288);
-        for (let i: usize = 0; i < 6; i++) {
-          filterLine(v128.load(temp + i * 48), v128.load(temp + i * 48, 16), v128.load(temp + i * 48, 32), to + i * 6 * pos, pos);
+        } else memory.fill(temp, 0, 384);
+        for (let i: usize = 0; i < <usize>inputs; i++) {
+          const f = temp + i * 48;
+          filterColumn(six, v128.load(f), v128.load(f, 16), v128.load(f, 32), to + i * inputs * pos, pos);
         }
       }
     }
   }
+}
+
+/** Job: the filter of F(4x4). */
+export function winogradFilter(item: i32, args: FilterArgs, scratch: usize): void {
+  transformFilter(false, item, args, scratch);
+}
+
+/** Job: the filter of F(6x6). */
+export function winogradFilter6(item: i32, args: FilterArgs, scratch: usize): void {
+  transformFilter(true, item, args, scratch);
 }

@@ -88,6 +88,8 @@ const layer = (
 const layers: Readonly<Record<string, Case>> = {
   'conv1_1, 3 channels': layer(40, 3, 64, 3, { pad: 1 }),
   '3x3 over a large map': layer(61, 16, 24, 3, { pad: 1, w: 47 }),
+  '3x3 in tiles of 6x6, cut at all edges': layer(61, 17, 13, 3, { pad: 2, w: 47, batch: 2 }),
+  'dilated, in tiles of 6x6': layer(80, 8, 9, 3, { pad: 3, dilation: 2, w: 77 }),
   '3x3 with more channels than a chunk': layer(19, 130, 72, 3, { pad: 1 }),
   'conv6, dilation 6': layer(19, 32, 40, 3, { pad: 6, dilation: 6 }),
   'conv7, 1x1': layer(19, 200, 64, 1),

@@ -73,12 +73,12 @@ interface Winograd {
   readonly act: number;
 }
 
-/** The tiles of 4x4 outputs, on a grid of their own for each phase of a dilated convolution. */
-export function tilesOf(s: { batch: number; oh: number; ow: number; dilY: number; dilX: number }) {
+/** The tiles of 4x4 (or `size`) outputs, on a grid of their own for each phase of a dilated convolution. */
+export function tilesOf(s: { batch: number; oh: number; ow: number; dilY: number; dilX: number }, size = 4) {
   const phasesY = Math.min(s.dilY, s.oh);
   const phasesX = Math.min(s.dilX, s.ow);
-  const tilesY = ceilDiv(ceilDiv(s.oh, s.dilY), 4);
-  const tilesX = ceilDiv(ceilDiv(s.ow, s.dilX), 4);
+  const tilesY = ceilDiv(ceilDiv(s.oh, s.dilY), size);
+  const tilesX = ceilDiv(ceilDiv(s.ow, s.dilX), size);
   return { phasesY, phasesX, tilesY, tilesX, tiles: s.batch * phasesY * phasesX * tilesY * tilesX };
 }
 
@@ -96,9 +96,18 @@ function worthWinograd(s: Winograd): boolean {
   return 36 * rowCost(tilesOf(s).tiles) < 9 * rowCost(s.batch * s.oh * s.ow);
 }
 
+/**
+ * Whether tiles of 6x6 outputs are faster: they are where the maps are large, so that few outputs lie outside, and sums are
+ * short enough that their rounding error, four times that of 4x4, is still small (about 1e-5 of the largest output).
+ */
+function worthLargeTiles(s: Winograd): boolean {
+  const large = tilesOf(s, 6).tiles;
+  return s.c <= 256 && large >= 64 && 64 * large < 0.88 * 36 * tilesOf(s).tiles;
+}
+
 /** Tiles of one block: its transformed inputs and products should stay in the caches, and the filter be read rarely. */
-function tileBlock(c: number, tiles: number, threads: number): number {
-  const most = c < 256 ? 48 : c < 512 ? 96 : 144;
+function tileBlock(c: number, tiles: number, threads: number, six: boolean): number {
+  const most = six ? 36 : c < 256 ? 48 : c < 512 ? 96 : 144;
   const blocks = ceilDiv(tiles, most);
   return ceilDiv(tiles, threads > 1 ? ceilDiv(blocks, threads) * threads : blocks);
 }
@@ -113,7 +122,9 @@ function runWinograd(
   bias: number,
   out: number,
 ): void {
-  const { phasesY, phasesX, tilesY, tilesX, tiles } = tilesOf(s);
+  const six = worthLargeTiles(s);
+  const { phasesY, phasesX, tilesY, tilesX, tiles } = tilesOf(s, six ? 6 : 4);
+  const positions = six ? 64 : 36;
   const uPos = rt.sizes.filterPosition(s.o, s.c);
   const panels = ceilDiv(s.o, 8);
   const fill = (u: number) => {
@@ -129,12 +140,12 @@ function runWinograd(
       uPos,
       panelsPerItem,
     ]);
-    rt.run('winogradFilter', ceilDiv(panels, panelsPerItem), args);
+    rt.run(six ? 'winogradFilter6' : 'winogradFilter', ceilDiv(panels, panelsPerItem), args);
   };
   const use = (u: number) => {
-    const block = tileBlock(s.c, tiles, rt.threads);
+    const block = tileBlock(s.c, tiles, rt.threads, six);
     // Few tiles: threads share them, transformed, and divide the out-channels.
-    const split = rt.threads > 1 && tiles < 2 * rt.threads * block;
+    const split = !six && rt.threads > 1 && tiles < 2 * rt.threads * block;
     const inputItems = split ? Math.min(tiles, rt.threads * 4) : 0;
     const tilesPerItem = split ? ceilDiv(tiles, inputItems) : block;
     const panelsPerItem = split ? ceilDiv(panels, rt.threads * 4) : panels;
@@ -156,13 +167,16 @@ function runWinograd(
         'winogradOutput',
         ceilDiv(panels, panelsPerItem),
         args,
-        rt.sizes.winogradScratch(1, 8 * panelsPerItem, tiles),
+        rt.sizes.winogradScratch(0, 1, 8 * panelsPerItem, tiles),
       );
       rt.heap.free(v);
-    } else rt.run('winograd', ceilDiv(tiles, block), args, rt.sizes.winogradScratch(s.c, s.o, block));
+    } else {
+      const scratch = rt.sizes.winogradScratch(six ? 1 : 0, s.c, s.o, block);
+      rt.run(six ? 'winograd6' : 'winograd', ceilDiv(tiles, block), args, scratch);
+    }
   };
-  const key = `winograd/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`;
-  rt.filters.with(filter.dataId, key, 4 * 36 * uPos, fill, use);
+  const key = `winograd/${positions}/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`;
+  rt.filters.with(filter.dataId, key, 4 * positions * uPos, fill, use);
 }
 
 /** A tap of a product: where its pixel is, and its offset in the filter. */

@@ -18,3 +18,4 @@ export {
   type SetWasmPaths,
   shareTfjsWasmMemory,
 } from './shared-memory.ts';
+export { provideTfjsWasm, readTfjsWasm } from './tfjs-binary.ts';

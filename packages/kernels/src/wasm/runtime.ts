@@ -10,9 +10,11 @@ type Job = (item: number, args: number, scratch: number) => void;
 /** The jobs of the binary, each `(item, args, scratch)`. */
 export const jobNames = [
   'winograd',
+  'winograd6',
   'winogradInput',
   'winogradOutput',
   'winogradFilter',
+  'winogradFilter6',
   'conv',
   'packFilter',
   'depthwise',
@@ -39,7 +41,7 @@ export type JobName = (typeof jobNames)[number];
 
 /** The functions that only compute sizes. */
 interface Sizes {
-  winogradScratch(c: number, o: number, block: number): number;
+  winogradScratch(six: number, c: number, o: number, block: number): number;
   packedPosition(rows: number, k: number): number;
   filterPosition(n: number, k: number): number;
   convScratch(k: number, rowsPerItem: number, panelsPerItem: number): number;

@@ -77,7 +77,9 @@ async function startThread(data: object): Promise<Thread> {
   if (isNode) {
     // A variable, so that bundlers for the browser do not look for it.
     const name = 'node:worker_threads';
-    const { Worker } = (await import(name)) as typeof import('node:worker_threads');
+    const { Worker } = (await import(
+      /* webpackIgnore: true */ /* @vite-ignore */ name
+    )) as typeof import('node:worker_threads');
     const worker = new Worker(workerSource, { eval: true, workerData: data });
     await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     worker.removeAllListeners();
