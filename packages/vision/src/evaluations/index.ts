@@ -1,3 +1,4 @@
+export { type ClassificationResult, evalClassification } from './eval-classification.ts';
 export {
   type ClassValues,
   type DetectionCocoResult,

@@ -15,6 +15,8 @@ const PACKED = { labels: [0, 184], model: [184, 9_987_912] } as const;
 export interface SSDMobileNetV2Options {
   /** Classes without the background. */
   readonly nFgClass: number;
+  /** How class outputs become scores. Default 'sigmoid', as its pretrained heads; new heads may be trained for 'softmax'. */
+  readonly scoreFunction?: 'softmax' | 'sigmoid';
 }
 
 /**
@@ -26,9 +28,10 @@ export interface SSDMobileNetV2Options {
 export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
   /** Names of the classes, where the weights came with some. */
   labelNames: readonly string[] | null = null;
+  readonly #scoreFunction: 'softmax' | 'sigmoid';
 
   /** @throws VisionOptionError without a positive number of classes. */
-  constructor({ nFgClass }: SSDMobileNetV2Options) {
+  constructor({ nFgClass, scoreFunction = 'sigmoid' }: SSDMobileNetV2Options) {
     if (!Number.isInteger(nFgClass) || nFgClass < 1) {
       throw new VisionOptionError('SSDMobileNetV2', 'nFgClass', 'a positive integer', nFgClass);
     }
@@ -37,6 +40,7 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
       coder: tensorflowCoder(extractor.grids, 'last'),
     });
     this.scoreThresh = 0.5;
+    this.#scoreFunction = scoreFunction;
   }
 
   /**
@@ -70,7 +74,7 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
   }
 
   override get scoreFunction(): 'softmax' | 'sigmoid' {
-    return 'sigmoid';
+    return this.#scoreFunction;
   }
 }
 

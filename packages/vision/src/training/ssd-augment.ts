@@ -1,0 +1,161 @@
+import { defaultRandom } from '@chaingrad/core';
+import type { DetectionExample } from '../datasets/index.ts';
+import type { ImageArray } from '../image/index.ts';
+import { integerBetween, type Rng } from '../rng.ts';
+import {
+  type BboxConstraintsOptions,
+  type RandomDistortOptions,
+  randomCropWithBboxConstraints,
+  randomDistort,
+  resizeWithRandomInterpolation,
+} from '../ssd/index.ts';
+import { fillValues } from '../transforms/image/paste.ts';
+import { crop, cropBbox, type Fill, flip, flipBbox, translateBbox } from '../transforms/index.ts';
+
+export interface SSDAugmentOptions {
+  /** Height and width of the result in pixels. */
+  readonly size: readonly [height: number, width: number];
+  /** The colour around an image that was made smaller: usually the mean of the model. Default 0. */
+  readonly fill?: Fill;
+  /** Light and colour; null leaves them as they are. */
+  readonly distort?: RandomDistortOptions | null;
+  /** Half of the images are put on a canvas up to so many times as high and wide. 1 for none. Default 4. */
+  readonly maxExpand?: number;
+  /** The parts that are cut out; null takes whole images. */
+  readonly crop?: BboxConstraintsOptions | null;
+  /** Mirror half of the images left to right. Default true. */
+  readonly xFlip?: boolean;
+  /** Mirror half of the images upside down, for things without an up. Default false. */
+  readonly yFlip?: boolean;
+}
+
+interface Window {
+  readonly y: number;
+  readonly x: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * One random variant of a training image, as SSD is trained with: other light and colours, smaller on a canvas, a part of it,
+ * stretched to the network's size with a random interpolation, mirrored.
+ *
+ * The canvas is never made: the visible part of the image is cut out, stretched and put in its place. The light is changed
+ * there, so that it costs the pixels of the result and not of the photo. Difficult boxes are left out, as in ChainerCV. A
+ * part that would show no box is not taken: it is the whole then, where ChainerCV trains on it.
+ * The same draws give the same result: pass a `Random` with a seed.
+ *
+ * Source: Liu et al., SSD (2016). Chainer counterpart: `Transform` of ChainerCV's example `ssd/train.py`.
+ *
+ * @returns the image, 0..255, and its boxes in pixels of it; `difficult` is all 0.
+ */
+export function ssdAugment(
+  { img, bbox: allBoxes, label: allLabels, difficult }: DetectionExample,
+  {
+    size,
+    fill = 0,
+    distort = {},
+    maxExpand = 4,
+    crop: constraints = {},
+    xFlip = true,
+    yFlip = false,
+  }: SSDAugmentOptions,
+  rng: Rng = defaultRandom(),
+): DetectionExample {
+  const [height, width] = img.shape;
+  const easy = Array.from(allLabels, (_, i) => i).filter((i) => difficult[i] !== 1);
+  const canvas = expanded(height, width, maxExpand, rng);
+  const boxes = translateBbox(
+    easy.flatMap((i) => [...allBoxes.subarray(4 * i, 4 * i + 4)]),
+    { yOffset: canvas.y, xOffset: canvas.x },
+  );
+
+  let part: Window = { y: 0, x: 0, height: canvas.height, width: canvas.width };
+  let bbox = boxes;
+  let label = Int32Array.from(easy, (i) => allLabels[i]!);
+  if (constraints !== null) {
+    // Where to cut depends on shapes alone: an image without channels has one and costs nothing.
+    const empty = { data: new Uint8Array(0), shape: [canvas.height, canvas.width, 0] as const };
+    const { param } = randomCropWithBboxConstraints(empty, boxes, constraints, rng);
+    const kept = cropBbox(boxes, { ...param, allowOutsideCenter: false });
+    if (kept.index.length > 0) {
+      const [[top, bottom], [left, right]] = [param.ySlice, param.xSlice];
+      part = { y: top, x: left, height: bottom - top, width: right - left };
+      bbox = kept.bbox;
+      label = kept.index.map((i) => label[i]!);
+    }
+  }
+
+  const [outHeight, outWidth] = size;
+  const scale = [outHeight / part.height, outWidth / part.width];
+  let out: ImageArray<Float32Array> = draw(img, canvas, part, size, fill, distort, rng);
+  bbox = bbox.map((value, k) => value * scale[k % 2]!);
+  const mirror = { yFlip: yFlip && rng.integer(2) === 1, xFlip: xFlip && rng.integer(2) === 1 };
+  if (mirror.yFlip || mirror.xFlip) {
+    out = flip(out, mirror);
+    bbox = flipBbox(bbox, size, mirror);
+  }
+  return { img: out, bbox, label, difficult: new Uint8Array(label.length) };
+}
+
+/** Where the image lies on a canvas: `y`, `x` of its corner, and the size of the canvas. */
+function expanded(height: number, width: number, maxRatio: number, rng: Rng): Window {
+  if (maxRatio <= 1 || rng.integer(2) === 0) return { y: 0, x: 0, height, width };
+  const ratio = rng.uniform(1, maxRatio);
+  const canvas = { height: Math.floor(height * ratio), width: Math.floor(width * ratio) };
+  return {
+    ...canvas,
+    y: integerBetween(rng, 0, canvas.height - height),
+    x: integerBetween(rng, 0, canvas.width - width),
+  };
+}
+
+/** A part of a canvas with the image on it, stretched to `size`. */
+function draw(
+  img: ImageArray,
+  canvas: Window,
+  part: Window,
+  [outHeight, outWidth]: readonly [number, number],
+  fill: Fill,
+  distort: RandomDistortOptions | null,
+  rng: Rng,
+): ImageArray<Float32Array> {
+  const [height, width, channels] = img.shape;
+  const along = (at: number, length: number, from: number, extent: number, out: number) => {
+    // What of the image is in the part, in the image's pixels; then where it lies in the result, at least a pixel.
+    const first = Math.max(0, from - at);
+    const last = Math.min(length, from + extent - at);
+    const begin = Math.round(((first + at - from) * out) / extent);
+    const end = Math.round(((last + at - from) * out) / extent);
+    return {
+      slice: [first, last] as const,
+      begin: Math.min(begin, out - 1),
+      count: Math.max(1, end - begin),
+    };
+  };
+  const rows = along(canvas.y, height, part.y, part.height, outHeight);
+  const columns = along(canvas.x, width, part.x, part.width, outWidth);
+  const isWhole = rows.count === outHeight && columns.count === outWidth;
+  const isVisible = rows.slice[1] > rows.slice[0] && columns.slice[1] > columns.slice[0];
+
+  let seen: ImageArray<Float32Array> | null = null;
+  if (isVisible) {
+    const source = crop(img, { ySlice: rows.slice, xSlice: columns.slice });
+    seen = resizeWithRandomInterpolation(source, [rows.count, columns.count], rng).img;
+    // Some interpolations overshoot.
+    for (let i = 0; i < seen.data.length; i++) seen.data[i] = Math.min(255, Math.max(0, seen.data[i]!));
+    if (distort !== null) seen = randomDistort(seen, distort, rng);
+    if (isWhole) return seen;
+  }
+  const out = new Float32Array(outHeight * outWidth * channels);
+  const colour = fillValues(fill, channels, 'ssdAugment');
+  for (let i = 0; i < out.length; i++) out[i] = colour[i % channels]!;
+  if (seen !== null) {
+    const length = columns.count * channels;
+    for (let y = 0; y < rows.count; y++) {
+      const row = seen.data.subarray(y * length, (y + 1) * length);
+      out.set(row, ((rows.begin + y) * outWidth + columns.begin) * channels);
+    }
+  }
+  return { data: out, shape: [outHeight, outWidth, channels] };
+}
