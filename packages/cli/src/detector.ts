@@ -1,5 +1,6 @@
 /** A detector with its weights and the names of its classes, as `detect` and others use it. */
 import type { ArrayFile } from '@chaingrad/core';
+import { readDetectorAbout, type SSD } from '@chaingrad/vision';
 import { CliError } from './errors.ts';
 import type { Picture } from './images.ts';
 import { type DetectorEntry, detectors, type Trained } from './models.ts';
@@ -29,6 +30,7 @@ export interface Found {
 }
 
 export interface Detector extends Disposable {
+  readonly model: SSD;
   readonly labelNames: readonly string[];
   predict(picture: Picture, thresholds: Thresholds): Promise<Found>;
 }
@@ -49,7 +51,7 @@ export async function openDetector(
   const wanted = nFgClass ?? labelNames?.length;
   const file = weights === undefined ? undefined : await readWeights(weights, say);
   const trained = file?.arrays
-    ? await fromArrays(entry, file.arrays, wanted)
+    ? await fromArrays(name, file.arrays, wanted)
     : await entry.pretrained(file, say);
   const { model } = trained;
   const classes = trained.labelNames.length;
@@ -60,6 +62,7 @@ export async function openDetector(
     );
   }
   return {
+    model,
     labelNames: labelNames ?? trained.labelNames,
     async predict(picture, { scoreThresh, nmsThresh }) {
       const { bboxes, labels, scores } = await model.predict([picture], { scoreThresh, nmsThresh });
@@ -69,12 +72,22 @@ export async function openDetector(
   };
 }
 
-/** A model of as many classes as the file has, or as the user says where it does not tell. */
+/** The model that a fine-tuning saved; else one of as many classes as the file has, or as the user says where it does not tell. */
 async function fromArrays(
-  entry: DetectorEntry,
+  name: keyof typeof detectors,
   arrays: ArrayFile,
   wanted: number | undefined,
 ): Promise<Trained> {
+  const entry: DetectorEntry = detectors[name];
+  const about = readDetectorAbout(arrays);
+  if (about !== null) {
+    if (about.model !== name) {
+      throw new CliError(`${arrays.file} is a fine-tuned ${about.model}: pass --model ${about.model}`);
+    }
+    const model = await entry.create({ nFgClass: about.labelNames.length }, about.scoreFunction);
+    loadArrays(model, arrays);
+    return { model, labelNames: about.labelNames };
+  }
   const own = await entry.labelNames();
   // A model without this argument has its classes once and for all.
   const fixed = entry.args['nFgClass'] === undefined;
@@ -87,7 +100,7 @@ async function fromArrays(
 }
 
 /** Models give class after class. */
-function bestFirst({ bboxes, labels, scores }: Found): Found {
+export function bestFirst({ bboxes, labels, scores }: Found): Found {
   const order = Array.from(scores, (_, i) => i).sort((a, b) => scores[b]! - scores[a]!);
   return {
     bboxes: Float32Array.from(order.flatMap((i) => [...bboxes.subarray(4 * i, 4 * i + 4)])),

@@ -12,8 +12,12 @@ export interface Drawing {
   readonly height: number;
 }
 
-/** A copy of the picture with every object's box, label and score drawn. */
-export function drawDetections(picture: Picture, found: Found, labelNames: readonly string[]): Drawing {
+/** A copy of the picture with every object's box, label and score (null: of none, they are the truth) drawn. */
+export function drawDetections(
+  picture: Picture,
+  found: Omit<Found, 'scores'> & { readonly scores: Float32Array | null },
+  labelNames: readonly string[],
+): Drawing {
   registerFont();
   const [height, width] = picture.shape;
   const canvas = createCanvas(width, height);

@@ -21,7 +21,15 @@ export type PictureFormat = (typeof formats)[number];
  * @throws ImageError when the file is missing, broken, cut short or of another format.
  */
 export async function readPicture(file: string): Promise<Picture> {
-  const bytes = await readBytes(file);
+  return decodePicture(file, await readBytes(file));
+}
+
+/**
+ * As `readPicture`, of bytes that have been read.
+ *
+ * @param file the name for messages.
+ */
+export async function decodePicture(file: string, bytes: Uint8Array): Promise<Picture> {
   // The reader tells formats apart by content, and has more of them than we promise (and than a browser reads).
   // failOn 'error' refuses pictures that are cut short or damaged, but not those with a harmless oddity in a header.
   const reader = sharp(bytes, { failOn: 'error' });
@@ -89,8 +97,9 @@ async function readBytes(file: string): Promise<Buffer> {
 }
 
 /** A file whose first bytes are of a format we read, but whose header does not parse, is broken; anything else is no picture. */
-function headerProblem(bytes: Buffer, error: unknown): string {
-  const begins = (text: string, at = 0) => bytes.subarray(at, at + text.length).toString('latin1') === text;
+function headerProblem(bytes: Uint8Array, error: unknown): string {
+  const begins = (text: string, at = 0) =>
+    Buffer.from(bytes.subarray(at, at + text.length)).toString('latin1') === text;
   const format = begins('\x89PNG')
     ? 'PNG'
     : begins('\xff\xd8\xff')

@@ -33,7 +33,8 @@ export interface Trained {
 
 /** A model that finds objects. */
 export interface DetectorEntry extends ModelEntry {
-  create(args: ModelArgs): Promise<SSD>;
+  /** @param scoreFunction how new heads are meant; models of one kind have theirs in any case. */
+  create(args: ModelArgs, scoreFunction?: SSD['scoreFunction']): Promise<SSD>;
   /** The model with its own weights, or with a file in their format. */
   pretrained(weights?: Weights, say?: Say): Promise<Trained>;
   /** Names of the classes of its own weights. */
@@ -88,7 +89,8 @@ export const detectors = {
     title: 'SSD on MobileNetV2, 23 classes of Open Images; its weights are installed with chaingrad',
     args: { nFgClass: 23 },
     inputShape: [1, 300, 300, 3],
-    create: async ({ nFgClass }) => new (await vision()).SSDMobileNetV2({ nFgClass: nFgClass! }),
+    create: async ({ nFgClass }: ModelArgs, scoreFunction?: SSD['scoreFunction']) =>
+      new (await vision()).SSDMobileNetV2({ nFgClass: nFgClass!, scoreFunction }),
     pretrained: openImages,
     labelNames: async () => {
       const { model, labelNames } = await openImages();

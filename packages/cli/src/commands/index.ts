@@ -6,7 +6,15 @@
  */
 import type { Command } from 'commander';
 import { detectCommand } from './detect.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { finetuneCommand } from './finetune.ts';
 import { summaryCommand } from './summary.ts';
 import { transferCommand } from './transfer.ts';
 
-export const commands: readonly (() => Command)[] = [detectCommand, summaryCommand, transferCommand];
+export const commands: readonly (() => Command)[] = [
+  detectCommand,
+  finetuneCommand,
+  evaluateCommand,
+  summaryCommand,
+  transferCommand,
+];

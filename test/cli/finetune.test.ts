@@ -1,0 +1,116 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect } from 'chai';
+import sharp from 'sharp';
+import { writeVocFolder } from './generated-data.ts';
+import { chaingrad, temporaryFolder } from './support.ts';
+
+describe('chaingrad finetune, evaluate and detect, one after the other', function () {
+  this.timeout(300_000);
+  const folder = temporaryFolder();
+  const json = (name: string) => JSON.parse(readFileSync(folder.path(name), 'utf8'));
+  const train = ['--batch', '2', '--freeze', 'extractor/(conv|blocks)', '--eval-every', '1'];
+
+  before(async () => {
+    await writeVocFolder(folder.path('data'), 5, { trainval: [0, 1, 2, 3], test: [3, 4] });
+    writeFileSync(folder.path('data/JPEGImages/1.png'), 'broken');
+  });
+
+  it('trains, tells what it leaves out and writes the best model, the log, curves, results and pictures', async () => {
+    const args = [
+      'finetune',
+      '--data',
+      folder.path('data'),
+      '--out',
+      folder.path('run'),
+      '--epochs',
+      '2',
+      ...train,
+    ];
+    const { code, stdout, stderr } = await chaingrad(args);
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.contain('3 images to learn from, 2 to test with; 2 classes: bright, dark');
+    expect(stderr).to.match(/JPEGImages\/1\.png: cannot be decoded: .*\(image\)/);
+    expect(stdout).to.match(/mAP@\.5 +\d\.\d{4}/);
+    const log = json('run/log');
+    expect(log.map(({ epoch }: { epoch: number }) => epoch)).to.deep.equal([1, 2]);
+    for (const entry of log) expect(entry).to.include.keys('main/loss', 'validation/main/map');
+    expect(json('run/result.json').ap).to.have.all.keys('bright', 'dark');
+    expect(readFileSync(folder.path('run/curves.svg'), 'utf8')).to.match(/<polyline/);
+    const { width, height } = await sharp(folder.path('run/pictures/4.png')).metadata();
+    expect([width, height]).to.deep.equal([96 * 2 + 8, 96]);
+  });
+
+  it('goes on where it stopped, and refuses to overwrite or to change the course', async () => {
+    const out = ['--out', folder.path('run')];
+    const again = await chaingrad(['finetune', '--data', folder.path('data'), ...out]);
+    expect(again.code).to.equal(1);
+    expect(again.stderr).to.contain('--resume');
+    const other = await chaingrad(['finetune', '--resume', ...out, '--batch', '4']);
+    expect(other.stderr).to.contain('began with batch 2');
+    const { code, stderr } = await chaingrad(['finetune', '--resume', ...out, '--epochs', '3']);
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.contain('Resumed from');
+    expect(json('run/log').map(({ epoch }: { epoch: number }) => epoch)).to.deep.equal([1, 2, 3]);
+  });
+
+  it('evaluate repeats the figures from the file', async () => {
+    const args = [
+      'evaluate',
+      '--data',
+      folder.path('data'),
+      '--weights',
+      folder.path('run/best.npz'),
+      '--json',
+    ];
+    const { code, stdout, stderr } = await chaingrad(args);
+    expect(code, stderr).to.equal(0);
+    expect(JSON.parse(stdout)).to.deep.equal(json('run/result.json'));
+  });
+
+  it('detect finds the names of the classes in the file', async () => {
+    const { code, stdout, stderr } = await chaingrad([
+      'detect',
+      folder.path('data/JPEGImages/4.png'),
+      ...[
+        '--weights',
+        folder.path('run/best.npz'),
+        '--score-thresh',
+        '0.05',
+        '--json',
+        '--out',
+        folder.path('found'),
+      ],
+    ]);
+    expect(code, stderr).to.equal(0);
+    const [{ objects }] = JSON.parse(stdout).images;
+    for (const { label } of objects) expect(label).to.be.oneOf(['bright', 'dark']);
+    expect(existsSync(folder.path('found/4.png'))).to.equal(true);
+    const wrong = await chaingrad([
+      'detect',
+      folder.path('data/JPEGImages/4.png'),
+      '--weights',
+      folder.path('run/best.npz'),
+      '--model',
+      'ssd300',
+    ]);
+    expect(wrong.stderr).to.contain('--model ssd-mobilenet-v2-oid');
+  });
+
+  it('refuses folders and options that make no sense', async () => {
+    const run = (...args: string[]) => chaingrad(['finetune', '--out', folder.path('other'), ...args]);
+    const cases: [string[], string][] = [
+      [[], '--data is missing'],
+      [['--data', folder.path('run')], 'Annotations and JPEGImages'],
+      [['--data', folder.path('data'), '--strict'], 'JPEGImages/1.png'],
+      [['--data', folder.path('data'), '--freeze', 'nowhere'], 'no parameter has such a path'],
+      [['--data', folder.path('data'), '--test-split', 'tests'], 'test, trainval'],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stderr } = await run(...args);
+      expect(code, message).to.equal(1);
+      expect(stderr).to.contain(message);
+      expect(stderr.trim().split('\n').at(-1)).to.match(/^error: /);
+    }
+    expect(existsSync(folder.path('other'))).to.equal(false);
+  });
+});
