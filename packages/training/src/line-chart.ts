@@ -43,7 +43,11 @@ interface Axis {
 
 /** Limits that enclose the values, and round ticks within. */
 function axisOf(values: readonly number[], count: number, pad: number): Axis {
-  let [lo, hi] = values.length === 0 ? [0, 1] : [Math.min(...values), Math.max(...values)];
+  let [lo, hi] = [values[0] ?? 0, values[0] ?? 1];
+  for (const value of values) {
+    lo = Math.min(lo, value);
+    hi = Math.max(hi, value);
+  }
   if (lo === hi) {
     const half = Math.abs(lo) / 2 || 0.5;
     lo -= half;
@@ -64,7 +68,7 @@ function axisOf(values: readonly number[], count: number, pad: number): Axis {
 }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => escapes[c]!);
+const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => escapes[c]!);
 
 const round = (n: number): string => String(Math.round(n * 100) / 100);
 
@@ -101,7 +105,7 @@ export function lineChart(curves: readonly Curve[], options: ChartOptions): stri
     parts.push(`<text x="${left - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">${text}</text>`);
   }
   parts.push(`<rect class="axis" x="${left}" y="${top}" width="${w}" height="${h}"/>`);
-  parts.push(`<text x="${left + w / 2}" y="${height - 10}" text-anchor="middle">${escape(xLabel)}</text>`);
+  parts.push(`<text x="${left + w / 2}" y="${height - 10}" text-anchor="middle">${escaped(xLabel)}</text>`);
 
   for (const [i, { points, label }] of curves.entries()) {
     const colour = colours[i % colours.length]!;
@@ -121,7 +125,7 @@ export function lineChart(curves: readonly Curve[], options: ChartOptions): stri
     const y = top + 12 + i * lineHeight;
     parts.push(`<path class="curve" stroke="${colour}" d="M${left + w - 24} ${y}h16"/>`);
     parts.push(
-      `<text x="${left + w - 30}" y="${y}" text-anchor="end" dominant-baseline="middle">${escape(label)}</text>`,
+      `<text x="${left + w - 30}" y="${y}" text-anchor="end" dominant-baseline="middle">${escaped(label)}</text>`,
     );
   }
   return [
