@@ -12,6 +12,14 @@ export { installFastKernels } from './fast.ts';
 export { differentiableKernels, installGradients } from './gradients/index.ts';
 export { installKernels, supportedBackends } from './install.ts';
 export { conv2d } from './ops/conv-2d.ts';
+export {
+  type AdamUpdate,
+  fusedUpdate,
+  type MomentumUpdate,
+  type SGDUpdate,
+  type UpdateHyper,
+  type UpdateKind,
+} from './ops/fused-update.ts';
 export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
 export { assertKernel } from './run.ts';
 

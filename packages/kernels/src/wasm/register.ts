@@ -10,7 +10,7 @@ import { matMulKernels } from './matmul.ts';
 import { options, type WasmKernelOptions } from './options.ts';
 import { poolingKernels } from './pooling.ts';
 import { type Runtime, runtimeOf, setBinary } from './runtime.ts';
-import { maxThreads } from './threads.ts';
+import { availableCores, maxThreads } from './threads.ts';
 import { updateKernels } from './update.ts';
 
 /** What is in use. */
@@ -54,9 +54,7 @@ function currentRuntime(): Runtime {
 }
 
 /** Threads to use where nothing was chosen. */
-function defaultThreads(): number {
-  return Math.max(1, Math.min(8, globalThis.navigator?.hardwareConcurrency ?? 1));
-}
+const defaultThreads = async () => Math.min(8, await availableCores());
 
 let compiledShared: boolean | null = null;
 
@@ -80,7 +78,7 @@ export async function registerWasmKernels(): Promise<WasmKernelInfo> {
     compiledShared = shared;
   }
   const runtime = runtimeOf(backend);
-  await runtime.setThreads(shared ? (options.threads ?? defaultThreads()) : 1);
+  await runtime.setThreads(shared ? (options.threads ?? (await defaultThreads())) : 1);
   for (const table of tables) for (const [name, kernel] of Object.entries(table)) install(name, kernel);
   return { simd: true, relaxed: runtime.relaxed, threads: runtime.threads };
 }

@@ -71,6 +71,14 @@ interface Thread {
   terminate(): unknown;
 }
 
+/** Cores that this process may use. */
+export async function availableCores(): Promise<number> {
+  if (!isNode) return globalThis.navigator?.hardwareConcurrency ?? 1;
+  // A variable, so that bundlers for the browser do not look for it.
+  const name = 'node:os';
+  return ((await import(name)) as typeof import('node:os')).availableParallelism();
+}
+
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
 async function startThread(data: object): Promise<Thread> {
@@ -112,16 +120,12 @@ function canSleep(words: Int32Array): boolean {
 }
 
 export class ThreadPool {
-  readonly #heap: Heap;
-  readonly #control: number;
   readonly #words: Int32Array;
   readonly #threads: Thread[];
   readonly #mayWait: boolean;
   #epoch = 0;
 
   private constructor(heap: Heap, control: number, threads: Thread[]) {
-    this.#heap = heap;
-    this.#control = control;
     this.#words = new Int32Array(heap.memory.buffer, control, SCRATCH + maxThreads);
     this.#threads = threads;
     this.#mayWait = canSleep(this.#words);
@@ -178,11 +182,10 @@ export class ThreadPool {
     if (Atomics.load(words, FAILED) !== 0) throw new Error('A thread of the WASM kernels failed.');
   }
 
-  /** Ends the threads. */
+  /** Ends the threads. The control block stays: until it is really gone, a thread may look at it once more. */
   stop(): void {
     Atomics.store(this.#words, STOP, 1);
     Atomics.notify(this.#words, TICKET);
     for (const thread of this.#threads) thread.terminate();
-    this.#heap.free(this.#control);
   }
 }
