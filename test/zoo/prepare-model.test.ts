@@ -7,6 +7,7 @@ import { DownloadError, FormatError, openNpz, type ReadProgress, writeNpz } from
 import {
   chainerCachePath,
   fetchModel,
+  openCache,
   PretrainedArgumentError,
   prepareModel,
   pretrainedModels,
@@ -100,7 +101,8 @@ describe('resolveModel', () => {
 });
 
 describe('prepareModel and the cache of Chainer', () => {
-  const saved = process.env['CHAINER_DATASET_ROOT'];
+  const names = ['CHAINER_DATASET_ROOT', 'CHAINGRAD_CACHE'] as const;
+  const saved = names.map((name) => process.env[name]);
   let root: string;
   let server: Server;
   let baseUrl: string;
@@ -130,11 +132,14 @@ describe('prepareModel and the cache of Chainer', () => {
     requests = [];
     root = await mkdtemp(join(tmpdir(), 'chaingrad-'));
     process.env['CHAINER_DATASET_ROOT'] = root;
+    process.env['CHAINGRAD_CACHE'] = join(root, 'cache');
   });
 
   afterEach(async () => {
-    if (saved === undefined) delete process.env['CHAINER_DATASET_ROOT'];
-    else process.env['CHAINER_DATASET_ROOT'] = saved;
+    for (const [i, name] of names.entries()) {
+      if (saved[i] === undefined) delete process.env[name];
+      else process.env[name] = saved[i];
+    }
     await rm(root, { recursive: true });
   });
 
@@ -154,16 +159,15 @@ describe('prepareModel and the cache of Chainer', () => {
     expect(requests).to.deep.equal([]);
   });
 
-  it('downloads once, tells the progress, and leaves the file where ChainerCV finds it', async () => {
+  it('downloads once into the cache, tells the progress, and finds it there under any mirror', async () => {
     const seen: ReadProgress[] = [];
     const options = { baseUrl, onProgress: (progress: ReadProgress) => seen.push(progress) };
     const first = await prepareModel(ssd(), 'voc0712', SSD300, {}, options);
-    expect(openNpz(first.source as Uint8Array<ArrayBuffer>).keys()).to.deep.equal(['conv/W']);
+    expect(openNpz(new Uint8Array(await readFile(first.source as string))).keys()).to.deep.equal(['conv/W']);
     expect(seen.at(-1)).to.deep.equal({ loaded: weights.length, total: weights.length });
-    expect(await readdir(models())).to.deep.equal([SSD300.voc0712.file]);
-    expect(new Uint8Array(await readFile(join(models(), SSD300.voc0712.file)))).to.deep.equal(weights);
-    const second = await prepareModel(ssd(), 'voc0712', SSD300, {}, options);
-    expect(second.source).to.equal(join(models(), SSD300.voc0712.file));
+    const mirrored = { ...options, baseUrl: 'http://127.0.0.1:9/gone/' };
+    const second = await prepareModel(ssd(), 'voc0712', SSD300, {}, mirrored);
+    expect(second.source).to.equal(first.source);
     expect(requests).to.deep.equal([`/weights/${SSD300.voc0712.file}`]);
   });
 
@@ -176,11 +180,13 @@ describe('prepareModel and the cache of Chainer', () => {
       fetchModel('x.npz', { baseUrl, signal: AbortSignal.abort(new Error('enough')) }),
     );
     expect(await aborted).to.have.property('message', 'enough');
-    expect(await readdir(root)).to.deep.equal([]);
+    expect(
+      (await openCache()!.list()).length + (await readdir(join(root, 'cache', 'partial'))).length,
+    ).to.equal(0);
   });
 
   it('gives the weights, with a warning, where they cannot be kept', async () => {
-    await writeFile(join(root, 'pfnet'), 'a file in the way of the folder');
+    await writeFile(join(root, 'cache'), 'a file in the way of the folder');
     const warnings: string[] = [];
     const { warn } = console;
     console.warn = (text: string) => warnings.push(text);
@@ -190,7 +196,7 @@ describe('prepareModel and the cache of Chainer', () => {
       console.warn = warn;
     }
     expect(warnings).to.have.length(1);
-    expect(warnings[0]).to.include('could not be kept');
+    expect(warnings[0]).to.include('CHAINGRAD_CACHE');
   });
 
   it('checks the arguments before it downloads', async () => {

@@ -258,7 +258,7 @@ export function transferParams(
 
   const unusedInSrc = [...source.names].filter((name) => !used.has(name));
   const facts = { copied, mismatched, partial, missingInSrc, unusedInSrc, ignored, initialized, scalars };
-  const report: TransferReport = { ...facts, summary: () => summarize(facts) };
+  const report: TransferReport = { ...facts, summary: () => summarizeTransfer(facts) };
   if (copied.length + partial.length === 0 && !options.allowNone) {
     throw new NothingToDoError(
       `transferParams: nothing would be copied. ${report.summary()}\n` +
@@ -302,7 +302,8 @@ function copyRows(value: tf.Tensor, param: Parameter, pairs: readonly [number, n
 
 const shapeText = (shape: readonly (number | null)[]) => `(${shape.map((n) => n ?? '?').join(', ')})`;
 
-function summarize(report: Omit<TransferReport, 'summary'>): string {
+/** The text of a report's `summary()`, for others that make such reports. */
+export function summarizeTransfer(report: Omit<TransferReport, 'summary'>): string {
   const { copied, mismatched, partial, missingInSrc, unusedInSrc, ignored, scalars } = report;
   const list = (title: string, names: readonly string[]) =>
     names.length === 0 ? [] : [`${title} ${names.length}:`, ...names.map((name) => `  ${name}`)];

@@ -1,21 +1,15 @@
-/** The folder in which ChainerCV keeps downloaded weights, shared with it; in Node only. */
-import { type ByteSource, openNpz, type ReadBytesOptions, readBytes } from '@chaingrad/core';
-import { chainercvBaseUrl } from './pretrained-models.ts';
+/** ChainerCV's files of weights: from the folder in which ChainerCV itself keeps them, or from our cache. */
+import type { ByteSource } from '@chaingrad/core';
+import { type CacheOptions, cachedFile } from './cache/cached-file.ts';
+import { openRandomAccess } from './files/random-access.ts';
+import { NpzWeights } from './formats/npz.ts';
+import { node } from './node.ts';
+import { chainercvBaseUrl, pretrainedModels } from './pretrained-models.ts';
 
-export interface FetchModelOptions extends Pick<ReadBytesOptions, 'signal' | 'onProgress'> {
+export interface FetchModelOptions extends CacheOptions {
   /** The folder's address, ending in '/', where not ChainerCV's own server is asked. */
-  readonly baseUrl?: string;
+  readonly baseUrl?: string | undefined;
 }
-
-/** Node's built-in modules, or null in a page. Not imports: bundlers for the browser would follow them, and fail. */
-const node = () =>
-  typeof process === 'undefined' || process.getBuiltinModule === undefined
-    ? null
-    : {
-        fs: process.getBuiltinModule('node:fs/promises'),
-        os: process.getBuiltinModule('node:os'),
-        path: process.getBuiltinModule('node:path'),
-      };
 
 /**
  * Where ChainerCV keeps a file of weights: `$CHAINER_DATASET_ROOT/pfnet/chainercv/models/<file>`, by default below
@@ -30,43 +24,40 @@ export function chainerCachePath(file: string): string | null {
 }
 
 /**
- * One of ChainerCV's files of weights. In Node, the one in its cache; otherwise it is downloaded and, in Node, put
- * there. The cached file appears whole or not at all, and only if it is a sound npz archive.
- * @returns the path of the cached file, or the bytes that were downloaded.
+ * One of ChainerCV's files of weights: the one that ChainerCV has downloaded, else from the cache, else downloaded. A new
+ * file is kept only if it is a sound npz archive.
+ * @returns a path in Node, a Blob in the browser; the bytes, where nothing can be kept.
  * @throws DownloadError when the download fails; FormatError when it is no npz file.
  */
-export async function fetchModel(
-  file: string,
-  { baseUrl = chainercvBaseUrl, ...options }: FetchModelOptions = {},
-): Promise<ByteSource> {
-  const cached = chainerCachePath(file);
-  if (cached !== null && (await isFile(cached))) return cached;
+export async function fetchModel(file: string, options: FetchModelOptions = {}): Promise<ByteSource> {
+  const { baseUrl = chainercvBaseUrl, ...rest } = options;
+  options.signal?.throwIfAborted();
+  const chainers = chainerCachePath(file);
+  if (chainers !== null && (await isFile(chainers))) return chainers;
   const url = new URL(file, baseUrl).href;
-  const bytes = await readBytes(url, options);
-  openNpz(bytes, url);
-  if (cached !== null) await store(cached, bytes);
-  return bytes;
+  const { bytes, sha256 } = knownDigest(file);
+  return cachedFile(url, {
+    bytes,
+    sha256,
+    ...rest,
+    cacheAs: new URL(file, chainercvBaseUrl).href,
+    async check(source) {
+      await using npz = await NpzWeights.open(await openRandomAccess(source, { name: url }));
+      await rest.check?.(source);
+      return void npz;
+    },
+  });
+}
+
+/** Length and digest of a file of the table, as far as the table has them. */
+function knownDigest(file: string): { bytes?: number | undefined; sha256?: string | undefined } {
+  const entries = Object.values(pretrainedModels).flatMap((table) => Object.values(table));
+  return entries.find((entry) => entry.file === file) ?? {};
 }
 
 async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await node()!.fs.stat(path)).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/** Writes beside the target, then renames: other processes never see half a file. */
-async function store(target: string, bytes: Uint8Array): Promise<void> {
-  const { fs, path } = node()!;
-  const part = `${target}.${crypto.randomUUID()}.part`;
-  try {
-    await fs.mkdir(path.dirname(target), { recursive: true });
-    await fs.writeFile(part, bytes, { flush: true });
-    await fs.rename(part, target);
-  } catch (error) {
-    await fs.rm(part, { force: true }).catch(() => {});
-    // The weights are there, only not for next time.
-    console.warn(`The weights could not be kept in ${target}: ${(error as Error).message}`);
-  }
+  const stat = await node()!
+    .fs.stat(path)
+    .catch(() => null);
+  return stat?.isFile() ?? false;
 }

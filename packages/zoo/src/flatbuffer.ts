@@ -25,7 +25,7 @@ export class FlatBuffer {
   }
 
   /** Reads a number at a byte; its width and kind by the DataView method. */
-  read(method: 'getUint8' | 'getInt8' | 'getUint16' | 'getInt32' | 'getUint32', at: number): number {
+  read(method: keyof typeof widths, at: number): number {
     this.check(at, widths[method]);
     return this.#view[method](at, true);
   }
@@ -59,7 +59,7 @@ export class FlatBuffer {
   }
 }
 
-const widths = { getUint8: 1, getInt8: 1, getUint16: 2, getInt32: 4, getUint32: 4 } as const;
+const widths = { getUint8: 1, getInt8: 1, getUint16: 2, getInt32: 4, getUint32: 4, getFloat32: 4 } as const;
 
 /** A table of a flatbuffer: fields by their number in the schema, each with the schema's default. */
 export class FlatTable {
@@ -113,6 +113,19 @@ export class FlatTable {
     const { at, length } = this.#vector(field, 4);
     this.buffer.spend(4 * length);
     return Array.from({ length }, (_, i) => this.buffer.read('getInt32', at + 4 * i));
+  }
+
+  float32s(field: number): number[] {
+    const { at, length } = this.#vector(field, 4);
+    this.buffer.spend(4 * length);
+    return Array.from({ length }, (_, i) => this.buffer.read('getFloat32', at + 4 * i));
+  }
+
+  int64s(field: number): number[] {
+    const { at, length } = this.#vector(field, 8);
+    this.buffer.spend(8 * length);
+    const half = (i: number) => this.buffer.read('getUint32', at + 8 * i);
+    return Array.from({ length }, (_, i) => half(i) + this.buffer.read('getInt32', at + 8 * i + 4) * 2 ** 32);
   }
 
   table(field: number): FlatTable | null {

@@ -5,8 +5,15 @@ export const chainercvBaseUrl = 'https://chainercv-models.preferred.jp/';
 
 /** One set of trained weights. */
 export interface PretrainedModel<P extends object> {
-  /** The file's name: on the server, and in the cache. */
+  /** The file's name on the server. */
   readonly file: string;
+  /** Its length, where it is known. */
+  readonly bytes?: number;
+  /**
+   * Its digest in hexadecimal, where it is known. ChainerCV publishes none: what comes first is recorded, and compared
+   * from then on.
+   */
+  readonly sha256?: string;
   /** Arguments that the weights fix. */
   readonly param: Partial<P>;
   /** Fixed arguments that may be given another value all the same. */

@@ -2,7 +2,16 @@
  * The weights of a TFLite file, convolution by convolution in the order in which the model runs them.
  * Schema: tensorflow/compiler/mlir/lite/schema/schema.fbs (the numbers of fields and enumerations below are its own).
  */
-import { arrayFromBytes, elementCount, FormatError, itemSizes, toFloat32Array } from '@chaingrad/core';
+import {
+  arrayFromBytes,
+  type BinaryDtype,
+  elementCount,
+  FormatError,
+  type FormatPlace,
+  itemSizes,
+  type NamedArray,
+  toFloat32Array,
+} from '@chaingrad/core';
 import { FlatBuffer, type FlatTable } from './flatbuffer.ts';
 
 export type TfliteActivation = 'none' | 'relu' | 'relu6';
@@ -64,6 +73,18 @@ export function readTflite(bytes: Uint8Array<ArrayBuffer>, file = 'tflite'): Tfl
   return new TfliteReader(new FlatBuffer(bytes, file)).read();
 }
 
+/**
+ * Every constant of a TFLite file that is made of numbers, by the name of its tensor. What goes through a DEQUANTIZE op comes
+ * out as float32 under the name of what it was before; quantized integers come out as the numbers that they stand for.
+ * @throws FormatError when the file is damaged, or two constants have one name.
+ */
+export function readTfliteConstants(
+  bytes: Uint8Array<ArrayBuffer>,
+  file = 'tflite',
+): Map<string, NamedArray> {
+  return new TfliteReader(new FlatBuffer(bytes, file)).constants();
+}
+
 class TfliteReader {
   readonly #buffer: FlatBuffer;
   readonly #model: FlatTable;
@@ -106,6 +127,27 @@ class TfliteReader {
       outputs: this.#graph.int32s(2).map((index) => this.#info(index)),
       convolutions,
     };
+  }
+
+  constants(): Map<string, NamedArray> {
+    const arrays = new Map<string, NamedArray>();
+    for (const tensor of this.#tensors) {
+      const bytes = this.#buffers[tensor.uint32(2)]?.bytes(0) ?? null;
+      const type = constantTypes.get(tensor.int8(1));
+      if (bytes === null || bytes.length === 0 || type === undefined) continue;
+      const key = tensor.text(3);
+      const place = { file: this.#buffer.file, key };
+      const shape = tensor.int32s(0);
+      const length = elementCount(shape, place) * itemSizes[type];
+      if (bytes.length !== length) {
+        this.#fail(key, `${length} bytes for shape (${shape.join(', ')})`, `${bytes.length}`);
+      }
+      if (arrays.has(key)) this.#fail(key, 'every name once', 'the name twice');
+      this.#buffer.spend(bytes.length);
+      const stored = arrayFromBytes(bytes, type, shape);
+      arrays.set(key, dequantized(stored, tensor.table(4), place));
+    }
+    return arrays;
   }
 
   #convolution(operator: Operator): TfliteConvolution {
@@ -190,6 +232,44 @@ class TfliteReader {
   #fail(key: string, expected: string, got: string, advice?: string): never {
     throw new FormatError({ file: this.#buffer.file, key }, expected, got, advice);
   }
+}
+
+const constantTypes = new Map<number, BinaryDtype>([
+  [0, 'float32'],
+  [1, 'float16'],
+  [2, 'int32'],
+  [3, 'uint8'],
+  [4, 'int64'],
+  [6, 'bool'],
+  [7, 'int16'],
+  [9, 'int8'],
+  [10, 'float64'],
+]);
+
+/** The numbers that quantized integers stand for: (q - zero) * scale, with one pair or one for each index of an axis. */
+function dequantized(stored: NamedArray, parameters: FlatTable | null, place: FormatPlace): NamedArray {
+  const scales = parameters?.float32s(2) ?? [];
+  if (parameters === null || scales.length === 0 || stored.dtype === 'float32' || stored.dtype === 'float16')
+    return stored;
+  const zeros = parameters.int64s(3);
+  const axis = parameters.int32(6);
+  const { shape } = stored;
+  const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+  const sound = scales.length === 1 || (axis >= 0 && scales.length === shape[axis]);
+  if (!sound || (zeros.length !== 0 && zeros.length !== scales.length)) {
+    throw new FormatError(
+      place,
+      'a scale for all values or for each index of an axis',
+      `${scales.length} scales`,
+    );
+  }
+  const values = toFloat32Array(stored, place);
+  const data = new Float32Array(values.length);
+  for (let i = 0; i < data.length; i++) {
+    const k = scales.length === 1 ? 0 : Math.floor(i / inner) % scales.length;
+    data[i] = (values[i]! - (zeros[k] ?? 0)) * scales[k]!;
+  }
+  return { shape, dtype: 'float32', data };
 }
 
 interface Operator {

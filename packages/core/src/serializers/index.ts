@@ -6,6 +6,7 @@ export * from './format-error.ts';
 export * from './load-arrays.ts';
 export * from './load-npz.ts';
 export * from './load-safetensors.ts';
+export { nameMatcher } from './name-filter.ts';
 export * from './named-array.ts';
 export * from './npy.ts';
 export * from './npz.ts';

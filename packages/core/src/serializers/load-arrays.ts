@@ -161,7 +161,7 @@ function refuse(file: string, report: LoadReport, strict: boolean): void {
 function carryOut(plan: readonly { entry: SerialEntry; key: string }[], file: ArrayFile): void {
   const decoded = plan.map(({ entry, key }) => ({
     entry,
-    make: decoder(entry.kind, entry.read(), file.read(key), { file: file.file, key }),
+    make: entryDecoder(entry.kind, entry.read(), file.read(key), { file: file.file, key }),
   }));
   // Taken off one by one, so that each array can be freed when its tensor is there.
   decoded.reverse();
@@ -171,8 +171,12 @@ function carryOut(plan: readonly { entry: SerialEntry; key: string }[], file: Ar
   }
 }
 
-/** Checks and converts an array now; the function that it gives only makes the value. */
-function decoder(
+/**
+ * Checks and converts an array to what an entry takes now; the function that it gives only makes the value.
+ * @param old the entry's present value, whose type is kept.
+ * @throws FormatError when the array cannot be turned into it.
+ */
+export function entryDecoder(
   kind: SerialEntry['kind'],
   old: SerialValue,
   array: NamedArray,

@@ -1,0 +1,100 @@
+/** Keras' models: kernels are (kh, kw, in, out) and (in, out), and feature maps are flattened (h, w, c). */
+import type { MappedName, NameMap } from './name-map.ts';
+import {
+  type ArrayTransform,
+  denseToLinear,
+  depthwiseToOihw,
+  flattenedToLinear,
+  hwioToOihw,
+} from './transform.ts';
+import { vgg16Convolutions } from './vgg16-layers.ts';
+
+/** The names that Keras' writers have given to the values of a layer, by our name. */
+const written = {
+  W: (layer: string) => [
+    `${layer}/kernel`,
+    `${layer}/kernel:0`,
+    `${layer}/${layer}/kernel:0`,
+    `${layer}/${layer}_W_1:0`,
+    `${layer}/${layer}_W:0`,
+    `layers/${layer}/vars/0`,
+    `_layer_checkpoint_dependencies/${layer}/vars/0`,
+  ],
+  b: (layer: string) => [
+    `${layer}/bias`,
+    `${layer}/bias:0`,
+    `${layer}/${layer}/bias:0`,
+    `${layer}/${layer}_b_1:0`,
+    `${layer}/${layer}_b:0`,
+    `layers/${layer}/vars/1`,
+    `_layer_checkpoint_dependencies/${layer}/vars/1`,
+  ],
+};
+
+/** What a layer of Keras is. */
+export interface KerasLayer {
+  /** Its name in the file. */
+  readonly name: string;
+  readonly kind?: 'conv' | 'depthwise' | 'dense';
+  /** Of a dense layer behind a flattened feature map: that map's height and width. */
+  readonly flattened?: readonly [height: number, width: number];
+}
+
+const names = (ours: string, layer: string, transform: ArrayTransform): [string, MappedName][] => [
+  [`${ours}/W`, { from: written.W(layer), transform }],
+  [`${ours}/b`, { from: written.b(layer) }],
+];
+
+/**
+ * The map of a Keras or tfjs layers-model.
+ *
+ * ```ts
+ * const map = kerasNames('my model', {
+ *   conv1: { name: 'conv2d' },
+ *   fc: { name: 'dense', kind: 'dense', flattened: [7, 7] },
+ * });
+ * ```
+ *
+ * @param layers by our paths.
+ */
+export function kerasNames(title: string, layers: Readonly<Record<string, KerasLayer>>): NameMap {
+  const entries = Object.entries(layers).flatMap(([ours, { name, kind = 'conv', flattened }]) => {
+    const dense = flattened === undefined ? denseToLinear : flattenedToLinear(...flattened);
+    return names(ours, name, { conv: hwioToOihw, depthwise: depthwiseToOihw, dense }[kind]);
+  });
+  return { title, names: Object.fromEntries(entries) };
+}
+
+/** Keras' VGG16 was trained on pictures with blue first. */
+const blueFirst: ArrayTransform = (shape) => {
+  const plan = hwioToOihw(shape);
+  return plan === null || shape[2] !== 3 ? null : { ...plan, flip: 2 };
+};
+
+/** `vgg16_weights_tf_dim_ordering_tf_kernels.h5` of Keras, for `VGG16`. */
+export const kerasVgg16: NameMap = {
+  title: "Keras' VGG16",
+  mean: [123.68, 116.779, 103.939],
+  names: {
+    ...Object.fromEntries(
+      vgg16Convolutions.flatMap(([name]) => {
+        const transform = name === 'conv1_1' ? blueFirst : hwioToOihw;
+        return names(`${name}/conv`, name.replace(/^conv(\d)_(\d)$/, 'block$1_conv$2'), transform);
+      }),
+    ),
+    ...Object.fromEntries([
+      ...names('fc6', 'fc1', flattenedToLinear(7, 7)),
+      ...names('fc7', 'fc2', denseToLinear),
+      ...names('fc8', 'predictions', denseToLinear),
+    ]),
+  },
+};
+
+/** Tiny VGG of CNN Explainer (a tfjs layers-model), whose last feature map is 13 x 13. */
+export const tinyVgg: NameMap = kerasNames('Tiny VGG', {
+  conv_1_1: { name: 'conv_1_1' },
+  conv_1_2: { name: 'conv_1_2' },
+  conv_2_1: { name: 'conv_2_1' },
+  conv_2_2: { name: 'conv_2_2' },
+  output: { name: 'output', kind: 'dense', flattened: [13, 13] },
+});
