@@ -1,12 +1,13 @@
 /**
- * The arithmetic of the steps that most training runs spend their time in, apart from who calls it: each takes tensors
- * and plain numbers and returns new tensors, so that one fused pass can stand in for it. Call inside a tidy.
+ * The arithmetic of the steps that most training runs spend their time in: each takes tensors and plain numbers and returns
+ * new tensors, in one pass over the memory where the backend has a kernel for it (WASM). Call inside a tidy.
  */
+import { fusedUpdate } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** p - lr g */
 export function sgdStep(p: tf.Tensor, g: tf.Tensor, lr: number): tf.Tensor {
-  return tf.sub(p, tf.mul(g, lr));
+  return fusedUpdate('sgd', p, g, [], { lr })[0]!;
 }
 
 /** v' = momentum v - lr g; p' = p + v' */
@@ -17,8 +18,8 @@ export function momentumStep(
   lr: number,
   momentum: number,
 ): { param: tf.Tensor; v: tf.Tensor } {
-  const next = tf.sub(tf.mul(v, momentum), tf.mul(g, lr));
-  return { param: tf.add(p, next), v: next };
+  const [param, next] = fusedUpdate('momentum', p, g, [v], { lr, momentum });
+  return { param: param!, v: next! };
 }
 
 /** old + rate (target - old): an exponential moving average. */
@@ -50,16 +51,17 @@ export function adamStep(
   vhat: tf.Tensor | null,
   n: AdamNumbers,
 ): { param: tf.Tensor; m: tf.Tensor; v: tf.Tensor; vhat: tf.Tensor | null } {
+  if (n.bounds === null) {
+    const { rate, beta1, beta2, eps, eta, weightDecayRate } = n;
+    const hyper = { rate, beta1, beta2, eps, eta, weightDecayRate };
+    const state = vhat === null ? [m, v] : [m, v, vhat];
+    const [param, nextM, nextV, nextVhat] = fusedUpdate('adam', p, g, state, hyper);
+    return { param: param!, m: nextM!, v: nextV!, vhat: nextVhat ?? null };
+  }
   const nextM = approach(m, g, 1 - n.beta1);
   const nextV = approach(v, tf.square(g), 1 - n.beta2);
   const nextVhat = vhat === null ? null : tf.maximum(vhat, nextV);
-  const root = tf.add(tf.sqrt(nextVhat ?? nextV), n.eps);
-  let move: tf.Tensor;
-  if (n.bounds === null) move = tf.mul(tf.div(nextM, root), n.rate * n.eta);
-  else {
-    const size = tf.clipByValue(tf.div(n.rate, root), ...n.bounds);
-    move = tf.mul(tf.mul(size, nextM), n.eta);
-  }
+  const size = tf.clipByValue(tf.div(n.rate, tf.add(tf.sqrt(nextVhat ?? nextV), n.eps)), ...n.bounds);
   const decayed = n.weightDecayRate === 0 ? p : tf.mul(p, 1 - n.eta * n.weightDecayRate);
-  return { param: tf.sub(decayed, move), m: nextM, v: nextV, vhat: nextVhat };
+  return { param: tf.sub(decayed, tf.mul(tf.mul(size, nextM), n.eta)), m: nextM, v: nextV, vhat: nextVhat };
 }
