@@ -12,6 +12,7 @@ export { type CacheOptions, cachedFile, damageOf } from './cache/cached-file.ts'
 export { cacheFolder, openCache } from './cache/open-cache.ts';
 export type { CacheEntry, CacheStore, PartialFile } from './cache/store.ts';
 export * from './chainer-cache.ts';
+export * from './convert.ts';
 export { type DownloadOptions, type DownloadTarget, download } from './download/download.ts';
 export type { RetryOptions } from './download/retry.ts';
 export { openHttpRanges } from './files/http-ranges.ts';
@@ -24,6 +25,7 @@ export { type OpenOptions, openWeights, type WeightSource } from './open-weights
 export * from './prepare-model.ts';
 export * from './pretrained-error.ts';
 export * from './pretrained-models.ts';
+export type { ArrayLoss } from './quantize.ts';
 export * from './tfjs.ts';
 export * from './tflite.ts';
 export * from './zoo-files.ts';

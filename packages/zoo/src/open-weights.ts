@@ -9,7 +9,7 @@ import { MemoryWeights } from './formats/memory-weights.ts';
 import { NpzWeights, ZipFile } from './formats/npz.ts';
 import { isLegacyPytorch, PytorchWeights } from './formats/pytorch.ts';
 import { SafetensorsWeights } from './formats/safetensors.ts';
-import { neighbour, openTfjs } from './formats/tfjs.ts';
+import { neighbour, openManifest } from './formats/tfjs.ts';
 import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
 import { node } from './node.ts';
 import { pretrainedModels } from './pretrained-models.ts';
@@ -174,7 +174,7 @@ async function openFormat(
       case 'hdf5':
         return await Hdf5Weights.open(access);
       case 'tfjs':
-        return await openTfjs(access, beside!);
+        return await openManifest(access, beside!);
       case 'tflite': {
         const arrays = readTfliteConstants(await access.read(0, access.size), access.name);
         await access.close();

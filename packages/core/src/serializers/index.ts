@@ -3,6 +3,7 @@
 export { collectArrays, type SaveOptions } from './collect-arrays.ts';
 export { crc32 } from './crc32.ts';
 export * from './format-error.ts';
+export { floatToHalf, halfToFloat, halvesToFloats } from './half.ts';
 export * from './load-arrays.ts';
 export * from './load-npz.ts';
 export * from './load-safetensors.ts';

@@ -1,8 +1,10 @@
-/** tfjs layers-models and weight manifests: the shards are files beside the manifest. */
+/** JSON files that name others beside them: tfjs layers-models and weight manifests, indexes of safetensors. */
 import { type ByteSource, FormatError, type NamedArray } from '@chaingrad/core';
 import type { RandomAccess } from '../files/random-access.ts';
 import { readTfjsManifest, tfjsShardPaths } from '../tfjs.ts';
 import { MemoryWeights } from './memory-weights.ts';
+import { ShardedWeights } from './sharded.ts';
+import type { WeightFile } from './weight-file.ts';
 
 /** Gives the file of a path beside the manifest. */
 export type Beside = (path: string) => Promise<RandomAccess>;
@@ -10,8 +12,11 @@ export type Beside = (path: string) => Promise<RandomAccess>;
 /** A manifest is a list of names and shapes. */
 const maxManifest = 1 << 26;
 
-/** @throws FormatError as `readTfjsManifest`. */
-export async function openTfjs(access: RandomAccess, beside: Beside): Promise<MemoryWeights> {
+/**
+ * Opens what a JSON file describes: a manifest of tfjs, or an index of safetensors files.
+ * @throws FormatError as `readTfjsManifest`, `ShardedWeights.open`.
+ */
+export async function openManifest(access: RandomAccess, beside: Beside): Promise<WeightFile> {
   const file = access.name;
   if (access.size > maxManifest)
     throw new FormatError({ file }, `a manifest of at most ${maxManifest} bytes`, `${access.size}`);
@@ -20,6 +25,10 @@ export async function openTfjs(access: RandomAccess, beside: Beside): Promise<Me
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await access.read(0, access.size)));
   } catch (error) {
     throw new FormatError({ file }, 'a manifest in JSON', (error as Error).message, undefined, error);
+  }
+  if (typeof json === 'object' && json !== null && 'weight_map' in json) {
+    await access.close();
+    return ShardedWeights.open(json, file, beside);
   }
   const shards: Uint8Array<ArrayBuffer>[] = [];
   for (const path of tfjsShardPaths(json, file)) {

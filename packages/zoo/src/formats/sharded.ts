@@ -1,0 +1,78 @@
+/** Several safetensors files as one, by the index that Hugging Face's tools write. */
+import { type ArrayInfo, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
+import { SafetensorsWeights } from './safetensors.ts';
+import type { Beside } from './tfjs.ts';
+import type { WeightFile } from './weight-file.ts';
+
+/** A shard more than this is no weights any more. */
+const maxShards = 4096;
+
+export class ShardedWeights implements WeightFile {
+  readonly format = 'safetensors';
+
+  private constructor(
+    readonly file: string,
+    readonly places: ReadonlyMap<string, SafetensorsWeights>,
+  ) {}
+
+  /**
+   * @param index the parsed JSON.
+   * @throws FormatError when a shard lacks what the index says of it, or lies elsewhere than beside it.
+   */
+  static async open(index: unknown, file: string, beside: Beside): Promise<ShardedWeights> {
+    const map = (index as { weight_map?: unknown }).weight_map;
+    const entries =
+      typeof map === 'object' && map !== null ? Object.entries(map as Record<string, unknown>) : [];
+    const paths = new Set(entries.map(([, path]) => path));
+    if (paths.size > maxShards)
+      throw new FormatError({ file }, `at most ${maxShards} shards`, `${paths.size}`);
+    const opened = new Map<unknown, SafetensorsWeights>();
+    try {
+      for (const path of paths) {
+        if (typeof path !== 'string' || !/^[^/\\:]+$/.test(path) || path === '..') {
+          throw new FormatError({ file }, 'shards beside the index', `${JSON.stringify(path)}`.slice(0, 200));
+        }
+        opened.set(path, await SafetensorsWeights.open(await beside(path)));
+      }
+      const places = new Map(entries.map(([key, path]) => [key, opened.get(path)!]));
+      for (const [key, shard] of places) {
+        if (!shard.has(key))
+          throw new FormatError({ file: shard.file, key }, 'an array that the index promises', 'none');
+      }
+      return new ShardedWeights(file, places);
+    } catch (error) {
+      for (const shard of opened.values()) await shard.close();
+      throw error;
+    }
+  }
+
+  keys(): string[] {
+    return [...this.places.keys()];
+  }
+
+  has(key: string): boolean {
+    return this.places.has(key);
+  }
+
+  info(key: string): Promise<ArrayInfo> {
+    return this.#place(key).info(key);
+  }
+
+  chunks(key: string): AsyncIterable<NamedArray> {
+    return this.#place(key).chunks(key);
+  }
+
+  async close(): Promise<void> {
+    for (const shard of new Set(this.places.values())) await shard.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #place(key: string): SafetensorsWeights {
+    const place = this.places.get(key);
+    if (place === undefined) throw new UnknownNameError(this.file, key);
+    return place;
+  }
+}
