@@ -5,6 +5,8 @@
  * (`await import(...)`), so that `chaingrad --help` does not load tfjs and the image codecs.
  */
 import type { Command } from 'commander';
+import { cacheCommand } from './cache.ts';
+import { convertCommand } from './convert.ts';
 import { detectCommand } from './detect.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { finetuneCommand } from './finetune.ts';
@@ -17,4 +19,6 @@ export const commands: readonly (() => Command)[] = [
   evaluateCommand,
   summaryCommand,
   transferCommand,
+  convertCommand,
+  cacheCommand,
 ];
