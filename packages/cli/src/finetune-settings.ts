@@ -17,6 +17,7 @@ export interface FinetuneSettings {
   readonly lr: number;
   /** The rate of the extractor as a share of the heads'. */
   readonly extractorLr: number;
+  /** 'none', 'early', 'extractor' or a pattern of parameter paths. */
   readonly freeze: string;
   readonly augment: 'ssd' | 'mild' | 'none';
   readonly flip: 'none' | 'x' | 'xy';
@@ -34,13 +35,13 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   from: 'pretrained',
   epochs: 20,
   minutes: null,
-  batch: 8,
+  batch: 4,
   lr: 0.001,
   extractorLr: 0.3,
-  freeze: 'none',
+  freeze: 'early',
   augment: 'mild',
   flip: 'x',
-  iouThresh: 0.4,
+  iouThresh: 0.35,
   evalEvery: 5,
   strict: false,
   seed: 0,

@@ -13,6 +13,7 @@ import {
 import {
   type Extension,
   LogReport,
+  PlotReport,
   PrintReport,
   priorities,
   SerialIterator,
@@ -35,7 +36,6 @@ import {
 } from '@chaingrad/vision';
 import { apReport, apTable } from './average-precision.ts';
 import { drawComparison } from './comparison.ts';
-import { curvesSvg } from './curves.ts';
 import { hasLists, heldOut, openData, tellProblems } from './detection-data.ts';
 import { bestFirst } from './detector.ts';
 import { CliError, oneLine } from './errors.ts';
@@ -61,7 +61,7 @@ const KEPT_SIZE = 1.6;
 
 /**
  * Fine-tunes a detector on the images of a folder and writes into `out`: best.npz (with the names of the classes), log,
- * curves.svg, result.json, the pictures with test detections, and a snapshot to resume from.
+ * loss.svg, precision.svg, result.json, the pictures with test detections, and a snapshot to resume from.
  *
  * @throws CliError and the errors of the libraries.
  */
@@ -113,27 +113,20 @@ export async function finetune({ out, resume = false, backend, ...chosen }: Fine
   evaluator.name = 'validation';
   const about = { model: settings.model, labelNames, scoreFunction: model.scoreFunction };
   const validation = new Validation(evaluator, describedDetector(model, about));
-  const log = new LogReport();
+  const losses = ['main/loss', 'main/loss/loc', 'main/loss/conf'];
+  const precisions = [validation.key, ...labelNames.map((name) => `validation/main/ap/${name}`)];
+  const tested = (self: Trainer) => self.updater.isNewEpoch && self.updater.epoch % settings.evalEvery === 0;
   trainer
-    .extend(validation, {
-      trigger: (self) => self.updater.isNewEpoch && self.updater.epoch % settings.evalEvery === 0,
-    })
+    .extend(validation, { trigger: tested })
     .extend(new RateSchedule({ attr: 'alpha', peak: settings.lr, warmup: 20, progress }))
-    .extend(log)
+    .extend(new LogReport())
     .extend(
-      new PrintReport(
-        [
-          'epoch',
-          'iteration',
-          'main/loss',
-          'main/loss/loc',
-          'main/loss/conf',
-          validation.key,
-          'elapsed_time',
-        ],
-        { out: (line) => process.stdout.write(`${line}\n`) },
-      ),
+      new PrintReport(['epoch', 'iteration', ...losses, validation.key, 'elapsed_time'], {
+        out: (line) => process.stdout.write(`${line}\n`),
+      }),
     )
+    .extend(new PlotReport(losses, { xKey: 'epoch', filename: 'loss.svg' }))
+    .extend(new PlotReport(precisions, { xKey: 'epoch', filename: 'precision.svg', trigger: tested }))
     .extend(snapshot({ nRetains: 1, autoload: resume, onAbort: true, log: say }));
   await trainer.store.write(settingsFile, `${JSON.stringify(settings, null, 2)}\n`);
 
@@ -155,10 +148,9 @@ export async function finetune({ out, resume = false, backend, ...chosen }: Fine
   if (validation.best === null) await evaluator.evaluate();
   const report = apReport(validation.best ?? evaluator.result!, labelNames, test.length);
   await trainer.store.write('result.json', `${JSON.stringify(report, null, 2)}\n`);
-  await trainer.store.write('curves.svg', curves(log, validation.key));
   await drawPictures(model, test, labelNames, join(out, 'pictures'));
   process.stdout.write(
-    `${apTable(report)}wrote ${join(out, validation.file)}, log, curves.svg and pictures\n`,
+    `${apTable(report)}wrote ${join(out, validation.file)}, log, loss.svg, precision.svg and pictures\n`,
   );
 }
 
@@ -216,11 +208,17 @@ async function startModel(
   return model;
 }
 
+/** What `--freeze` calls by name. `early`: the layers on the large maps, half the time of a step, which see edges and colours. */
+const namedPatterns: Readonly<Record<string, RegExp>> = {
+  early: /^\/extractor\/(conv0|blocks\/[0-5]|conv[123]_\d)\//,
+  extractor: /^\/extractor\//,
+};
+
 /** Freezes what is asked for and slows the extractor down. @returns the number of frozen parameters. */
 function freeze(model: SSD, { freeze: what, extractorLr }: FinetuneSettings): number {
   let pattern: RegExp | null = null;
   try {
-    if (what !== 'none') pattern = what === 'extractor' ? /^\/extractor\// : new RegExp(what);
+    if (what !== 'none') pattern = namedPatterns[what] ?? new RegExp(what);
   } catch (error) {
     throw new CliError(`--freeze: ${oneLine(error)}`);
   }
@@ -305,28 +303,6 @@ class Validation implements Extension {
       },
     };
   }
-}
-
-function curves(log: LogReport, key: string): string {
-  const of = (name: string) => ({
-    name,
-    points: log.log.flatMap((entry) => {
-      const y = entry[name];
-      return y !== undefined && Number.isFinite(y) ? [[entry['epoch']!, y] as const] : [];
-    }),
-  });
-  const classes = new Set(
-    log.log.flatMap((entry) => Object.keys(entry)).filter((name) => name.includes('/ap/')),
-  );
-  return curvesSvg(
-    {
-      loss: ['main/loss', 'main/loss/loc', 'main/loss/conf'].map(of),
-      'average precision': [key, ...classes]
-        .map(of)
-        .map(({ name, points }) => ({ name: basename(name), points })),
-    },
-    'epoch',
-  );
 }
 
 async function drawPictures(

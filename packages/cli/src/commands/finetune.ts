@@ -28,7 +28,7 @@ export const finetuneCommand = () =>
   new Command('finetune')
     .description('fine-tune a detector on a folder of images with boxes, in the layout of Pascal VOC or COCO')
     .option('--data <dir>', 'folder with Annotations and JPEGImages, or the JSON files of COCO and images')
-    .requiredOption('--out <dir>', 'folder of the run: best.npz, log, curves.svg, pictures')
+    .requiredOption('--out <dir>', 'folder of the run: best.npz, log, curves, pictures')
     .addOption(option('--labels <file>', "class names, one a line; 'auto' takes those that occur", 'labels'))
     .addOption(option('--model <name>', 'the detector to begin with', 'model').choices(models))
     .addOption(option('--from <file>', "its parameters: 'pretrained', 'none', or an npz file", 'from'))
@@ -45,7 +45,13 @@ export const finetuneCommand = () =>
     .addOption(option('--batch <n>', 'images an update', 'batch').argParser(count))
     .addOption(option('--lr <x>', 'highest step size of Adam', 'lr').argParser(positive))
     .addOption(option('--extractor-lr <x>', "the extractor's share of it", 'extractorLr').argParser(positive))
-    .addOption(option('--freeze <what>', "'none', 'extractor', or a pattern of parameter paths", 'freeze'))
+    .addOption(
+      option(
+        '--freeze <what>',
+        "'none', 'early' layers, the whole 'extractor', or a pattern of paths",
+        'freeze',
+      ),
+    )
     .addOption(
       option('--augment <how>', 'random changes of the images', 'augment').choices(['ssd', 'mild', 'none']),
     )

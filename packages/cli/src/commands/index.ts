@@ -5,6 +5,7 @@
  * (`await import(...)`), so that `chaingrad --help` does not load tfjs and the image codecs.
  */
 import type { Command } from 'commander';
+import { benchCommand } from './bench.ts';
 import { cacheCommand } from './cache.ts';
 import { convertCommand } from './convert.ts';
 import { detectCommand } from './detect.ts';
@@ -21,4 +22,5 @@ export const commands: readonly (() => Command)[] = [
   transferCommand,
   convertCommand,
   cacheCommand,
+  benchCommand,
 ];
