@@ -25,14 +25,16 @@ export class BackendUnavailableError extends ChaingradError {
 
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
+/** An import that bundlers cannot see: those for the browser would look for the package, and fail. */
+const importByName = (name: string): Promise<unknown> =>
+  import(/* webpackIgnore: true */ /* @vite-ignore */ name);
+
 /** Makes `navigator.gpu` in Node from the npm package `webgpu` (Dawn), where the platform has none. */
 async function provideNodeGpu(): Promise<void> {
   if (!isNode || globalThis.navigator?.gpu) return;
   let dawn: { create(options: string[]): GPU; globals: Record<string, unknown> };
   try {
-    // A variable, so that bundlers for the browser do not look for it.
-    const name = 'webgpu';
-    dawn = await import(name);
+    dawn = (await importByName('webgpu')) as typeof dawn;
   } catch {
     throw new BackendUnavailableError(
       'webgpu',
@@ -51,15 +53,41 @@ async function provideNodeGpu(): Promise<void> {
   }
 }
 
-const loaders: Readonly<Record<BackendName, () => Promise<void>>> = {
+export interface BackendOptions {
+  /**
+   * In a page: the address of tfjs-backend-wasm-simd.wasm, where it is not beside the modules. Without it that place is tried,
+   * then a public server (jsDelivr, checked against a known hash).
+   */
+  readonly wasmFile?: string | URL;
+  /**
+   * WASM: how many threads compute, 1 to 32. Default: as many as the machine has cores, 8 at most; in a page that is not
+   * cross-origin isolated, 1. Results do not depend on it. The first start of the backend decides whether there can be several.
+   */
+  readonly threads?: number;
+}
+
+/** The file of tfjs' WASM backend that is installed in Node. */
+function installedTfjsWasm(): Uint8Array {
+  const { createRequire } = process.getBuiltinModule('node:module');
+  const { readFileSync } = process.getBuiltinModule('node:fs');
+  const file = '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm';
+  return readFileSync(createRequire(import.meta.url).resolve(file));
+}
+
+const loaders: Readonly<Record<BackendName, (options: BackendOptions) => Promise<void>>> = {
   cpu: async () => {
     await import('@tensorflow/tfjs-backend-cpu');
     // Its first tensor would print an advertisement under Node.
     const backend = tf.findBackend('cpu') as { firstUse?: boolean } | null;
     if (backend !== null) backend.firstUse = false;
   },
-  wasm: async () => {
-    await import('@chaingrad/kernels/wasm');
+  wasm: async ({ wasmFile, threads }) => {
+    const kernels = await import('@chaingrad/kernels/wasm');
+    if (threads !== undefined) await kernels.setWasmKernelOptions({ threads });
+    if ('wasm' in tf.engine().registry) return;
+    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+    if (!isNode) await kernels.provideTfjsWasm(setWasmPaths, wasmFile);
+    else if (threads !== 1) kernels.shareTfjsWasmMemory(setWasmPaths, installedTfjsWasm());
   },
   webgpu: async () => {
     await provideNodeGpu();
@@ -94,10 +122,16 @@ async function withoutErrorListeners<R>(start: () => Promise<R>): Promise<R> {
 }
 
 /** Puts the SIMD kernels over tfjs' own where this platform can run them; notes it where not. */
-async function useFastKernels(notes: string[]): Promise<BackendInfo['wasm']> {
+async function useFastKernels(notes: string[], asked?: number): Promise<BackendInfo['wasm']> {
   try {
     const { registerWasmKernels } = await import('@chaingrad/kernels/wasm');
     const { relaxed, threads } = await registerWasmKernels();
+    if (asked !== undefined && asked !== threads) {
+      notes.push(
+        `${threads} WASM thread(s) instead of ${asked}: memory is not shared. A page must be cross-origin isolated ` +
+          '(COOP same-origin, COEP require-corp), and the backend must not have been started before.',
+      );
+    }
     return { relaxedSimd: relaxed, threads };
   } catch (error) {
     notes.push(
@@ -111,10 +145,14 @@ async function useFastKernels(notes: string[]): Promise<BackendInfo['wasm']> {
  * Loads, configures and selects a tfjs backend, with chaingrad's kernels over tfjs' own.
  *
  * @param name 'auto' takes webgpu in a browser that has it, else wasm, else cpu; in Node wasm.
+ * @param options where a page keeps its files, if they are not found by themselves.
  * @returns what was chosen, with notes where a better choice failed.
  * @throws BackendUnavailableError when a named backend cannot run here; 'auto' goes on to the next instead.
  */
-export async function useBackend(name: 'auto' | BackendName = 'auto'): Promise<BackendInfo> {
+export async function useBackend(
+  name: 'auto' | BackendName = 'auto',
+  options: BackendOptions = {},
+): Promise<BackendInfo> {
   if (name !== 'auto' && !(name in loaders)) {
     throw new InvalidArgumentError('useBackend', "'auto' | 'webgpu' | 'wasm' | 'cpu'", name);
   }
@@ -123,14 +161,14 @@ export async function useBackend(name: 'auto' | BackendName = 'auto'): Promise<B
   const notes: string[] = [];
   for (const candidate of candidates) {
     try {
-      await loaders[candidate]();
+      await loaders[candidate](options);
       if (!(await withoutErrorListeners(() => tf.setBackend(candidate)))) {
         throw new BackendUnavailableError(candidate, 'tfjs could not start it (its warning above says why).');
       }
       await tf.ready();
       installKernels(candidate);
       return candidate === 'wasm'
-        ? { name: candidate, notes, wasm: await useFastKernels(notes) }
+        ? { name: candidate, notes, wasm: await useFastKernels(notes, options.threads) }
         : { name: candidate, notes };
     } catch (error) {
       if (name !== 'auto') throw error;
