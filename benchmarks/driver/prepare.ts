@@ -1,0 +1,56 @@
+/** Writes the networks' files, the same parameters in each side's own format. */
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { readPicture } from 'chaingrad';
+import { graphOf } from '../models/index.ts';
+import { tfjsLayout } from '../models/layouts.ts';
+import { onnxChunks } from '../models/onnx.ts';
+import { safetensorsHeader } from '../models/safetensors.ts';
+import { drawParam } from '../models/weights.ts';
+import { files, root } from './paths.ts';
+
+/** To be raised when the way in which files are made changes. */
+const VERSION = 2;
+
+function write(name: string, chunks: Iterable<Uint8Array>): void {
+  const fd = openSync(`${files}${name}.part`, 'w');
+  for (const chunk of chunks) for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+  closeSync(fd);
+  renameSync(`${files}${name}.part`, `${files}${name}`);
+}
+
+const bytes = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/** The three files of a network, unless they are there. */
+export function prepareModel(name: string): void {
+  const done = `${files}${name}.v${VERSION}`;
+  if (existsSync(done)) return;
+  mkdirSync(files, { recursive: true });
+  const graph = graphOf(name);
+  const params = new Map([...graph.params.keys()].map((key) => [key, drawParam(graph, key)]));
+  const names = [...params.keys()];
+  function* plain() {
+    yield safetensorsHeader(graph.params);
+    for (const key of names) yield bytes(params.get(key)!);
+  }
+  function* tfjs() {
+    const arrays = names.map((key) => [key, tfjsLayout(graph, key, params.get(key)!)] as const);
+    yield safetensorsHeader(arrays.map(([key, { shape }]) => [key, shape] as const));
+    for (const [, { data }] of arrays) yield bytes(data);
+  }
+  write(`${name}.safetensors`, plain());
+  write(`${name}.tfjs.safetensors`, tfjs());
+  write(
+    `${name}.onnx`,
+    onnxChunks(graph, (key) => params.get(key)!),
+  );
+  writeFileSync(done, '');
+}
+
+/** A photo without its compression, so that reading it is not measured. */
+export async function preparePhoto(): Promise<void> {
+  if (existsSync(`${files}photo.json`)) return;
+  mkdirSync(files, { recursive: true });
+  const { data, shape } = await readPicture(`${root}examples/images/chelsea.png`);
+  writeFileSync(`${files}photo.rgb`, data);
+  writeFileSync(`${files}photo.json`, JSON.stringify({ shape }));
+}

@@ -1,0 +1,134 @@
+/** One measurement: one side, one network, in a process or page of its own. */
+import { flopsOf, type Graph, single } from './models/graph.ts';
+import { graphOf } from './models/index.ts';
+import { drawInput } from './models/weights.ts';
+import { loadSide, type Platform, type Side, type SideName } from './sides/side.ts';
+
+export type Task = 'forward' | 'predict' | 'train' | 'layers';
+
+export interface Job {
+  readonly side: SideName;
+  readonly model: string;
+  readonly tasks: readonly Task[];
+  readonly batch: number;
+  readonly threads: number;
+  /** Parameters are drawn, not read from files. */
+  readonly drawn: boolean;
+  /** Runs before the clock counts, then at least `minRuns` runs, and more until `seconds` are over. */
+  readonly warmup: number;
+  readonly minRuns: number;
+  readonly seconds: number;
+}
+
+export interface LayerTime {
+  readonly name: string;
+  /** Layers of this shape in the network. */
+  readonly count: number;
+  readonly gflop: number;
+  readonly ms: number;
+}
+
+/** Milliseconds throughout. */
+export interface Measurement {
+  readonly info: string;
+  /** Importing the library. */
+  readonly importMs: number;
+  /** Starting it, reading the parameters, making the network ready. */
+  readonly loadMs: number;
+  readonly tasks: Partial<Record<Task, { readonly firstMs: number; readonly runs: readonly number[] }>>;
+  readonly layers?: readonly LayerTime[];
+  /** Outputs of the first forward pass, channels last. */
+  readonly outputs?: readonly Float32Array[];
+  /** Losses of the training steps. */
+  readonly losses?: readonly number[];
+  /** Boxes found in the photo. */
+  readonly found?: number;
+}
+
+const now = () => performance.now();
+
+async function timed<R>(fn: () => Promise<R>): Promise<[ms: number, result: R]> {
+  const start = now();
+  const result = await fn();
+  return [now() - start, result];
+}
+
+/** The first run, then the runs that count. */
+async function repeat(fn: () => Promise<unknown>, { warmup, minRuns, seconds }: Job) {
+  const [firstMs] = await timed(fn);
+  for (let i = 1; i < warmup; i++) await fn();
+  const runs: number[] = [];
+  const end = now() + seconds * 1000;
+  while (runs.length < minRuns || (now() < end && runs.length < 200)) runs.push((await timed(fn))[0]);
+  return { firstMs, runs };
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+/** Every convolution and dense layer alone, equal ones once. */
+async function measureLayers(side: Side, graph: Graph, job: Job, platform: Platform): Promise<LayerTime[]> {
+  const layers = new Map<string, LayerTime>();
+  for (const node of graph.nodes) {
+    if (node.op !== 'conv' && node.op !== 'dense') continue;
+    const { name: _, inputs: __, W: ___, b: ____, ...shape } = node;
+    const key = JSON.stringify(shape);
+    const known = layers.get(key);
+    if (known !== undefined) {
+      layers.set(key, { ...known, count: known.count + 1 });
+      continue;
+    }
+    const alone = single(graph, node);
+    const runner = await side.open(alone, { ...job, drawn: true, platform });
+    runner.input(drawInput(alone, job.batch));
+    const { runs } = await repeat(() => runner.forward(), job);
+    runner.dispose?.();
+    layers.set(key, {
+      name: node.name,
+      count: 1,
+      gflop: (job.batch * flopsOf(node)) / 1e9,
+      ms: median(runs),
+    });
+  }
+  return [...layers.values()];
+}
+
+/** Does what a job says. */
+export async function measure(job: Job, platform: Platform): Promise<Measurement> {
+  const graph = graphOf(job.model);
+  const input = drawInput(graph, job.batch);
+  const [importMs, side] = await timed(() => loadSide(job.side));
+  if (job.tasks.includes('layers')) {
+    const layers = await measureLayers(side, graph, job, platform);
+    return { info: '', importMs, loadMs: 0, tasks: {}, layers };
+  }
+  const [loadMs, runner] = await timed(() => side.open(graph, { ...job, platform }));
+  runner.input(input);
+  const tasks: Measurement['tasks'] = {};
+  let outputs: Float32Array[] | undefined;
+  const losses: number[] = [];
+  let found: number | undefined;
+  for (const task of job.tasks) {
+    if (task === 'forward')
+      tasks.forward = await repeat(async () => {
+        const out = await runner.forward();
+        outputs ??= out.map((data) => data.slice());
+      }, job);
+    else if (task === 'predict') {
+      if (runner.predict === undefined) throw new Error(`${job.side} has no predict`);
+      const photo = await platform.photo();
+      const predict = runner.predict;
+      tasks.predict = await repeat(async () => {
+        found = await predict(photo);
+      }, job);
+    } else {
+      if (runner.train === undefined) throw new Error(`${job.side} cannot train ${job.model}`);
+      const train = runner.train;
+      tasks.train = await repeat(async () => losses.push(await train()), job);
+    }
+  }
+  return {
+    ...{ info: runner.info, importMs, loadMs, tasks, found },
+    outputs: outputs === undefined ? undefined : (runner.channelsLast?.(outputs) ?? outputs),
+    losses: losses.length === 0 ? undefined : losses,
+  };
+}

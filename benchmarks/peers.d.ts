@@ -1,0 +1,86 @@
+/**
+ * The parts of the peers that the benchmarks use. The repository checks its types without having the peers installed.
+ */
+declare module 'onnxruntime-web' {
+  export interface Tensor {
+    readonly data: unknown;
+  }
+  export const Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => Tensor;
+  export interface InferenceSession {
+    run(feeds: Record<string, Tensor>): Promise<Record<string, Tensor>>;
+    release(): Promise<void>;
+  }
+  export namespace InferenceSession {
+    interface SessionOptions {
+      executionProviders?: string[];
+      graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'all';
+      freeDimensionOverrides?: Record<string, number>;
+      intraOpNumThreads?: number;
+      interOpNumThreads?: number;
+    }
+  }
+  export const InferenceSession: {
+    create(bytes: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession>;
+  };
+  export const env: { logLevel: string; wasm: { numThreads: number; wasmPaths: string } };
+}
+
+declare module 'onnxruntime-node' {
+  export { InferenceSession, Tensor } from 'onnxruntime-web';
+}
+
+declare module '@tensorflow/tfjs-core/dist/register_all_gradients' {}
+
+declare module '@tensorflow/tfjs-layers' {
+  import type { Tensor } from '@tensorflow/tfjs-core';
+
+  interface Layer {
+    readonly name: string;
+  }
+  interface LayersModel {
+    add(layer: Layer): void;
+    setWeights(values: Tensor[]): void;
+    predict(x: Tensor): Tensor | Tensor[];
+  }
+  export function sequential(): LayersModel;
+  type Maker = (options?: object) => Layer;
+  export const layers: Record<'conv2d' | 'maxPooling2d' | 'flatten' | 'dense' | 'softmax', Maker>;
+}
+
+declare module '@jax-js/jax' {
+  export interface Array {
+    readonly ref: Array;
+    readonly shape: number[];
+    add(other: Array): Array;
+    sub(other: Array): Array;
+    mul(other: Array | number): Array;
+    neg(): Array;
+    mean(): Array;
+    reshape(shape: number[]): Array;
+    transpose(): Array;
+    slice(...index: (number | [])[]): Array;
+    data(): Promise<ArrayLike<number>>;
+    blockUntilReady(): Promise<Array>;
+  }
+  type Tree = Record<string, Array>;
+  export function init(...devices: string[]): Promise<string[]>;
+  export function defaultDevice(device: string): string;
+  export function jit<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
+  export function valueAndGrad<P extends Tree, A extends unknown[]>(
+    fn: (params: P, ...args: A) => Array,
+  ): (params: P, ...args: A) => [value: Array, grads: P];
+  export const tree: { ref<T extends Tree>(t: T): T };
+  export const numpy: {
+    array(data: Float32Array, options: { shape: number[] }): Array;
+    matmul(a: Array, b: Array): Array;
+  };
+  export const nn: { relu(x: Array): Array; logSoftmax(x: Array, axis: number): Array };
+  export const lax: {
+    convGeneralDilated(
+      x: Array,
+      filter: Array,
+      strides: number[],
+      pad: readonly (readonly [number, number])[],
+    ): Array;
+  };
+}

@@ -1,0 +1,157 @@
+/** chaingrad: its own models where the graph is one of them, its kernels for others. */
+import {
+  Chain,
+  Convolution2D,
+  Linear,
+  type Link,
+  linear,
+  loadSafetensors,
+  normalize,
+  SGD,
+  softmaxCrossEntropy,
+  transferParams,
+  useBackend,
+  usingConfig,
+} from '@chaingrad/core';
+import * as kernels from '@chaingrad/kernels/wasm';
+import { SSD, SSD300, SSD512, SSDMobileNetV2, VGG16 } from '@chaingrad/vision';
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+// The step that `chaingrad bench` measures.
+import { type TrainingStep, trainingStep } from '../../packages/cli/src/training-step.ts';
+import type { Graph } from '../models/graph.ts';
+import { drawParam } from '../models/weights.ts';
+import type { OpenOptions, Runner, Side } from './side.ts';
+
+/** The network of `small`. */
+class Small extends Chain {
+  readonly conv1 = new Convolution2D(3, 32, 3, { pad: 1 });
+  readonly conv2 = new Convolution2D(32, 64, 3, { pad: 1, stride: 2 });
+  readonly conv3 = new Convolution2D(64, 64, 3, { pad: 1 });
+  readonly conv4 = new Convolution2D(64, 128, 3, { pad: 1, stride: 2 });
+  readonly conv5 = new Convolution2D(128, 128, 3, { pad: 1 });
+  readonly fc = new Linear(8 * 8 * 128, 10);
+
+  override forward(x: tf.Tensor4D): tf.Tensor2D {
+    let h = x;
+    for (const conv of [this.conv1, this.conv2, this.conv3, this.conv4, this.conv5]) h = conv.call(h, 'relu');
+    return this.fc.call(h) as tf.Tensor2D;
+  }
+}
+
+const models: Readonly<Record<string, () => Link>> = {
+  ssd300: () => new SSD300({ nFgClass: 20 }),
+  ssd512: () => new SSD512({ nFgClass: 20 }),
+  vgg16: () => new VGG16(),
+  'ssd-mobilenet-v2': () => new SSDMobileNetV2({ nFgClass: 23 }),
+  small: () => new Small(),
+};
+
+async function start({ threads, platform }: OpenOptions): Promise<string> {
+  await kernels.setWasmKernelOptions({ threads });
+  if (tf.getBackend() !== 'wasm') {
+    // Pages that are cross-origin isolated share the heap in any case.
+    if (threads > 1 && platform.kind === 'node')
+      kernels.shareTfjsWasmMemory(setWasmPaths as kernels.SetWasmPaths, await platform.tfjsBinary());
+    await useBackend('wasm');
+  }
+  const info = await kernels.registerWasmKernels();
+  if (info.threads !== threads)
+    throw new Error(`chaingrad computes with ${info.threads} thread(s) here, ${threads} were asked for`);
+  return `${info.relaxed ? 'relaxed SIMD' : 'SIMD'}, ${threads} thread(s)`;
+}
+
+/** The function of a graph, from kernels. */
+function interpreter(graph: Graph, params: Map<string, tf.Tensor>): (x: tf.Tensor4D) => tf.Tensor[] {
+  for (const [name, shape] of graph.params) params.set(name, tf.tensor(drawParam(graph, name), [...shape]));
+  return (x) => {
+    const values = new Map<string, tf.Tensor>([['x', x]]);
+    for (const node of graph.nodes) {
+      const h = values.get(node.inputs[0]!) as tf.Tensor4D;
+      if (node.op === 'conv') {
+        const { stride, dilate, groups, act } = node;
+        const attrs = { pad: node.pad, groups, activation: act ?? 'linear' } as const;
+        const [W, b] = [params.get(node.W) as tf.Tensor4D, params.get(node.b) as tf.Tensor1D];
+        const steps = { stride: [stride, stride], dilation: [dilate, dilate] } as const;
+        values.set(node.name, kernels.conv2d(h, W, b, { ...attrs, ...steps }));
+      } else if (node.op === 'maxpool') {
+        const { ksize, stride, pad } = node;
+        values.set(node.name, kernels.maxPool2d(h, { ksize: [ksize, ksize], stride: [stride, stride], pad }));
+      } else if (node.op === 'l2norm') {
+        values.set(node.name, tf.mul(normalize(h), params.get(node.scale)!));
+      } else if (node.op === 'dense') {
+        const y = linear(h, params.get(node.W) as tf.Tensor2D, params.get(node.b) as tf.Tensor1D);
+        values.set(node.name, node.act === 'relu' ? tf.relu(y) : y);
+      } else throw new Error(`chaingrad: '${node.op}' is run by models only`);
+    }
+    return graph.outputs.map((name) => values.get(name)!);
+  };
+}
+
+/** One training step of a model, as its users write it. */
+function training(model: Link, batch: number): TrainingStep {
+  if (!(model instanceof Small)) return trainingStep(model, batch);
+  // As its peers do it.
+  const optimizer = new SGD({ lr: 0.01 }).setup(model);
+  const labels = tf.zeros([batch], 'int32');
+  return (x) => optimizer.update((images: tf.Tensor4D) => softmaxCrossEntropy(model.call(images), labels), x);
+}
+
+async function read(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {
+  const data = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()));
+  tf.dispose([...tensors]);
+  return data;
+}
+
+export const chaingrad: Side = {
+  async open(graph, options): Promise<Runner> {
+    const info = await start(options);
+    const make = models[graph.name];
+    const model = make?.() ?? null;
+    /** Of a graph that is no model. */
+    const params = new Map<string, tf.Tensor>();
+    if (model !== null) {
+      if (options.drawn) {
+        const arrays = new Map(
+          [...graph.params].map(([name, shape]) => [
+            name,
+            { shape, dtype: 'float32' as const, data: drawParam(graph, name) },
+          ]),
+        );
+        transferParams(arrays, model, { onMismatch: 'throw', onMissing: 'throw' });
+      } else await loadSafetensors(await options.platform.read(`${graph.name}.safetensors`), model);
+    }
+    const run =
+      model === null
+        ? interpreter(graph, params)
+        : (x: tf.Tensor4D) =>
+            [(model as Link & { call(x: tf.Tensor4D): tf.Tensor | tf.Tensor[] }).call(x)].flat();
+    let input = new Float32Array(0);
+    const shape: [number, number, number, number] = [options.batch, ...graph.input];
+    let step: TrainingStep | null = null;
+    return {
+      info,
+      input(x) {
+        input = x;
+      },
+      forward: () => read(usingConfig('train', false, () => tf.tidy(() => run(tf.tensor4d(input, shape))))),
+      predict:
+        model instanceof SSD ? async (photo) => (await model.predict([photo])).labels[0]!.length : undefined,
+      train:
+        model === null
+          ? undefined
+          : async () => {
+              step ??= training(model, options.batch);
+              const x = tf.tensor4d(input, shape);
+              const loss = step(x);
+              const [value] = await loss.data();
+              x.dispose();
+              return value!;
+            },
+      dispose() {
+        tf.dispose([...params.values()]);
+        model?.dispose();
+      },
+    };
+  },
+};

@@ -1,0 +1,78 @@
+/** What a side (chaingrad, or a library to compare with) does in a measurement. It runs in a Node process or in a page. */
+import type { Graph } from '../models/graph.ts';
+
+export const sideNames = [
+  'chaingrad',
+  'onnxruntime-web',
+  'tfjs-wasm',
+  'tfjs-layers',
+  'tfjs-cpu',
+  'jax-js',
+  'onnxruntime-node',
+] as const;
+export type SideName = (typeof sideNames)[number];
+
+/** An RGB picture, (height, width, 3), 0..255. */
+export interface Photo {
+  readonly data: Uint8Array<ArrayBuffer>;
+  readonly shape: [height: number, width: number, channels: number];
+}
+
+/** How a side gets at things where it runs. */
+export interface Platform {
+  readonly kind: 'node' | 'browser';
+  /** A file made by `prepare`. */
+  read(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  photo(): Promise<Photo>;
+  /** tfjs' own tfjs-backend-wasm-simd.wasm. */
+  tfjsBinary(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+export interface OpenOptions {
+  readonly batch: number;
+  readonly threads: number;
+  /** Parameters are drawn in memory instead of read from the files: for graphs that have none. */
+  readonly drawn: boolean;
+  readonly platform: Platform;
+}
+
+/** A network that is ready to run. */
+export interface Runner {
+  /** What is in use, for the report. */
+  readonly info: string;
+  /** Takes the batch, (B, H, W, C), in whatever layout the side wants; not measured. */
+  input(x: Float32Array<ArrayBuffer>): void;
+  /** From numbers to numbers: one forward pass of the batch. */
+  forward(): Promise<Float32Array[]>;
+  /** The outputs of `forward` with channels last; not measured. */
+  channelsLast?(outputs: Float32Array[]): Float32Array[];
+  /** From a photo to boxes; tells how many. */
+  predict?(photo: Photo): Promise<number>;
+  /** One step of training: forward, gradients, update; tells the loss. */
+  train?(): Promise<number>;
+  dispose?(): void;
+}
+
+export interface Side {
+  open(graph: Graph, options: OpenOptions): Promise<Runner>;
+}
+
+/** Loads a side; nothing of the others. */
+export async function loadSide(name: SideName): Promise<Side> {
+  switch (name) {
+    case 'chaingrad':
+      return (await import('./chaingrad.ts')).chaingrad;
+    case 'onnxruntime-web':
+      return (await import('./onnxruntime-web.ts')).onnxruntimeWeb;
+    case 'tfjs-wasm':
+      return (await import('./tfjs-wasm.ts')).tfjsWasm;
+    case 'tfjs-layers':
+      return (await import('./tfjs-layers.ts')).tfjsLayers;
+    case 'tfjs-cpu':
+      return (await import('./tfjs-cpu.ts')).tfjsCpu;
+    case 'jax-js':
+      return (await import('./jax-js.ts')).jaxJs;
+    case 'onnxruntime-node':
+      return (await import('./onnxruntime-node.ts')).onnxruntimeNode;
+  }
+}
