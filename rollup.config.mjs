@@ -1,8 +1,11 @@
 /**
  * Builds every package: one ES module an entry, with its type declarations beside it.
  * Everything that is not a relative import stays an import: packages see each other, and tfjs, through npm.
+ * For pages without a bundler there is one more file with all of it inside: packages/vision/dist/chaingrad.js.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import commonjs from '@rollup/plugin-commonjs';
+import nodeResolve from '@rollup/plugin-node-resolve';
 import dts from 'rollup-plugin-dts';
 import esbuild from 'rollup-plugin-esbuild';
 
@@ -16,11 +19,53 @@ function entries(name) {
   const sources = Object.values(manifest.exports ?? {})
     .map((target) => target['chaingrad-source'])
     .filter((source) => source !== undefined);
-  const bins = Object.values(manifest.bin ?? {}).map((file) => file.replace('dist', 'src').replace(/js$/, 'ts'));
+  const bins = Object.values(manifest.bin ?? {}).map((file) =>
+    file.replace('dist', 'src').replace(/js$/, 'ts'),
+  );
   return [...sources, ...bins].map((source) => `packages/${name}/${source}`);
 }
 
-export default packages.flatMap((name) => {
+/** Puts tfjs' WASM binary beside the modules: pages look for it there. */
+const wasmBeside = {
+  name: 'wasm-beside',
+  generateBundle() {
+    const fileName = 'tfjs-backend-wasm-simd.wasm';
+    const source = readFileSync(`node_modules/@tensorflow/tfjs-backend-wasm/dist/${fileName}`);
+    this.emitFile({ type: 'asset', fileName, source });
+  },
+};
+
+/** Node's modules, which tfjs' code for Node names and a page never runs. */
+const withoutNode = {
+  name: 'without-node',
+  resolveId: (id) =>
+    /^(node:.*|crypto|fs|os|path|perf_hooks|util|worker_threads)$/.test(id) ? '\0empty' : null,
+  load: (id) => (id === '\0empty' ? 'export default {}' : null),
+};
+
+const browserFile = {
+  input: 'packages/vision/src/browser.ts',
+  plugins: [
+    withoutNode,
+    nodeResolve({ browser: true, exportConditions: ['chaingrad-source'], extensions: ['.js', '.ts'] }),
+    commonjs(),
+    esbuild({ target: 'es2022', tsconfig: 'tsconfig.json', minify: true }),
+    wasmBeside,
+  ],
+  output: { file: 'packages/vision/dist/chaingrad.js', format: 'es', inlineDynamicImports: true },
+  onwarn(warning, warn) {
+    if (warning.code === 'UNRESOLVED_IMPORT') throw new Error(warning.message);
+    // Modules of a package import each other freely; tfjs' do, too. Its Node code is never run here.
+    if (
+      warning.code !== 'CIRCULAR_DEPENDENCY' &&
+      warning.code !== 'THIS_IS_UNDEFINED' &&
+      warning.pluginCode !== 'UNSUPPORTED_REQUIRE_CALL'
+    )
+      warn(warning);
+  },
+};
+
+const modules = packages.flatMap((name) => {
   const input = Object.fromEntries(
     entries(name).map((file) => [file.replace(/^.*src\//, '').replace(/\.ts$/, ''), file]),
   );
@@ -29,14 +74,21 @@ export default packages.flatMap((name) => {
     {
       input,
       external,
-      plugins: [esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' })],
+      plugins: [
+        esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' }),
+        ...(name === 'kernels' ? [wasmBeside] : []),
+      ],
       output: { dir, format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
     },
     {
       input,
       external,
-      plugins: [dts({ tsconfig: 'tsconfig.json', respectExternal: false, compilerOptions: { customConditions: [] } })],
+      plugins: [
+        dts({ tsconfig: 'tsconfig.json', respectExternal: false, compilerOptions: { customConditions: [] } }),
+      ],
       output: { dir, format: 'es' },
     },
   ];
 });
+
+export default [...modules, browserFile];

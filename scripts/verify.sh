@@ -5,13 +5,16 @@ cd "$(dirname "$0")/.."
 
 step() { printf '\n== %s\n' "$1"; }
 
-# WebGPU in Node runs on the software GPU that Debian's chromium contains, through the Vulkan loader.
-if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] || ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
-  step 'Debian packages: chromium, libvulkan1'
+# Tests run in real browsers, too. WebGPU in Node runs on the software GPU that Debian's chromium contains, through the
+# Vulkan loader.
+if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] || [ ! -e /usr/bin/firefox-esr ] ||
+  ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
+  step 'Debian packages: chromium, firefox-esr, libvulkan1'
   as_root=()
   if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
   "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium libvulkan1
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+    chromium firefox-esr libvulkan1
 fi
 
 step 'npm ci'

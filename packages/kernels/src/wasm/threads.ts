@@ -74,20 +74,16 @@ interface Thread {
 /** Cores that this process may use. */
 export async function availableCores(): Promise<number> {
   if (!isNode) return globalThis.navigator?.hardwareConcurrency ?? 1;
-  // A variable, so that bundlers for the browser do not look for it.
-  const name = 'node:os';
-  return ((await import(name)) as typeof import('node:os')).availableParallelism();
+  // Not an import: bundlers for the browser would follow it.
+  return process.getBuiltinModule('node:os').availableParallelism();
 }
 
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
 async function startThread(data: object): Promise<Thread> {
   if (isNode) {
-    // A variable, so that bundlers for the browser do not look for it.
-    const name = 'node:worker_threads';
-    const { Worker } = (await import(
-      /* webpackIgnore: true */ /* @vite-ignore */ name
-    )) as typeof import('node:worker_threads');
+    // Not an import: bundlers for the browser would follow it.
+    const { Worker } = process.getBuiltinModule('node:worker_threads');
     const worker = new Worker(workerSource, { eval: true, workerData: data });
     await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     worker.removeAllListeners();
