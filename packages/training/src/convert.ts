@@ -185,7 +185,7 @@ const dtypeOf = (values: Numbers): Dtype =>
 function nested(where: string, value: readonly unknown[]): Piece {
   const shape: number[] = [];
   for (let level: unknown = value; Array.isArray(level); level = level[0]) shape.push(level.length);
-  const values = value.flat(shape.length as 1) as unknown[];
+  const values = value.flat((shape.length - 1) as 1) as unknown[];
   const size = shape.reduce((a, b) => a * b, 1);
   if (values.length !== size || values.some((v) => typeof v !== 'number')) {
     throw new BatchError(where, 'arrays of numbers, all rows of one length', 'others', 'Use typed arrays.');

@@ -125,7 +125,13 @@ describe('PrefetchIterator', () => {
 
   it('prepares so many batches ahead and no more', async () => {
     let asked = 0;
-    const dataset = { length: 100, get: (index: number) => (asked++, index) };
+    const dataset = {
+      length: 100,
+      get: (index: number) => {
+        asked++;
+        return index;
+      },
+    };
     await using iterator = new PrefetchIterator(dataset, 10, { nPrefetch: 3 });
     expect(asked).to.equal(0);
     await iterator.next();
