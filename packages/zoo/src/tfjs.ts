@@ -5,6 +5,7 @@
 import {
   arrayFromBytes,
   type ByteSource,
+  brief,
   elementCount,
   FormatError,
   type FormatPlace,
@@ -141,7 +142,7 @@ function parseManifest(json: unknown, file: string): Group[] {
   return groups.map((group: unknown) => {
     const { paths, weights } = isRecord(group) ? group : {};
     if (!Array.isArray(paths) || !Array.isArray(weights)) {
-      throw new FormatError({ file }, "groups of 'paths' and 'weights'", show(group));
+      throw new FormatError({ file }, "groups of 'paths' and 'weights'", brief(group));
     }
     for (const path of paths) checkPath(path, file);
     return { paths: paths as string[], weights: weights.map((weight) => parseWeight(weight, file)) };
@@ -152,19 +153,19 @@ function parseManifest(json: unknown, file: string): Group[] {
 function checkPath(path: unknown, file: string): void {
   const inside = typeof path === 'string' && /^(?![/\\]|[a-z][a-z0-9+.-]*:)/i.test(path);
   if (!inside || path.split(/[/\\]/).includes('..')) {
-    throw new FormatError({ file }, 'paths of files beside the manifest', show(path));
+    throw new FormatError({ file }, 'paths of files beside the manifest', brief(path));
   }
 }
 
 function parseWeight(json: unknown, file: string): Weight {
   const { name, shape, dtype, quantization } = isRecord(json) ? json : {};
   if (typeof name !== 'string' || !Array.isArray(shape) || !shape.every((dim) => typeof dim === 'number')) {
-    throw new FormatError({ file }, "weights with 'name', 'shape' and 'dtype'", show(json));
+    throw new FormatError({ file }, "weights with 'name', 'shape' and 'dtype'", brief(json));
   }
   const place = { file, key: name };
   if (!isKeyOf(storedAs, dtype)) {
     const expected = `an element type among ${Object.keys(storedAs).join(', ')}`;
-    throw new FormatError(place, expected, show(dtype), 'Convert the model without it.');
+    throw new FormatError(place, expected, brief(dtype), 'Convert the model without it.');
   }
   const packing = quantization === undefined ? null : parsePacking(quantization, dtype, place);
   return { name, shape, dtype, packing };
@@ -175,7 +176,7 @@ function parsePacking(json: unknown, weightType: Weight['dtype'], place: FormatP
   if (dtype === 'float16' && weightType === 'float32') return { dtype, scale: 1, min: 0 };
   const numbers = weightType === 'float32' || weightType === 'int32';
   if (!numbers || dtype === 'float16' || !isKeyOf(packedAs, dtype) || !finite(scale) || !finite(min)) {
-    throw new FormatError(place, "a quantization with 'dtype', 'scale' and 'min'", show(json));
+    throw new FormatError(place, "a quantization with 'dtype', 'scale' and 'min'", brief(json));
   }
   return { dtype, scale, min };
 }
@@ -218,5 +219,3 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 const isKeyOf = <T extends object>(table: T, key: unknown): key is keyof T =>
   typeof key === 'string' && Object.hasOwn(table, key);
-
-const show = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 200);

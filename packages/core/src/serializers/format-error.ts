@@ -28,3 +28,12 @@ export class FormatError extends ChaingradError {
     if (cause !== undefined) this.cause = cause;
   }
 }
+
+/** A value of a file for a message: the beginning of its JSON. What is nested too deeply for JSON is only called so. */
+export function brief(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
+  } catch {
+    return 'something that is nested too deeply';
+  }
+}

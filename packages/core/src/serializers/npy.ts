@@ -2,7 +2,7 @@
  * NumPy's array file: a magic string, a header that is a Python dictionary, the values.
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { FormatError, type FormatPlace } from './format-error.ts';
+import { brief, FormatError, type FormatPlace } from './format-error.ts';
 import {
   type ArrayDtype,
   type ArrayInfo,
@@ -107,11 +107,7 @@ function parseHeader(text: string, place: FormatPlace): Omit<NpyHeader, 'dataOff
     );
   }
   if (!Array.isArray(shape) || shape.length > maxRank || shape.some((dim) => typeof dim !== 'number')) {
-    throw new FormatError(
-      place,
-      `a shape of at most ${maxRank} integers`,
-      JSON.stringify(shape)?.slice(0, 200),
-    );
+    throw new FormatError(place, `a shape of at most ${maxRank} integers`, brief(shape));
   }
   const type = parseDescr(descr, place);
   const dataLength = type.dtype === 'object-null' ? Number.NaN : elementCount(shape, place) * type.itemSize;
@@ -138,7 +134,7 @@ function parseDescr(
   throw new FormatError(
     place,
     `an element type among ${Object.values(descrs).join(', ')}, U and O`,
-    JSON.stringify(descr).slice(0, 200),
+    brief(descr),
     'Convert the array with NumPy first, or ignore this name.',
   );
 }

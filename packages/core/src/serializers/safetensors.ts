@@ -3,7 +3,7 @@
  * compression, and every array lies at a known place. Format: https://github.com/huggingface/safetensors
  */
 import { UnknownNameError } from '../errors.ts';
-import { FormatError, type FormatPlace } from './format-error.ts';
+import { brief, FormatError, type FormatPlace } from './format-error.ts';
 import { duplicateKey } from './json-keys.ts';
 import {
   type ArrayFile,
@@ -188,11 +188,7 @@ function parseHeader(bytes: Uint8Array, place: FormatPlace): object {
 function metadataPairs(value: unknown, file: string): [string, string][] {
   const pairs = isObject(value) ? Object.entries(value) : null;
   if (pairs === null || pairs.some(([, text]) => typeof text !== 'string')) {
-    throw new FormatError(
-      { file, key: '__metadata__' },
-      'an object of strings',
-      JSON.stringify(value).slice(0, 200),
-    );
+    throw new FormatError({ file, key: '__metadata__' }, 'an object of strings', brief(value));
   }
   return pairs;
 }
@@ -225,7 +221,7 @@ function parseEntry(value: unknown, place: FormatPlace): SafetensorsEntry {
     data_offsets: offsets,
   } = isObject(value) ? (value as Record<string, unknown>) : {};
   if (typeof code !== 'string' || !isIndices(shape) || !isIndices(offsets) || offsets.length !== 2) {
-    throw new FormatError(place, "'dtype', 'shape' and 'data_offsets'", JSON.stringify(value).slice(0, 200));
+    throw new FormatError(place, "'dtype', 'shape' and 'data_offsets'", brief(value));
   }
   const dtype = dtypes.get(code);
   if (dtype === undefined) {

@@ -5,6 +5,7 @@
 import {
   type ArrayInfo,
   type BinaryDtype,
+  brief,
   elementCount,
   FormatError,
   type FormatPlace,
@@ -394,11 +395,4 @@ function pick(flat: NamedArray, shape: readonly number[], strides: readonly numb
   return { ...flat, shape: [count], data: out } as NamedArray;
 }
 
-const show = (value: unknown): string => {
-  if (value instanceof Map) return 'a dictionary';
-  try {
-    return `${JSON.stringify(value)}`.slice(0, 100);
-  } catch {
-    return 'something else';
-  }
-};
+const show = (value: unknown): string => (value instanceof Map ? 'a dictionary' : brief(value));

@@ -1,5 +1,5 @@
 /** Several safetensors files as one, by the index that Hugging Face's tools write. */
-import { type ArrayInfo, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
+import { type ArrayInfo, brief, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
 import { SafetensorsWeights } from './safetensors.ts';
 import type { Beside } from './tfjs.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -30,7 +30,7 @@ export class ShardedWeights implements WeightFile {
     try {
       for (const path of paths) {
         if (typeof path !== 'string' || !/^[^/\\:]+$/.test(path) || path === '..') {
-          throw new FormatError({ file }, 'shards beside the index', `${JSON.stringify(path)}`.slice(0, 200));
+          throw new FormatError({ file }, 'shards beside the index', brief(path));
         }
         opened.set(path, await SafetensorsWeights.open(await beside(path)));
       }
