@@ -11,11 +11,14 @@ import {
   MemoryStore,
   MinValueTrigger,
   OnceTrigger,
+  PrefetchIterator,
   SerialIterator,
   type Snapshot,
+  StandardUpdater,
   type Store,
   snapshot,
   snapshotBest,
+  Trainer,
   WarmupShift,
 } from '@chaingrad/training';
 import * as tf from '@tensorflow/tfjs-core';
@@ -32,6 +35,8 @@ function build(store: Store, seed: number, autoload = false): Training {
     seed,
     stop: new EarlyStoppingTrigger({
       monitor: 'validation/main/loss',
+      // Losses fall, so that every look counts.
+      mode: 'max',
       patience: 50,
       checkTrigger: [6, 'iteration'],
       maxTrigger: stop,
@@ -84,7 +89,8 @@ describeBackends('resume', () => {
     expect(expected.log.map(({ iteration }) => iteration)).to.deep.equal([5, 10, 15, 20, 25, 30]);
     expect(expected.values['hyperparameters/optimizer:main/momentum']).to.equal(0.9);
 
-    for (const end of [5, 11, 18, 29]) {
+    // 13 resumes from 12, where the stop trigger has yet to look at what was evaluated.
+    for (const end of [5, 13, 18, 29]) {
       const store = new MemoryStore();
       jitter = new Random(5);
       const first = build(store, 1);
@@ -110,6 +116,27 @@ describeBackends('resume', () => {
       second[Symbol.dispose]();
     }
     expect(tf.memory().numTensors, 'tensors left').to.equal(before);
+  });
+
+  it('does so with batches that are prepared ahead, whatever their number', async () => {
+    const run = async (store: Store, end: number, nPrefetch: number, seed: number) => {
+      using training = buildTraining({ seed });
+      const iterator = new PrefetchIterator(clouds(), 8, {
+        nPrefetch,
+        transform: async ([point, label], { rng }) => [point.map((x) => x + 0.1 * rng.normal()), label],
+      });
+      const trainer = new Trainer(new StandardUpdater(iterator, training.optimizer), [end, 'iteration'], {
+        out: store,
+      });
+      trainer.extend(snapshot({ autoload: true, log: () => {} }), { trigger: [4, 'iteration'] });
+      await trainer.run();
+      const { _snapshot_elapsed_time, ...values } = await valuesOf(trainer);
+      return values;
+    };
+    const expected = await run(new MemoryStore(), 20, 2, 1);
+    const store = new MemoryStore();
+    await run(store, 11, 1, 1);
+    expect(await run(store, 20, 5, 99)).to.deep.equal(expected);
   });
 }, ['cpu', 'wasm']);
 

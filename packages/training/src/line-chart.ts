@@ -130,7 +130,7 @@ export function lineChart(curves: readonly Curve[], options: ChartOptions): stri
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`,
-    '<style>text{font:12px sans-serif;fill:#333}.axis{fill:none;stroke:#333}.grid{stroke:#ddd}.curve{fill:none;stroke-width:1.5}</style>',
+    '<style>text{font:12px sans-serif;fill:#333;stroke:#fff;stroke-width:3px;paint-order:stroke}.axis{fill:none;stroke:#333}.grid{stroke:#ddd}.curve{fill:none;stroke-width:1.5}</style>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...parts,
     '</svg>',

@@ -82,7 +82,7 @@ describeBackends('a trainer', (backend) => {
   });
 
   // The GPU of the tests is made of software, and slow.
-  const iterations = backend === 'webgpu' ? 50 : 500;
+  const iterations = backend === 'webgpu' ? 20 : 500;
   it(`leaks nothing in ${iterations} iterations`, async () => {
     const before = tf.memory().numTensors;
     {
