@@ -28,6 +28,14 @@ export interface LayerTime {
   readonly ms: number;
 }
 
+/** Milliseconds. */
+export interface TaskTimes {
+  readonly firstMs: number;
+  readonly runs: readonly number[];
+  /** Computing time of a run, all threads together: well below the clock's, other programs had the processor. */
+  readonly cpuMs?: number;
+}
+
 /** Milliseconds throughout. */
 export interface Measurement {
   readonly info: string;
@@ -35,7 +43,7 @@ export interface Measurement {
   readonly importMs: number;
   /** Starting it, reading the parameters, making the network ready. */
   readonly loadMs: number;
-  readonly tasks: Partial<Record<Task, { readonly firstMs: number; readonly runs: readonly number[] }>>;
+  readonly tasks: Partial<Record<Task, TaskTimes>>;
   readonly layers?: readonly LayerTime[];
   /** Outputs of the first forward pass, channels last. */
   readonly outputs?: readonly Float32Array[];
@@ -54,13 +62,19 @@ async function timed<R>(fn: () => Promise<R>): Promise<[ms: number, result: R]> 
 }
 
 /** The first run, then the runs that count. */
-async function repeat(fn: () => Promise<unknown>, { warmup, minRuns, seconds }: Job) {
+async function repeat(
+  fn: () => Promise<unknown>,
+  { warmup, minRuns, seconds }: Job,
+  { cpuMs }: Platform,
+): Promise<TaskTimes> {
   const [firstMs] = await timed(fn);
   for (let i = 1; i < warmup; i++) await fn();
   const runs: number[] = [];
+  const cpuBefore = cpuMs?.();
   const end = now() + seconds * 1000;
   while (runs.length < minRuns || (now() < end && runs.length < 200)) runs.push((await timed(fn))[0]);
-  return { firstMs, runs };
+  if (cpuMs === undefined || cpuBefore === undefined) return { firstMs, runs };
+  return { firstMs, runs, cpuMs: (cpuMs() - cpuBefore) / runs.length };
 }
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
@@ -80,7 +94,7 @@ async function measureLayers(side: Side, graph: Graph, job: Job, platform: Platf
     const alone = single(graph, node);
     const runner = await side.open(alone, { ...job, drawn: true, platform });
     runner.input(drawInput(alone, job.batch));
-    const { runs } = await repeat(() => runner.forward(), job);
+    const { runs } = await repeat(() => runner.forward(), job, platform);
     runner.dispose?.();
     layers.set(key, {
       name: node.name,
@@ -109,21 +123,29 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
   let found: number | undefined;
   for (const task of job.tasks) {
     if (task === 'forward')
-      tasks.forward = await repeat(async () => {
-        const out = await runner.forward();
-        outputs ??= out.map((data) => data.slice());
-      }, job);
+      tasks.forward = await repeat(
+        async () => {
+          const out = await runner.forward();
+          outputs ??= out.map((data) => data.slice());
+        },
+        job,
+        platform,
+      );
     else if (task === 'predict') {
       if (runner.predict === undefined) throw new Error(`${job.side} has no predict`);
       const photo = await platform.photo();
       const predict = runner.predict;
-      tasks.predict = await repeat(async () => {
-        found = await predict(photo);
-      }, job);
+      tasks.predict = await repeat(
+        async () => {
+          found = await predict(photo);
+        },
+        job,
+        platform,
+      );
     } else {
       if (runner.train === undefined) throw new Error(`${job.side} cannot train ${job.model}`);
       const train = runner.train;
-      tasks.train = await repeat(async () => losses.push(await train()), job);
+      tasks.train = await repeat(async () => losses.push(await train()), job, platform);
     }
   }
   return {

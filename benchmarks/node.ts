@@ -37,6 +37,10 @@ const platform: Platform = {
     const { shape } = JSON.parse(await readFile(join(job.files, 'photo.json'), 'utf8'));
     return { data: await bytesOf(join(job.files, 'photo.rgb')), shape };
   },
+  cpuMs() {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
   tfjsBinary: () =>
     bytesOf(
       createRequire(import.meta.url).resolve(

@@ -35,11 +35,12 @@ function caseTables(result: CaseResult, results: Results): string {
   for (const task of tasks) {
     const rows = result.sides.map((side) => {
       const times = results.times(id, side.side, task);
-      if (times === null) return [titled(side.side), side.failure ?? 'not measured', ...Array(7).fill('')];
+      if (times === null) return [titled(side.side), side.failure ?? 'not measured', ...Array(8).fill('')];
       const of = (pick: (one: SideResult['processes'][number]) => number) =>
         ms(median(side.processes.map(pick)));
       const factor = side.side === 'chaingrad' ? null : results.speedup(id, side.side, task);
       const peak = results.peak(id, side.side);
+      const cpu = results.cpu(id, side.side, task);
       const difference =
         side.side === result.reference ? 'reference' : (side.difference?.toExponential(1) ?? '');
       return [
@@ -47,6 +48,7 @@ function caseTables(result: CaseResult, results: Results): string {
         `**${ms(times.median)}**`,
         `${ms(times.min)} to ${ms(times.max)}`,
         factor === null ? '' : `${factor.toFixed(2)}x`,
+        cpu === null ? '' : ms(cpu),
         of((one) => one.tasks[task]!.firstMs),
         of((one) => one.loadMs),
         of((one) => one.importMs),
@@ -59,6 +61,7 @@ function caseTables(result: CaseResult, results: Results): string {
       'median',
       'all runs',
       'time of chaingrad',
+      'CPU',
       'first',
       'load',
       'import',
@@ -185,7 +188,8 @@ export function markdown({ machine, versions, cases }: Report): string {
     'All sides have the same parameters and take the same numbers; a run starts with a Float32Array and ends with one. A side runs in ' +
       'processes of its own, in turn with the others. **Median** is the median over the processes of their medians; "time of chaingrad" ' +
       'divides the median of the *fastest* process of the other side by our median, so a slow process of theirs does not count for us. ' +
-      '"Output differs" is the largest difference from the reference, in parts of the largest output.',
+      '"Output differs" is the largest difference from the reference, in parts of the largest output. "CPU" is the computing time of a run, all threads together: where it is well below the median, ' +
+      'other programs had the processor and the row should be measured again.',
     ...(list.length === 0
       ? []
       : [
@@ -240,9 +244,10 @@ export function shortReport({ cases }: Report): string {
         const times = spread(runs);
         const factor = side === 'chaingrad' ? null : results.speedup(one.id, side, task);
         const peak = results.peak(one.id, side);
+        const cpu = results.cpu(one.id, side, task);
         lines.push(
           `${name} ${ms(times.median).padStart(9)}  (${ms(times.min)} to ${ms(times.max)})` +
-            `${factor === null ? '' : `  ${factor.toFixed(2)}x`}${peak === null ? '' : `  peak ${mib(peak)}`}` +
+            `${factor === null ? '' : `  ${factor.toFixed(2)}x`}${cpu === null ? '' : `  CPU ${ms(cpu)}`}${peak === null ? '' : `  peak ${mib(peak)}`}` +
             `${difference === undefined ? '' : `  differs ${difference.toExponential(1)}`}`,
         );
       }

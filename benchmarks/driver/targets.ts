@@ -35,6 +35,16 @@ export class Results {
     return runs.length === 0 ? null : spread(runs);
   }
 
+  /** Computing time of a run, the median over the processes; null where it is not known. */
+  cpu(id: string, side: SideName, task: Task): number | null {
+    const processes = this.#cases.get(id)?.sides.find((one) => one.side === side)?.processes ?? [];
+    const times = processes.flatMap(({ tasks }) => {
+      const cpuMs = tasks[task]?.cpuMs;
+      return cpuMs === undefined ? [] : [cpuMs];
+    });
+    return times.length === 0 ? null : median(times);
+  }
+
   /** The largest peak of memory of a side's processes, in bytes. */
   peak(id: string, side: SideName): number | null {
     const processes = this.#cases.get(id)?.sides.find((one) => one.side === side)?.processes ?? [];

@@ -26,6 +26,8 @@ export interface Platform {
   photo(): Promise<Photo>;
   /** tfjs' own tfjs-backend-wasm-simd.wasm. */
   tfjsBinary(): Promise<Uint8Array<ArrayBuffer>>;
+  /** Time that all threads of the process have computed, in ms; where that can be known. */
+  readonly cpuMs?: () => number;
 }
 
 export interface OpenOptions {
