@@ -12,9 +12,11 @@ import { type NodeModules, node } from '../node.ts';
 import { parseEntry } from './entry.ts';
 import type { CacheEntry, CacheStore, PartialFile } from './store.ts';
 
-/** A lock or a half download that nobody has touched for so long is left over from a process that died. */
-const staleAfter = 20_000;
-const heartbeat = 4_000;
+/** A lock that nobody has touched for so long is left over from a process that died. */
+const staleAfter = 12_000;
+/** A half download, too; less, because it may have been touched last up to a heartbeat after the lock. */
+const idleAfter = 8_000;
+const heartbeat = 3_000;
 const pollEvery = 150;
 
 export class FileStore implements CacheStore {
@@ -104,7 +106,7 @@ export class FileStore implements CacheStore {
     for (const name of names) {
       const file = this.#path('partial', name);
       const stat = await fs.stat(file).catch(() => null);
-      const idle = name.includes('.idle.') || (stat !== null && Date.now() - stat.mtimeMs > staleAfter);
+      const idle = name.includes('.idle.') || (stat !== null && Date.now() - stat.mtimeMs > idleAfter);
       if (stat !== null && idle) parts.push({ file, size: stat.size });
     }
     parts.sort((a, b) => b.size - a.size);

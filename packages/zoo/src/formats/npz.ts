@@ -38,15 +38,22 @@ export class ZipFile {
   }
 
   /** @throws FormatError when the directory is missing, or describes what cannot be. */
-  static async open(access: RandomAccess): Promise<ZipFile> {
+  static open(access: RandomAccess): Promise<ZipFile> {
+    let zip = opened.get(access);
+    if (zip === undefined) {
+      zip = ZipFile.#read(access);
+      opened.set(access, zip);
+    }
+    return zip;
+  }
+
+  static async #read(access: RandomAccess): Promise<ZipFile> {
     const { name, size } = access;
-    const tailStart = Math.max(0, size - zipTailLength);
-    const tail = await access.read(tailStart, size);
-    const directory = findZipDirectory(tail, tailStart, name);
+    const { directory, tail, tailStart } = await findDirectory(access);
     const bytes =
       directory.start >= tailStart
         ? tail.subarray(directory.start - tailStart, directory.end - tailStart)
-        : await access.read(directory.start, directory.end);
+        : await access.read(directory.start, Math.min(directory.end, size));
     const records = parseZipDirectory(bytes, directory, name);
     refuseOverlaps(records, name);
     return new ZipFile(access, directory, records);
@@ -134,6 +141,26 @@ export class ZipFile {
     const { entry } = await this.locate(record);
     return concatenate(this.content(entry), record.size);
   }
+}
+
+/** Archives by their files: what a file is, and what is in it, is found in the same directory. */
+const opened = new WeakMap<RandomAccess, Promise<ZipFile>>();
+
+/** Almost every archive ends without a comment: its last bytes are enough, and a remote file sends no more. */
+const shortTail = 8192;
+
+async function findDirectory(access: RandomAccess) {
+  const { name, size } = access;
+  for (const length of [shortTail, zipTailLength]) {
+    const tailStart = Math.max(0, size - length);
+    const tail = await access.read(tailStart, size);
+    try {
+      return { directory: findZipDirectory(tail, tailStart, name), tail, tailStart };
+    } catch (error) {
+      if (length === zipTailLength || tailStart === 0) throw error;
+    }
+  }
+  throw new FormatError({ file: name }, 'a zip archive', 'no zip directory');
 }
 
 const suffix = '.npy';
