@@ -1,8 +1,8 @@
 /**
- * A small convolutional network on Fashion-MNIST: 60,000 images to learn from, 10,000 to test with, about 92 % in three epochs.
+ * A small convolutional network on Fashion-MNIST: 60,000 images to learn from, 10,000 to test with, more than 91 % in five epochs.
  *
  *     apt-get install dataset-fashion-mnist        # the data, 30 MB; or give a folder that holds the four files
- *     npx tsx --conditions=chaingrad-source examples/fashion-mnist/main.ts [--data DIR] [--epochs 3] [--out result]
+ *     npx tsx --conditions=chaingrad-source examples/fashion-mnist/main.ts [--data DIR] [--epochs 5] [--out result]
  */
 import { parseArgs } from 'node:util';
 import {
@@ -40,7 +40,7 @@ import * as tf from '@tensorflow/tfjs-core';
 const { values } = parseArgs({
   options: {
     data: { type: 'string', default: fashionMnistFolder },
-    epochs: { type: 'string', default: '3' },
+    epochs: { type: 'string', default: '5' },
     batch: { type: 'string', default: '128' },
     out: { type: 'string', default: 'result' },
     backend: { type: 'string', default: 'auto' },
