@@ -311,4 +311,19 @@ describe('Parameter', () => {
     expect(String(make(0))).to.equal('Parameter (unnamed parameter) uninitialized');
     expect(Number(make([1]))).to.deep.equal(Number.NaN);
   });
+
+  it('adopt takes a tensor over: no copy, no tensor more', () => {
+    const param = new Parameter(0, [2], 'W');
+    const values = tf.tensor1d([1, 2]);
+    const count = tf.memory().numTensors;
+    tf.tidy(() => param.adopt(values));
+    expect(param.array).to.equal(values);
+    expect(tf.memory().numTensors).to.equal(count - 1);
+    const wrong = tf.tensor1d([1, 2, 3]);
+    expect(() => param.adopt(wrong)).to.throw(ShapeMismatchError);
+    expect(wrong.isDisposed).to.equal(false);
+    wrong.dispose();
+    param.dispose();
+    expect(values.isDisposed).to.equal(true);
+  });
 });

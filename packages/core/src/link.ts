@@ -307,6 +307,7 @@ export class Link implements Serializable, Owner {
           if (!(value instanceof tf.Tensor)) throw new InvalidArgumentError(path, 'an array', typeof value);
           param.assign(value);
         },
+        adopt: (tensor) => param.adopt(tensor),
       };
     }
     for (const [path, persistent] of this.namedpersistents()) {

@@ -210,13 +210,27 @@ export class Parameter {
    * @throws ShapeMismatchError when the parameter has another shape already.
    */
   assign(values: tf.Tensor): void {
+    this.#checkValues(values);
+    this.#replace(keepClone(values));
+  }
+
+  /**
+   * Sets the values and takes the tensor over: it is the parameter's from now on. For large ones: a clone copies them
+   * on WASM.
+   * @throws ShapeMismatchError as `assign`; the tensor is then still the caller's.
+   */
+  adopt(values: tf.Tensor): void {
+    this.#checkValues(values);
+    this.#replace(tf.keep(values));
+  }
+
+  #checkValues(values: tf.Tensor): void {
     const old = this.array;
     if (old !== null && !shapesEqual(old.shape, values.shape)) {
       throw new ShapeMismatchError(this.path, old.shape, values.shape);
     }
     this.#checkPartial(values.shape);
     checkFloat(this.path, values);
-    this.#replace(keepClone(values));
   }
 
   /** The gradient, or null where there is none (which is not zero). Owned by the parameter. */

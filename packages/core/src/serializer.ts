@@ -19,6 +19,8 @@ export interface SerialEntry {
   read(): SerialValue;
   /** Takes a loaded value; a tensor is cloned, the caller keeps its own. */
   write(value: SerialValue): void;
+  /** Takes a loaded tensor and owns it from then on, without a copy. Where it is absent: `write`. */
+  adopt?(tensor: Tensor): void;
 }
 
 /** Anything that can be saved and loaded. */

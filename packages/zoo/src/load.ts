@@ -92,8 +92,13 @@ export async function load(
       opened?.format === undefined ? undefined : options.onProgress,
     );
     // Nothing waits from here on: no one sees a model that is half old, half new.
-    for (const { entry, value } of values) tf.tidy(() => entry.write(value()));
-    for (const { tensor } of values) tensor?.dispose();
+    for (const { entry, value, tensor } of values) {
+      if (tensor !== undefined && entry.adopt !== undefined) entry.adopt(tensor);
+      else {
+        tf.tidy(() => entry.write(value()));
+        tensor?.dispose();
+      }
+    }
     return report;
   } finally {
     await opened?.close();
