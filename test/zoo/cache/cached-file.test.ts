@@ -12,6 +12,9 @@ const body = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 8))
 const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const sha256 = sha(body);
 
+/** Where a request for the rest of a file begins: what had come before the connection broke, about 2 MB. */
+const startOf = ({ range }: { range: string | null }) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1]);
+
 describe('cachedFile', () => {
   let server: ZooServer;
   let cacheDir: string;
@@ -106,8 +109,9 @@ describe('cachedFile', () => {
       server.reset();
       server.serve('w', { body });
       same(await get(url));
-      expect(server.requests[0]!.range).to.equal('bytes=2000000-');
-      expect(server.sent).to.equal(1_000_000);
+      const start = startOf(server.requests[0]!);
+      expect(start).to.be.within(1, 2_000_000);
+      expect(server.sent).to.equal(body.length - start);
       expect(await left()).to.deep.equal({ files: 1, parts: 0, other: [] });
     });
 
@@ -118,7 +122,8 @@ describe('cachedFile', () => {
       server.serve('w', { body: other, etag: '"new"' });
       const got = await get(url);
       expect(Buffer.from(got as Uint8Array).equals(Buffer.from(other))).to.equal(true);
-      expect(server.requests[1]).to.include({ range: 'bytes=2000000-', ifRange: '"old"' });
+      expect(startOf(server.requests[1]!)).to.be.within(1, 2_000_000);
+      expect(server.requests[1]!.ifRange).to.equal('"old"');
     });
 
     it('a half download that was damaged, when the digest is known', async () => {
@@ -144,7 +149,7 @@ describe('cachedFile', () => {
       await utimes(join(partial, `${key}.lock`), old, old);
       server.serve('w', { body });
       same(await get(url));
-      expect(server.requests.at(-1)!.range).to.equal('bytes=2000000-');
+      expect(startOf(server.requests.at(-1)!)).to.be.within(1, 2_000_000);
     });
   });
 

@@ -52,7 +52,8 @@ export async function request(
     if (partial && validator !== null) headers['if-range'] = validator;
     // Compressed on the way, lengths and ranges would mean something else. Pages may not ask for it; they see no difference.
     headers['accept-encoding'] = 'identity';
-    response = await environmentFetch()(url, { headers, signal: controller.signal });
+    // The browser's own cache would keep every file a second time.
+    response = await environmentFetch()(url, { headers, signal: controller.signal, cache: 'no-store' });
     refuse(url, response);
     const head = readHead(response, { start, end, partial }, url);
     await watch.pause(() => onHead(head));
