@@ -6,8 +6,9 @@ import { FormatError, InvalidArgumentError, Linear, type NamedArray, writeNpz } 
 import { type Conversion, convertWeights, load, openWeights, readArray } from '@chaingrad/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { fixturePath } from '../support/goldens.ts';
+import { fixturePath, readJson } from '../support/goldens.ts';
 import { floats, rejection } from './support.ts';
+import { picture, TinyVGG } from './tiny-vgg.ts';
 
 /** Values of a bell, the same at each run. */
 const wave = (i: number) => Math.sin(i * 12.9898) * Math.cos(i * 0.37) * 0.1;
@@ -121,6 +122,28 @@ describe('convertWeights', () => {
     const [kernel, W] = [await readArray(file, 'conv_1_1/kernel'), await readArray(again, 'conv_1_1/W')];
     // (kh, kw, in, out) = (1, 2, 0, 4) is (out, in, kh, kw) = (4, 0, 1, 2).
     expect(W.data![4 * 27 + 0 * 9 + 1 * 3 + 2]).to.equal(kernel.data![(1 * 3 + 2) * 30 + 0 * 10 + 4]);
+  });
+
+  it('leaves the answers of Tiny VGG as they are, halved and quantized', async () => {
+    const golden = readJson<{ images: { file: string; probs: number[] }[] }>(
+      'goldens/zoo/golden-tinyvgg.json',
+    );
+    await using file = await openWeights(fixturePath('tinyvgg/model.json'));
+    for (const [dtype, name, tolerance] of [
+      ['f16', 'tiny16.safetensors', 2e-3],
+      ['u8', 'tiny8.json', 0.03],
+    ] as const) {
+      await using again = await written(await convertWeights(file, name, { dtype, names: 'tiny-vgg' }));
+      using model = new TinyVGG();
+      await load(model, again);
+      let worst = 0;
+      for (const { file: image, probs } of golden.images) {
+        const y = [...model.call(await picture(image)).dataSync()];
+        expect(y.indexOf(Math.max(...y)), `${dtype} ${image}`).to.equal(probs.indexOf(Math.max(...probs)));
+        worst = Math.max(worst, ...y.map((p, i) => Math.abs(p - probs[i]!)));
+      }
+      expect(worst).to.be.within(1e-6, tolerance);
+    }
   });
 
   it('refuses what the format cannot hold', async () => {

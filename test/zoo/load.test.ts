@@ -1,24 +1,24 @@
 import '@tensorflow/tfjs-backend-cpu';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   BatchNormalization,
   Chain,
-  Convolution2D,
   FormatError,
   Linear,
-  maxPooling2D,
   NothingToDoError,
-  relu,
   serializeNpz,
-  softmax,
   writeNpz,
   writeSafetensors,
 } from '@chaingrad/core';
 import { load, nameMaps, openWeights, WeightsMismatchError } from '@chaingrad/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import sharp from 'sharp';
 import { fixturePath, readJson } from '../support/goldens.ts';
 import { floats, rejection } from './support.ts';
+import { picture, TinyVGG } from './tiny-vgg.ts';
+import { ZooServer } from './zoo-server.ts';
 
 class Net extends Chain {
   readonly body: Linear;
@@ -40,33 +40,6 @@ const arrays = {
 const npz = (entries: object = arrays) => writeNpz(Object.entries(entries));
 const valuesOf = (net: Chain) =>
   Object.fromEntries([...net.namedparams()].map(([name, param]) => [name, [...param.tensor.dataSync()]]));
-
-/** A picture of the fixtures as a batch of one, 0..1. */
-async function picture(name: string): Promise<tf.Tensor4D> {
-  const { data, info } = await sharp(fixturePath(`tinyvgg/${name.replace('.jpeg', '.png')}`))
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return tf.tensor4d(
-    Float32Array.from(data, (v) => v / 255),
-    [1, info.height, info.width, 3],
-  );
-}
-
-/** Tiny VGG of CNN Explainer: two blocks of two convolutions without padding, then one layer. */
-class TinyVGG extends Chain {
-  readonly conv_1_1 = new Convolution2D(null, 10, 3);
-  readonly conv_1_2 = new Convolution2D(null, 10, 3);
-  readonly conv_2_1 = new Convolution2D(null, 10, 3);
-  readonly conv_2_2 = new Convolution2D(null, 10, 3);
-  readonly output = new Linear(null, 10);
-
-  override forward(x: tf.Tensor4D): tf.Tensor2D {
-    const pool = (h: tf.Tensor4D) => maxPooling2D(h, 2);
-    const first = pool(relu(this.conv_1_2.call(relu(this.conv_1_1.call(x)))));
-    const second = pool(relu(this.conv_2_2.call(relu(this.conv_2_1.call(first)))));
-    return softmax(this.output.call(second)) as tf.Tensor2D;
-  }
-}
 
 describe('load', () => {
   before(() => tf.setBackend('cpu'));
@@ -210,6 +183,29 @@ describe('load', () => {
       y.forEach((p, i) => {
         expect(p, `${file} ${i}`).to.be.closeTo(probs[i]!, 1e-5);
       });
+    }
+  });
+
+  it("takes a name of ChainerCV's table for a model of that class, from a mirror, through the cache", async () => {
+    class SSD300 extends Net {}
+    const server = await ZooServer.start();
+    const cacheDir = await mkdtemp(join(tmpdir(), 'chaingrad-load-'));
+    const saved = process.env['CHAINER_DATASET_ROOT'];
+    process.env['CHAINER_DATASET_ROOT'] = cacheDir;
+    try {
+      server.serve('mirror/ssd300_voc0712_converted_2017_06_06.npz', { body: npz() });
+      const options = { baseUrl: `${server.url}mirror/`, cacheDir };
+      for (const name of ['voc0712', 'SSD300/voc0712']) {
+        const model = new SSD300();
+        await load(model, name, options);
+        expect(valuesOf(model)['/head/b']).to.deep.equal([7, 7]);
+      }
+      expect(server.requests).to.have.length(1);
+    } finally {
+      if (saved === undefined) delete process.env['CHAINER_DATASET_ROOT'];
+      else process.env['CHAINER_DATASET_ROOT'] = saved;
+      await server.stop();
+      await rm(cacheDir, { recursive: true });
     }
   });
 
