@@ -85,12 +85,7 @@ export async function load(
   try {
     const { plan, report } = await makePlan(model, file, options);
     refuse(file.file, report, strict, onMismatch);
-    const values = await readAll(
-      file,
-      plan,
-      signal,
-      opened?.format === undefined ? undefined : options.onProgress,
-    );
+    const values = await readAll(file, plan, signal, options.onProgress);
     // Nothing waits from here on: no one sees a model that is half old, half new.
     for (const { entry, value, tensor } of values) {
       if (tensor !== undefined && entry.adopt !== undefined) entry.adopt(tensor);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DownloadError, FormatError } from '@chaingrad/core';
+import { DownloadError, FormatError, SourceError } from '@chaingrad/core';
 import { type CacheOptions, cachedFile, openCache } from '@chaingrad/zoo';
 import { expect } from 'chai';
 import { rejection } from '../support.ts';
@@ -312,6 +312,26 @@ describe('cachedFile', () => {
       await chmod(cacheDir, 0o500);
       same(await get(url));
     }
+  });
+
+  it('a disk that is full in the middle: a warning, the file from memory, and nothing left in the way', async () => {
+    const url = server.serve('w', { body });
+    const cache = openCache(cacheDir)!;
+    const partial = cache.partial.bind(cache);
+    cache.partial = async (key) => {
+      const part = await partial(key);
+      const write = part.write.bind(part);
+      part.write = async (chunk) => {
+        if (part.length > 1_000_000)
+          throw new SourceError(cache.location, 'room', 'no space left on the disk', 'Make some.');
+        await write(chunk);
+      };
+      return part;
+    };
+    same(await get(url, { cache }));
+    expect(notices).to.have.length(1);
+    expect(notices[0]).to.match(/no space left on the disk.*downloaded each time/);
+    expect(await left()).to.deep.equal(nothing);
   });
 
   it('is shared by calls at the same time: one download', async () => {

@@ -51,9 +51,9 @@ export async function cachedFile(url: string, options: CacheOptions = {}): Promi
       ))
     );
   } catch (error) {
-    if (!(error instanceof SourceError) || error.source !== cache.location) throw error;
+    if (!isOf(cache, error)) throw error;
     // The file can be had, only not kept.
-    onNotice(`${error.message} Until then ${url} is downloaded each time.`);
+    onNotice(`${(error as Error).message} Until then ${url} is downloaded each time.`);
     return uncached(url, options);
   }
 }
@@ -99,6 +99,10 @@ export async function damageOf(
   return hex === entry.sha256 ? null : `sha256 ${hex}, expected ${entry.sha256}`;
 }
 
+/** Whether an error is about the cache itself: no rights, no room. */
+const isOf = (cache: CacheStore, error: unknown): boolean =>
+  error instanceof SourceError && error.source === cache.location;
+
 const step = 1 << 22;
 
 async function fetchInto(
@@ -114,8 +118,8 @@ async function fetchInto(
     try {
       await download(url, target, options);
     } catch (error) {
-      // What did come of the right file can be gone on from.
-      await (error instanceof WrongFileError ? part.discard() : part.suspend());
+      // What did come of the right file can be gone on from; on a full disk it would only be in the way.
+      await (error instanceof WrongFileError || isOf(cache, error) ? part.discard() : part.suspend());
       throw error;
     }
     const digest = (await target.finish()).hex();
@@ -158,7 +162,12 @@ async function keep(
     throw error;
   }
   const entry = { ...facts, fetched: new Date().toISOString() };
-  await part.commit(entry);
+  try {
+    await part.commit(entry);
+  } catch (error) {
+    await part.discard();
+    throw error;
+  }
   const file = await cache.open(entry);
   if (file === null)
     throw new SourceError(cache.location, 'the file that was written', 'none', 'Is it being cleared?');
