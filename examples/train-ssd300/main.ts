@@ -9,7 +9,15 @@
  * it everything begins at random, which shows that the training works and takes far longer to find anything.
  */
 import { parseArgs } from 'node:util';
-import { HeNormal, MomentumSGD, Random, saveNpz, setSeed, useBackend } from '@chaingrad/core';
+import {
+  GradientClipping,
+  HeNormal,
+  MomentumSGD,
+  Random,
+  saveNpz,
+  setSeed,
+  useBackend,
+} from '@chaingrad/core';
 import {
   FailOnNonNumber,
   LogReport,
@@ -42,6 +50,7 @@ const { values } = parseArgs({
     lr: { type: 'string', default: '0.001' },
     pretrained: { type: 'string' },
     backend: { type: 'string', default: 'auto' },
+    every: { type: 'string', default: '10' },
     out: { type: 'string', default: 'result' },
   },
 });
@@ -71,10 +80,15 @@ using model =
     ? new SSD300({ nFgClass }).initialize([1, 300, 300, 3])
     : await SSD300.fromPretrained(values.pretrained, { nFgClass });
 if (values.pretrained === undefined) {
-  // VGG without normalization learns from random only with weights whose signal survives 15 ReLUs.
+  // VGG has no normalization: from random it learns only with weights that keep the size of the signal through 15 ReLUs, and
+  // with pixels, which are around 60 here, brought to around 1 by the first layer.
+  const initializer = new HeNormal();
   for (const [path, param] of model.extractor.namedparams()) {
-    if (path.endsWith('/W'))
-      tf.tidy(() => param.assign(tf.tensor(new HeNormal().generate(param.shape), [...param.shape])));
+    if (!path.endsWith('/W')) continue;
+    const scale = path.includes('conv1_1') ? 1 / 60 : 1;
+    tf.tidy(() =>
+      param.assign(tf.mul(tf.tensor(initializer.generate(param.shape), [...param.shape]), scale)),
+    );
   }
 }
 for (const [path, param] of model.namedparams())
@@ -84,6 +98,8 @@ const rng = new Random(1);
 using optimizer = new MomentumSGD({ lr: Number(values.lr) });
 const chain = new MultiboxTrainChain(model);
 ssdUpdateHooks(chain, optimizer);
+// The first gradients of new heads are large; later this changes nothing.
+optimizer.addHook(new GradientClipping(10));
 const transform = ssdTransform(model, { rng, augment: { fill: [123, 117, 104] } });
 const iterator = new SerialIterator<SSDTrainExample>(
   new TransformDataset(dataset, transform),
@@ -91,7 +107,7 @@ const iterator = new SerialIterator<SSDTrainExample>(
 );
 const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
 const trainer = new Trainer(updater, [steps, 'iteration'], { out: values.out, random: { rng } });
-const every = [10, 'iteration'] as const;
+const every = [Number(values.every), 'iteration'] as const;
 trainer.extend(
   new RateSchedule({ peak: Number(values.lr), warmup: 20, progress: (t) => t.updater.iteration / steps }),
 );
