@@ -56,7 +56,7 @@ describe('cli', () => {
   it('lists the commands for an unknown one', async () => {
     expectRefusal(
       await chaingrad(['detekt', 'a.png']),
-      "unknown command 'detekt' (Did you mean detect?); commands are: detect, summary, transfer",
+      "unknown command 'detekt' (Did you mean detect?); commands are: detect, finetune, evaluate, summary, transfer, convert, cache, bench",
     );
   });
 
