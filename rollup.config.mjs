@@ -49,7 +49,7 @@ const browserFile = {
     withoutNode,
     nodeResolve({ browser: true, exportConditions: ['chaingrad-source'], extensions: ['.js', '.ts'] }),
     commonjs(),
-    esbuild({ target: 'es2022', tsconfig: 'tsconfig.json', minify: true }),
+    esbuild({ target: 'es2022', tsconfig: 'tsconfig.json', minify: true, keepNames: true }),
     wasmBeside,
   ],
   output: { file: 'packages/vision/dist/chaingrad.js', format: 'es', inlineDynamicImports: true },

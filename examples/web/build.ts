@@ -1,0 +1,80 @@
+/** Builds the studio into a folder: scripts, page, pictures, the WASM binary and the detector's weights. */
+import { createHash } from 'node:crypto';
+import { copyFile, cp, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildOptions, build } from 'esbuild';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const root = join(here, '../..');
+const require = createRequire(import.meta.url);
+const wasmFile = 'tfjs-backend-wasm-simd.wasm';
+
+/** The part of npm's @mediapipe/objectron that is the detector: labels and model. */
+const WEIGHTS_BYTES = 9_987_912;
+
+const common: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  // The tree of links shows the names of classes.
+  keepNames: true,
+  conditions: ['chaingrad-source'],
+  mainFields: ['browser', 'module', 'main'],
+  logLevel: 'error',
+};
+
+/** @returns the files that were written, relative to `out`. */
+export async function buildStudio(out: string): Promise<string[]> {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(join(out, 'examples'), { recursive: true });
+  await cp(join(here, 'public'), out, { recursive: true });
+  await build({
+    ...common,
+    entryPoints: { main: join(here, 'src/main.ts'), worker: join(here, 'src/worker.ts') },
+    outdir: out,
+    splitting: true,
+    chunkNames: '[name]-[hash]',
+  });
+  await copyFile(
+    join(root, 'node_modules/@tensorflow/tfjs-backend-wasm/dist', wasmFile),
+    join(out, wasmFile),
+  );
+  for (const name of ['chelsea', 'astronaut', 'coffee'])
+    await copyFile(join(root, `examples/images/${name}.png`), join(out, `examples/${name}.png`));
+  await copyWeights(join(out, 'detector.data'));
+
+  const files = (await readdir(out, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(out, join(entry.parentPath, entry.name)))
+    .sort();
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update(await readFile(join(out, file)));
+  await build({
+    ...common,
+    entryPoints: [join(here, 'src/service-worker.ts')],
+    outfile: join(out, 'service-worker.js'),
+    format: 'iife',
+    define: {
+      VERSION: JSON.stringify(hash.digest('hex').slice(0, 16)),
+      FILES: JSON.stringify(['./', ...files.filter((file) => file !== 'index.html')]),
+    },
+  });
+  return [...files, 'service-worker.js'];
+}
+
+async function copyWeights(to: string): Promise<void> {
+  const file = await open(require.resolve('@mediapipe/objectron/objectron_solution_packed_assets.data'));
+  try {
+    const bytes = new Uint8Array(WEIGHTS_BYTES);
+    const { bytesRead } = await file.read(bytes, 0, WEIGHTS_BYTES, 0);
+    if (bytesRead !== WEIGHTS_BYTES)
+      throw new Error(`@mediapipe/objectron: ${bytesRead} bytes, expected ${WEIGHTS_BYTES}.`);
+    await writeFile(to, bytes);
+  } finally {
+    await file.close();
+  }
+}
