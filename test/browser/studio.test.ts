@@ -114,9 +114,13 @@ describe('the studio in Chromium', () => {
     expect(await page.textContent('#tree')).to.include('conv0 Convolution2D896W (32, 3, 3, 3), b (32)');
     const toggle = page.getByLabel('Freeze /extractor/conv0', { exact: true });
     await toggle.check();
-    const above = page.getByLabel('Freeze /extractor', { exact: true });
-    expect(await above.evaluate((box) => (box as HTMLInputElement).indeterminate)).to.equal(true);
-    await page.getByLabel('Freeze /extractor/conv0', { exact: true }).uncheck();
+    await page.waitForFunction(
+      () => document.querySelector<HTMLInputElement>('[aria-label="Freeze /extractor"]')!.indeterminate,
+    );
+    await toggle.uncheck();
+    await page.waitForFunction(
+      () => !document.querySelector<HTMLInputElement>('[aria-label="Freeze /extractor"]')!.indeterminate,
+    );
     expect(await page.textContent('#maps-caption')).to.match(/32 maps of 150 x 150/);
   });
 
@@ -140,7 +144,7 @@ describe('the studio in Chromium', () => {
     await page.focus('#editor');
     await page.keyboard.press('Enter');
     await page.keyboard.press('Shift+ArrowRight');
-    expect(await page.textContent('#task')).to.equal('2 boxes of 1 classes on 2 pictures.');
+    expect(await page.textContent('#task')).to.equal('2 boxes of 1 class on 2 pictures.');
 
     await page.fill('#steps', '60');
     await page.evaluate(() => {
@@ -194,6 +198,37 @@ describe('the studio in Chromium', () => {
     await page.waitForSelector('#save-json:enabled');
     await page.fill('#threshold', '0.3');
     expect(await page.textContent('#found')).to.match(/^face0\.\d\d/);
+  });
+
+  it('goes on with WASM when the GPU is lost, and says so', async () => {
+    const other = await browser.newContext({ serviceWorkers: 'block' });
+    try {
+      const tab = await other.newPage();
+      // The page hands its device to nobody: it is noted where the browser gives it out.
+      const keepDevice = `{
+        const { requestDevice } = GPUAdapter.prototype;
+        GPUAdapter.prototype.requestDevice = async function (...args) {
+          return (globalThis.deviceOfTest = await requestDevice.apply(this, args));
+        };
+      }\n`;
+      await tab.route('**/worker.js', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: keepDevice + (await response.text()) });
+      });
+      await tab.goto(server.url);
+      await tab.waitForFunction(() => /Runs on WebGPU/.test(document.querySelector('#status')!.textContent!));
+      const worker = tab.workers().find((each) => each.url().endsWith('worker.js'))!;
+      await worker.evaluate(() =>
+        (globalThis as unknown as { deviceOfTest: GPUDevice }).deviceOfTest.destroy(),
+      );
+      await tab.waitForFunction(() => /Runs on WASM/.test(document.querySelector('#status')!.textContent!));
+      expect(await tab.textContent('#notice')).to.match(/^The GPU was lost.*WASM is used now\.$/);
+      await tab.click('[data-picture=chelsea]');
+      await tab.waitForSelector('#save-json:enabled');
+      expect(await tab.textContent('#found')).to.match(/^Cat0\.\d\d$/);
+    } finally {
+      await other.close();
+    }
   });
 
   it('works offline after the first load', async () => {

@@ -42,6 +42,8 @@ export interface TrainingTask {
   readonly iterations: number;
   /** Leave the layers on the large maps as they are: half the time of a step. */
   readonly freezeEarly: boolean;
+  /** Paths of parameters that are frozen besides: the switches under "Look inside". Filled in by the worker. */
+  readonly frozen?: readonly string[];
 }
 
 /** What the fine-tune copy did, and where training begins. */

@@ -133,7 +133,9 @@ export class Engine {
   }
 
   async train(task: TrainingTask): Promise<TrainingStart> {
-    return this.#begin(task, false);
+    const params = [...(this.#model?.model.namedparams() ?? [])];
+    const frozen = params.filter(([, param]) => param.frozen).map(([path]) => path);
+    return this.#begin({ ...task, frozen }, false);
   }
 
   async resumeTraining(): Promise<TrainingStart> {

@@ -130,7 +130,7 @@ export class Training {
     const optimizer = new Adam({ alpha: PEAK }).setup(chain);
     let frozen = 0;
     for (const [path, param] of model.namedparams()) {
-      if (!(task.freezeEarly && EARLY.test(path))) continue;
+      if (!(task.freezeEarly && EARLY.test(path)) && !task.frozen?.includes(path)) continue;
       param.frozen = true;
       frozen++;
     }

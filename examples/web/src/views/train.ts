@@ -7,6 +7,7 @@ import { Curve } from './curve.ts';
 import { type Draft, Editor } from './editor.ts';
 
 const button = (id: string) => byId<HTMLButtonElement>(id);
+const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 const number = (n: number) => n.toLocaleString('en');
 
 export class TrainView {
@@ -136,7 +137,11 @@ export class TrainView {
         ? this.#names.length === 0
           ? 'Nothing is labelled yet: name a class first.'
           : 'Nothing is labelled yet.'
-        : `${count} boxes of ${new Set(labelled.flatMap((d) => d.boxes.map(({ label }) => label))).size} classes on ${labelled.length} pictures.`;
+        : [
+            plural(count, 'box', 'boxes'),
+            `of ${plural(new Set(labelled.flatMap((d) => d.boxes.map(({ label }) => label))).size, 'class', 'classes')}`,
+            `on ${plural(labelled.length, 'picture', 'pictures')}.`,
+          ].join(' ');
     button('train-start').disabled = count === 0 || this.#running;
     button('train-pause').disabled = button('train-stop').disabled = !this.#running;
   }
