@@ -1,6 +1,6 @@
 /** The studio of examples/web, used as a person would, in a real Chromium. */
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -198,6 +198,28 @@ describe('the studio in Chromium', () => {
     await page.waitForSelector('#save-json:enabled');
     await page.fill('#threshold', '0.3');
     expect(await page.textContent('#found')).to.match(/^face0\.\d\d/);
+  });
+
+  it('reads a Pascal VOC folder with its classes and boxes', async () => {
+    const voc = `${folder}-voc`;
+    await mkdir(join(voc, 'Annotations'), { recursive: true });
+    await mkdir(join(voc, 'JPEGImages'));
+    await copyFile(picture('chelsea'), join(voc, 'JPEGImages/one.png'));
+    const object = (name: string, xmax: number) =>
+      `<object><name>${name}</name><bndbox><xmin>11</xmin><ymin>21</ymin><xmax>${xmax}</xmax><ymax>91</ymax></bndbox></object>`;
+    // The last has no area, as some of real data sets.
+    const objects = object('ear', 101) + object('eye', 61) + object('nose', 11);
+    await writeFile(join(voc, 'Annotations/one.xml'), `<annotation>${objects}</annotation>`);
+    try {
+      await open();
+      await page.click('#tab-train');
+      await page.setInputFiles('#voc', voc);
+      await page.waitForFunction(() => document.querySelectorAll('#boxes li').length === 2);
+      expect(await page.textContent('#task')).to.equal('2 boxes of 2 classes on 1 picture.');
+      expect(await page.locator('#classes button').allTextContents()).to.deep.equal(['ear', 'eye']);
+    } finally {
+      await rm(voc, { recursive: true });
+    }
   });
 
   it('goes on with WASM when the GPU is lost, and says so', async () => {
