@@ -122,7 +122,7 @@ export class DetectView {
     if (found === null) return;
     const count = found.score.findIndex((score) => score < this.#threshold);
     const shown = count < 0 ? found.score.length : count;
-    for (let i = shown - 1; i >= 0; i--) drawBox(context, found, i);
+    for (let i = shown - 1; i >= 0; i--) drawBox(context, found, i, shown > 8 ? 36 : 24);
     for (let i = 0; i < shown; i++) {
       const score = found.score[i]!;
       list.append(
@@ -206,7 +206,8 @@ export class DetectView {
   }
 }
 
-function drawBox(context: CanvasRenderingContext2D, found: Detections, i: number): void {
+/** @param share the letters are so many times smaller than the picture: small ones where there are many boxes. */
+function drawBox(context: CanvasRenderingContext2D, found: Detections, i: number, share: number): void {
   const [top, left, bottom, right] = found.bbox.subarray(4 * i, 4 * i + 4) as unknown as [
     number,
     number,
@@ -214,7 +215,7 @@ function drawBox(context: CanvasRenderingContext2D, found: Detections, i: number
     number,
   ];
   const { width, height } = context.canvas;
-  const size = Math.max(12, Math.round(Math.min(width, height) / 24));
+  const size = Math.max(12, Math.round(Math.min(width, height) / share));
   const label = found.label[i]!;
   context.strokeStyle = context.fillStyle = colourOf(label);
   context.lineWidth = Math.max(2, size / 6);

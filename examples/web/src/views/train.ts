@@ -69,7 +69,7 @@ export class TrainView {
       const voc = files.some(([path]) => path.endsWith('.xml')) ? await readVoc(files) : [];
       for (const { file, objects } of voc) {
         const boxes = objects.map(({ name, box }) => {
-          this.#addClass(name);
+          if (!this.#names.includes(name)) this.#names.push(name);
           return { label: this.#names.indexOf(name), box };
         });
         this.#drafts.push({ name: file.name, image: file, bitmap: await createImageBitmap(file), boxes });
@@ -247,7 +247,9 @@ export class TrainView {
     } else if (event.event === 'trained') {
       this.#say(event.stopped ? `Stopped at step ${event.iteration}.` : `Done: ${event.iteration} steps.`);
       byId('trained').hidden = false;
-      byId<HTMLSelectElement>('model').querySelector<HTMLOptionElement>('[value=tuned]')!.disabled = false;
+      const own = byId('model').querySelector<HTMLOptionElement>('[value=tuned]')!;
+      own.disabled = false;
+      own.textContent = 'your own';
       if (event.stopped) void this.#offerToGoOn().catch(this.#failed);
     }
   }
