@@ -89,6 +89,70 @@ describe('wasm: registration', () => {
     tf.dispose([x, ...filters]);
   });
 
+  it('tfjs itself makes room by dropping prepared filters, and fails with a typed error then', () => {
+    const { wasm } = tf.backend() as unknown as {
+      wasm: { _malloc(bytes: number): number; _free(pointer: number): void };
+    };
+    const [x, filter] = [tf.ones([1, 12, 12, 16]), tf.ones([16, 16, 3, 3])];
+    const call = () => run(CONV_2D, { x, filter }, attrs);
+    const expected = call();
+    expect(wasmFilterCacheBytes()).to.be.greaterThan(0);
+    const blocks: number[] = [];
+    // Nothing is written into them, so they take no real memory.
+    const fill = () => {
+      for (let bytes = 2 ** 28; bytes >= 2 ** 22; ) {
+        try {
+          blocks.push(wasm._malloc(bytes));
+        } catch (error) {
+          expect(error).to.be.instanceOf(WasmMemoryError);
+          bytes /= 2;
+        }
+      }
+    };
+    try {
+      fill();
+      expect(blocks.includes(0)).to.equal(false);
+      expect(wasmFilterCacheBytes()).to.equal(0);
+      const tensors = tf.memory().numTensors;
+      expect(() => tf.zeros([2 ** 24])).to.throw(WasmMemoryError);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      const again = call();
+      expect(again.dataSync()).to.deep.equal(expected.dataSync());
+      again.dispose();
+    } finally {
+      for (const block of blocks) wasm._free(block);
+    }
+    tf.dispose([x, filter, expected]);
+  });
+
+  it('a clone, and what the tape saves, is the same data and no copy of it', async () => {
+    const x = tf.tensor1d([1, 2, 3]);
+    const { numDataBuffers } = tf.memory();
+    const copy = tf.clone(x);
+    expect(tf.memory().numDataBuffers).to.equal(numDataBuffers);
+    expect(copy.dataId).to.equal(x.dataId);
+    let saved: unknown;
+    const identity = tf.customGrad((t, save) => {
+      (save as tf.GradSaveFunc)([t as tf.Tensor]);
+      const gradFunc = (dy: tf.Tensor, tensors: tf.Tensor[]) => {
+        saved = tensors[0]!.dataId;
+        return tf.clone(dy);
+      };
+      return { value: tf.square(t as tf.Tensor), gradFunc };
+    });
+    tf.tidy(() => tf.grad((t) => identity(t))(x, tf.tensor1d([4, 5, 6])));
+    expect(saved).to.equal(x.dataId);
+    x.dispose();
+    expect(Array.from(await copy.data())).to.deep.equal([1, 2, 3]);
+    copy.dispose();
+    expect(tf.memory().numDataBuffers).to.equal(numDataBuffers - 1);
+    const text = tf.tensor1d(['a', 'b']);
+    const words = tf.clone(text);
+    text.dispose();
+    expect(await words.data()).to.deep.equal(['a', 'b']);
+    words.dispose();
+  });
+
   it('rejects options out of range', async () => {
     for (const options of [
       { cacheBytes: -1 },

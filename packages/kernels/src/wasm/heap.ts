@@ -6,7 +6,7 @@ import { WasmInternalsError, WasmMemoryError } from './errors.ts';
 interface TfjsWasmBackend {
   readonly wasm: {
     readonly HEAPU8: Uint8Array;
-    _malloc(bytes: number): number;
+    _malloc: (bytes: number) => number;
     _free(pointer: number): void;
     readonly asm?: { readonly memory?: WebAssembly.Memory };
     readonly wasmMemory?: WebAssembly.Memory;
@@ -15,12 +15,15 @@ interface TfjsWasmBackend {
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
 }
 
+/** Bytes of the heap, which has 4 GiB at most, from which on nothing is kept that can be made again. */
+const LARGE = 3 * 2 ** 30;
+
 export class Heap {
   readonly memory: WebAssembly.Memory;
   readonly #backend: TfjsWasmBackend;
   #i32 = new Int32Array(0);
   #f32 = new Float32Array(0);
-  /** Makes room when the heap is full; called once before a failure. */
+  /** Makes room when the heap is full, or nearly so; called before a failure. */
   onFull: () => void = () => {};
 
   constructor(backend: TfjsWasmBackend, memory: WebAssembly.Memory) {
@@ -43,17 +46,34 @@ export class Heap {
     return this.#f32;
   }
 
-  malloc(bytes: number): number {
+  /**
+   * Lets tfjs' own allocations make room as well, and fail as ours do: tfjs takes no notice of a failure, and would write a
+   * tensor that has no room to address 0, over its own data.
+   */
+  guard(): void {
+    const { wasm } = this.#backend;
+    // The module replaces its functions by others at their first call.
+    wasm._free(wasm._malloc(16));
+    const malloc = wasm._malloc;
+    wasm._malloc = (bytes) => this.#allocate(malloc, bytes);
+  }
+
+  #allocate(malloc: (bytes: number) => number, bytes: number): number {
+    const before = this.memory.buffer.byteLength;
     // tfjs' malloc gives out a small block when asked for nearly 4 GiB
-    if (bytes > 0xff000000) throw new WasmMemoryError(bytes, this.memory.buffer.byteLength);
+    if (bytes > 0xff000000) throw new WasmMemoryError(bytes, before);
     // pointers beyond 2 GiB come as negative numbers
-    let pointer = this.#backend.wasm._malloc(bytes) >>> 0;
-    if (pointer === 0) {
-      this.onFull();
-      pointer = this.#backend.wasm._malloc(bytes) >>> 0;
-    }
-    if (pointer === 0) throw new WasmMemoryError(bytes, this.memory.buffer.byteLength);
+    let pointer = malloc(bytes) >>> 0;
+    const after = this.memory.buffer.byteLength;
+    // Allocations inside tfjs' binary do not come by here, and abort when they fail: room is made before that.
+    if (pointer === 0 || (after > before && after > LARGE)) this.onFull();
+    if (pointer === 0) pointer = malloc(bytes) >>> 0;
+    if (pointer === 0 && bytes > 0) throw new WasmMemoryError(bytes, after);
     return pointer;
+  }
+
+  malloc(bytes: number): number {
+    return this.#allocate(this.#backend.wasm._malloc, bytes);
   }
 
   free(pointer: number): void {

@@ -20,6 +20,8 @@ export class PreparedFilters {
   readonly #entries = new Map<tf.DataId, Map<string, Entry>>();
   readonly #watched = new WeakSet<tf.DataId>();
   #bytes = 0;
+  /** What a kernel reads right now: its own allocations must not free it. */
+  #inUse: tf.DataId | null = null;
 
   constructor(backend: tf.KernelBackend, heap: Heap) {
     this.#backend = backend;
@@ -49,7 +51,7 @@ export class PreparedFilters {
       const forms = this.#entries.get(dataId)!;
       this.#entries.delete(dataId);
       this.#entries.set(dataId, forms);
-      use(known.pointer);
+      this.#use(dataId, known.pointer, use);
       return;
     }
     const keep = bytes <= options.cacheBytes;
@@ -77,7 +79,16 @@ export class PreparedFilters {
     }
     forms.set(key, { block, pointer, bytes });
     this.#bytes += bytes;
-    use(pointer);
+    this.#use(dataId, pointer, use);
+  }
+
+  #use(dataId: tf.DataId, pointer: number, use: (pointer: number) => void): void {
+    this.#inUse = dataId;
+    try {
+      use(pointer);
+    } finally {
+      this.#inUse = null;
+    }
   }
 
   /** Frees what was prepared from some data: it is gone, or was written to. */
@@ -89,11 +100,11 @@ export class PreparedFilters {
     this.#entries.delete(dataId);
   }
 
-  /** Frees the least recently used until no more than `bytes` are in use. */
+  /** Frees the least recently used until no more than `bytes` are in use; what a kernel reads stays. */
   shrink(bytes: number): void {
     for (const dataId of this.#entries.keys()) {
       if (this.#bytes <= bytes) return;
-      this.forget(dataId);
+      if (dataId !== this.#inUse) this.forget(dataId);
     }
   }
 }

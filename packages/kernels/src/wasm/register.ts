@@ -5,6 +5,7 @@ import { compileBinary } from './binaries.ts';
 import { convolutionKernels } from './convolution-kernels.ts';
 import { WasmUnavailableError } from './errors.ts';
 import { openHeap } from './heap.ts';
+import { identityKernels } from './identity.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import { matMulKernels } from './matmul.ts';
 import { options, type WasmKernelOptions } from './options.ts';
@@ -23,7 +24,13 @@ export interface WasmKernelInfo {
   readonly threads: number;
 }
 
-const tables: readonly FastKernels[] = [convolutionKernels, matMulKernels, poolingKernels, updateKernels];
+const tables: readonly FastKernels[] = [
+  convolutionKernels,
+  identityKernels,
+  matMulKernels,
+  poolingKernels,
+  updateKernels,
+];
 
 const fast = new WeakSet<tf.KernelFunc>();
 

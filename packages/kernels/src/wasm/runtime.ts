@@ -72,6 +72,7 @@ export class Runtime {
   constructor(backend: tf.KernelBackend, binary: Binary) {
     this.backend = backend;
     this.heap = openHeap(backend);
+    this.heap.guard();
     this.relaxed = binary.relaxed;
     this.#module = binary.module;
     const { exports } = new WebAssembly.Instance(binary.module, { env: { memory: this.heap.memory } });
