@@ -140,7 +140,7 @@ describe('wasm: registration', () => {
       };
       return { value: tf.square(t as tf.Tensor), gradFunc };
     });
-    tf.tidy(() => tf.grad((t) => identity(t))(x, tf.tensor1d([4, 5, 6])));
+    tf.tidy(() => tf.grad((t) => identity(t))(x, tf.tensor1d([4, 5, 6]))).dispose();
     expect(saved).to.equal(x.dataId);
     x.dispose();
     expect(Array.from(await copy.data())).to.deep.equal([1, 2, 3]);
