@@ -114,27 +114,34 @@ function scalars(
 }
 
 /** Job: item is one row of the input; out is the gradient of x, x the gradient of the output. */
-export function depthwiseInput(item: i32, args: DepthwiseArgs, _scratch: usize): void {
+export function depthwiseInput(item: i32, args: DepthwiseArgs, scratch: usize): void {
   const c = args.c;
   const n = item / args.h;
   const iy = item - n * args.h;
   let out = args.out + (<usize>(item * args.w_ * c) << 2);
   for (let ix = 0; ix < args.w_; ix++) {
+    // Where the taps that meet this pixel are: in dy and in the filter, 8 bytes a tap.
+    let end = scratch;
+    for (let ky = 0; ky < args.kh; ky++) {
+      const fy = iy + args.padTop - ky * args.dilY;
+      if (fy < 0 || fy % args.strideY != 0 || fy / args.strideY >= args.oh) continue;
+      for (let kx = 0; kx < args.kw; kx++) {
+        const fx = ix + args.padLeft - kx * args.dilX;
+        if (fx < 0 || fx % args.strideX != 0 || fx / args.strideX >= args.ow) continue;
+        const at = ((n * args.oh + fy / args.strideY) * args.ow + fx / args.strideX) * c;
+        store<usize>(end, args.x + (<usize>at << 2));
+        store<usize>(end, args.w + (<usize>((ky * args.kw + kx) * c) << 2), 4);
+        end += 8;
+      }
+    }
     for (let ch = 0; ch < c; ch += 4) {
       const lanes = minI(4, c - ch);
+      const offset = <usize>ch << 2;
       let sum = f32x4.splat(0);
-      for (let ky = 0; ky < args.kh; ky++) {
-        const fy = iy + args.padTop - ky * args.dilY;
-        if (fy < 0 || fy % args.strideY != 0 || fy / args.strideY >= args.oh) continue;
-        for (let kx = 0; kx < args.kw; kx++) {
-          const fx = ix + args.padLeft - kx * args.dilX;
-          if (fx < 0 || fx % args.strideX != 0 || fx / args.strideX >= args.ow) continue;
-          const at = ((n * args.oh + fy / args.strideY) * args.ow + fx / args.strideX) * c + ch;
-          // past the last channel lie the next pixel's values: those lanes are not stored
-          sum = madd(v128.load(args.x + (<usize>at << 2)), v128.load(args.w + (<usize>((ky * args.kw + kx) * c + ch) << 2)), sum);
-        }
-      }
-      const to = out + (<usize>ch << 2);
+      // past the last channel lie the next pixel's values: those lanes are not stored
+      for (let tap = scratch; tap < end; tap += 8)
+        sum = madd(v128.load(load<usize>(tap) + offset), v128.load(load<usize>(tap, 4) + offset), sum);
+      const to = out + offset;
       if (lanes == 4) v128.store(to, sum);
       else {
         store<f32>(to, f32x4.extract_lane(sum, 0));

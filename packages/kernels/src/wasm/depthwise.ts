@@ -52,7 +52,9 @@ export function depthwiseInputGradient(
   filter: FilterData,
   dx: number,
 ): void {
-  withFilter(rt, s, filter, (w) => rt.run('depthwiseInput', s.batch * s.h, words(rt, s, dy, w, 0, dx)));
+  withFilter(rt, s, filter, (w) =>
+    rt.run('depthwiseInput', s.batch * s.h, words(rt, s, dy, w, 0, dx), Math.max(4096, 8 * s.kh * s.kw)),
+  );
 }
 
 export function depthwiseFilterGradient(rt: Runtime, s: ConvCase, x: number, dy: number, dw: number): void {
