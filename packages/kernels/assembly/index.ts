@@ -1,4 +1,5 @@
 /** Everything the TypeScript side calls. A job is `(item, args, scratch)`: items are independent and may run on any thread. */
+export { activationGradient } from './activation';
 export {
   filterPosition, packedPosition, winograd, winograd6, winogradFilter, winogradFilter6, winogradInput, winogradOutput, winogradScratch,
 } from './winograd';

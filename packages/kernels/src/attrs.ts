@@ -37,3 +37,9 @@ export const MAX_POOL_2D_GRAD = 'ChaingradMaxPool2DGrad';
 export const AVG_POOL_2D = 'ChaingradAvgPool2D';
 /** Input: dy. Attributes: Pool2DAttrs and inputShape. */
 export const AVG_POOL_2D_GRAD = 'ChaingradAvgPool2DGrad';
+/** Gradient before an activation: inputs {dy, y}, y the output; ActivationGradAttrs. Where a backend has no such kernel it is composed. */
+export const ACTIVATION_GRAD = 'ChaingradActivationGrad';
+
+export interface ActivationGradAttrs {
+  readonly activation: 'relu' | 'relu6';
+}

@@ -6,16 +6,25 @@ import { atFirstMaximum } from '../portable/pooling.ts';
 import { runKernel } from '../run.ts';
 import { type RuleTable, rule, where, zeros } from './rule.ts';
 
+/** The same in one pass. It is linear in dy, and its own gradient. */
+function inOnePass(dy: tf.Tensor, y: tf.Tensor, attrs: names.ActivationGradAttrs): tf.Tensor {
+  const masked = tf.customGrad((dyOne, save) => {
+    (save as tf.GradSaveFunc)([y]);
+    return {
+      value: runKernel(names.ACTIVATION_GRAD, { dy: dyOne as tf.Tensor, y }, attrs),
+      gradFunc: (ddx: tf.Tensor, [saved]: tf.Tensor[]) => beforeActivation(ddx, saved!, attrs.activation),
+    };
+  });
+  return masked(dy);
+}
+
 /** The gradient before the activation, from the one after it: where the output was not clamped. */
-function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivation): tf.Tensor {
-  switch (activation) {
-    case 'linear':
-      return dy;
-    case 'relu':
-      return tf.mul(dy, tf.step(y));
-    case 'relu6':
-      return where(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), dy);
-  }
+export function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivation): tf.Tensor {
+  if (activation === 'linear') return dy;
+  if (tf.getKernel(names.ACTIVATION_GRAD, tf.engine().backendName) !== undefined)
+    return inOnePass(dy, y, { activation });
+  if (activation === 'relu') return tf.mul(dy, tf.step(y));
+  return where(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), dy);
 }
 
 const linear = (attrs: Conv2DAttrs): Conv2DAttrs => ({ ...attrs, activation: 'linear' });

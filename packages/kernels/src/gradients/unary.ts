@@ -1,5 +1,6 @@
 /** Gradients of elementwise functions of one tensor. */
 import * as tf from '@tensorflow/tfjs-core';
+import { beforeActivation } from './chaingrad.ts';
 import { type RuleTable, rule, where } from './rule.ts';
 
 type Of<A> = (dy: tf.Tensor, value: tf.Tensor, attrs: A) => tf.Tensor;
@@ -58,8 +59,8 @@ export const unaryRules: RuleTable = {
   Neg: ofGradient((dy) => neg(dy)),
   OnesLike: nil,
   Reciprocal: ofOutput((dy, y) => neg(mul(dy, square(y)))),
-  Relu: ofOutput((dy, y) => mul(dy, tf.step(y))),
-  Relu6: ofOutput((dy, y) => where(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), dy)),
+  Relu: ofOutput((dy, y) => beforeActivation(dy, y, 'relu')),
+  Relu6: ofOutput((dy, y) => beforeActivation(dy, y, 'relu6')),
   Round: nil,
   Rsqrt: ofOutput((dy, y) => mul(dy, mul(mul(y, square(y)), -0.5))),
   Selu: ofOutput((dy, y) =>

@@ -1,5 +1,7 @@
 /** Activations after a convolution or a matrix product. */
 import * as tf from '@tensorflow/tfjs-core';
+import { ACTIVATION_GRAD, type ActivationGradAttrs } from '../attrs.ts';
+import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Those that the kernels apply themselves, as assembly/simd.ts numbers them. */
@@ -33,3 +35,19 @@ export function activateLater(
   rt.backend.disposeData(y.dataId);
   return result as tf.TensorInfo;
 }
+
+/** Values an item takes, at least. */
+const BLOCK = 1 << 14;
+
+const activationGrad: FastKernel = (rt, { dy, y }, attrs) => {
+  if (dy!.dtype !== 'float32' || y!.dtype !== 'float32') return declined;
+  const act = activations[(attrs as ActivationGradAttrs).activation]!;
+  const n = dy!.shape.reduce((a, b) => a * b, 1);
+  const out = rt.heap.output(dy!.shape);
+  const perItem = Math.max(BLOCK, 4 * Math.ceil(n / (16 * rt.threads)));
+  const args = rt.words([n, perItem, act, ...[dy!, y!, out].map((info) => rt.heap.pointer(info))]);
+  rt.run('activationGradient', Math.ceil(n / perItem), args);
+  return out;
+};
+
+export const activationKernels: FastKernels = { [ACTIVATION_GRAD]: activationGrad };

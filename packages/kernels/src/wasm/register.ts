@@ -1,6 +1,7 @@
 /** Puts the fast kernels over what is registered for the wasm backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import { installKernel } from '../registry.ts';
+import { activationKernels } from './activation.ts';
 import { compileBinary } from './binaries.ts';
 import { convolutionKernels } from './convolution-kernels.ts';
 import { WasmUnavailableError } from './errors.ts';
@@ -25,6 +26,7 @@ export interface WasmKernelInfo {
 }
 
 const tables: readonly FastKernels[] = [
+  activationKernels,
   convolutionKernels,
   identityKernels,
   matMulKernels,

@@ -35,6 +35,7 @@ export const jobNames = [
   'avgPoolGradient',
   'sumRows',
   'update',
+  'activationGradient',
 ] as const;
 
 export type JobName = (typeof jobNames)[number];
