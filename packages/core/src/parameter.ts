@@ -215,8 +215,8 @@ export class Parameter {
   }
 
   /**
-   * Sets the values and takes the tensor over: it is the parameter's from now on. For large ones: a clone copies them
-   * on WASM.
+   * Sets the values and takes the tensor over: it is the parameter's from now on. For large ones: without the
+   * fast kernels a clone copies them on WASM.
    * @throws ShapeMismatchError as `assign`; the tensor is then still the caller's.
    */
   adopt(values: tf.Tensor): void {
