@@ -33,25 +33,32 @@ describe('installKernels', () => {
     );
   });
 
-  it('comes back over kernels that were registered over it, and keeps those underneath', () => {
+  it('comes back over kernels that were registered over it, wrappers of its own too', () => {
     installKernels('cpu');
     const name = 'FusedBatchNorm';
     const ours = tf.getKernel(name, 'cpu').kernelFunc;
     const theirs = originalKernel(name, 'cpu')!;
-    const register = (kernelFunc: tf.KernelFunc) => {
-      tf.unregisterKernel(name, 'cpu');
-      tf.registerKernel({ kernelName: name, backendName: 'cpu', kernelFunc });
-      installKernels('cpu');
-    };
+    const normalized = () => tf.tidy(() => tf.batchNorm(tf.ones([2, 2]), tf.zeros([2]), tf.ones([2])));
+    const expected = normalized();
     let calls = 0;
-    register((call) => {
-      calls++;
-      return theirs(call);
+    // As a program that times kernels does.
+    tf.unregisterKernel(name, 'cpu');
+    tf.registerKernel({
+      ...{ kernelName: name, backendName: 'cpu' },
+      kernelFunc(call) {
+        calls++;
+        return ours(call);
+      },
     });
-    expect(tf.getKernel(name, 'cpu').kernelFunc).to.equal(ours);
-    tf.dispose(tf.tidy(() => tf.batchNorm(tf.ones([2, 2]), tf.zeros([2]), tf.ones([2]))));
+    const wrapped = normalized();
     expect(calls).to.equal(1);
-    register(theirs);
+    expect(originalKernel(name, 'cpu')).to.equal(theirs);
+    installKernels('cpu');
+    expect(tf.getKernel(name, 'cpu').kernelFunc).to.equal(ours);
+    const again = normalized();
+    expect(calls).to.equal(1);
+    for (const y of [wrapped, again]) expect(y.dataSync()).to.deep.equal(expected.dataSync());
+    tf.dispose([expected, wrapped, again]);
   });
 
   it('is done by an operation that finds its kernel missing', () => {

@@ -14,11 +14,14 @@ const shared = globalThis as unknown as { [key]?: Books };
 shared[key] ??= { ours: new WeakSet(), originals: new Map() };
 const { ours, originals } = shared[key];
 
-/** tfjs' own implementation, also while ours is registered over it; undefined where tfjs has none. */
+/**
+ * tfjs' own implementation, also while ours is registered over it; undefined where tfjs has none. What was there first stays
+ * the original: a program that wraps registered kernels, to time them say, wraps ours, which would call themselves through it.
+ */
 export function originalKernel(kernelName: string, backendName: string): tf.KernelFunc | undefined {
   const name = `${backendName}/${kernelName}`;
   const current = tf.getKernel(kernelName, backendName)?.kernelFunc;
-  if (current !== undefined && !ours.has(current)) originals.set(name, current);
+  if (!originals.has(name) && current !== undefined && !ours.has(current)) originals.set(name, current);
   return originals.get(name);
 }
 
