@@ -1,4 +1,4 @@
-/** The checksum of zip entries (polynomial 0xedb88320), eight bytes a step. */
+/** The checksum of zip entries (polynomial 0xedb88320): Node's own, nine times as fast; elsewhere eight bytes a step. */
 
 let tables: Uint32Array[] | undefined;
 
@@ -17,11 +17,8 @@ function makeTables(): Uint32Array[] {
   return all;
 }
 
-/**
- * CRC-32 of some bytes.
- * @param before the checksum of the bytes before these, of content that comes in pieces.
- */
-export function crc32(bytes: Uint8Array, before = 0): number {
+/** `crc32` where the platform has none. */
+export function crc32ByTables(bytes: Uint8Array, before = 0): number {
   tables ??= makeTables();
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
     Uint32Array,
@@ -49,4 +46,17 @@ export function crc32(bytes: Uint8Array, before = 0): number {
   }
   for (; i < bytes.length; i++) c = t0[(c ^ bytes[i]!) & 0xff]! ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
+}
+
+// Not an import: bundlers for the browser would follow it, and fail.
+const native = typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:zlib')?.crc32;
+
+/**
+ * CRC-32 of some bytes.
+ * @param before the checksum of the bytes before these, of content that comes in pieces.
+ */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  if (native === undefined) return crc32ByTables(bytes, before);
+  // Node forgets what came before where there is nothing to add.
+  return bytes.length === 0 ? before : native(bytes, before);
 }

@@ -9,7 +9,7 @@ export * from './load-npz.ts';
 export * from './load-safetensors.ts';
 export { nameMatcher } from './name-filter.ts';
 export * from './named-array.ts';
-export * from './npy.ts';
+export { type NpyHeader, npyHeaderLimit, readNpy, readNpyHeader, writeNpy } from './npy.ts';
 export * from './npz.ts';
 export * from './read-bytes.ts';
 export * from './safetensors.ts';

@@ -229,6 +229,18 @@ function toCOrder(array: NamedArray): NamedArray {
  * @throws FormatError for bfloat16, which NumPy does not have, and for None, which would need a pickle.
  */
 export function writeNpy(array: NamedArray, place: FormatPlace = { file: 'npy' }): Uint8Array<ArrayBuffer> {
+  const [header, body] = npyParts(array, place);
+  const out = new Uint8Array(header.length + body.length);
+  out.set(header);
+  out.set(body, header.length);
+  return out;
+}
+
+/** The same without a copy: the header, and the values, which share the array's memory where they can. */
+export function npyParts(
+  array: NamedArray,
+  place: FormatPlace,
+): readonly [header: Uint8Array, body: Uint8Array] {
   const count = elementCount(array.shape, place);
   if (array.dtype === 'object-null' || array.dtype === 'bfloat16') {
     const got = array.dtype === 'bfloat16' ? 'bfloat16' : 'None, which only a pickle can express';
@@ -248,10 +260,7 @@ export function writeNpy(array: NamedArray, place: FormatPlace = { file: 'npy' }
   const descr = array.dtype === 'str' ? `<U${width}` : numpyDescr(array.dtype);
   const header = encodeHeader(descr, array.shape);
   const body = isBinary(array) ? bytesOfArray(array) : encodeStrings(array.data as readonly string[], width);
-  const out = new Uint8Array(header.length + body.length);
-  out.set(header);
-  out.set(body, header.length);
-  return out;
+  return [header, body];
 }
 
 const numpyDescr = (dtype: keyof typeof descrs): string =>

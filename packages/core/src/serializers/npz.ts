@@ -1,9 +1,9 @@
 /** NumPy's archive of named arrays, which is also Chainer's: a zip of npy files, `l1/W` lying in `l1/W.npy`. */
-import { zipSync } from 'fflate';
 import { UnknownNameError } from '../errors.ts';
 import { FormatError } from './format-error.ts';
 import type { ArrayFile, ArrayInfo, NamedArray } from './named-array.ts';
-import { type NpyHeader, npyHeaderLimit, readNpy, readNpyHeader, writeNpy } from './npy.ts';
+import { type NpyHeader, npyHeaderLimit, npyParts, readNpy, readNpyHeader } from './npy.ts';
+import { maxZipEntries, writeZip, type ZipContent } from './write-zip.ts';
 import { readZipDirectory, readZipEntry, readZipEntryStart, type ZipEntry } from './zip.ts';
 
 const suffix = '.npy';
@@ -136,20 +136,17 @@ export interface WriteNpzOptions {
   readonly compression?: boolean;
 }
 
-/** The format's limits without zip64, which no JavaScript array of bytes would outgrow by much. */
-const maxEntries = 0xffff;
-
 /**
  * Writes an npz file. The same arrays give the same bytes: entries carry the fixed date 1980-01-01, as NumPy's do.
  * None is kept too, without a pickle: readable here, absent for NumPy and Chainer.
  * @param arrays names without `.npy` and without a leading slash.
- * @throws FormatError for a name that comes twice or is empty, more than 65535 arrays, and what an npy file cannot hold.
+ * @throws FormatError for a name that comes twice or is empty, more than 65534 arrays, 4 GiB and more, and what an npy file cannot hold.
  */
 export function writeNpz(
   arrays: Iterable<readonly [string, NamedArray]>,
   { compression = true }: WriteNpzOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const files: Record<string, Uint8Array> = Object.create(null);
+  const entries: ZipContent[] = [];
   const names = new Set<string>();
   const nulls: string[] = [];
   for (const [key, array] of arrays) {
@@ -158,12 +155,14 @@ export function writeNpz(
       throw new FormatError(place, 'names that are not empty and differ', `'${key}'`, 'Rename it.');
     }
     names.add(key);
-    if (names.size >= maxEntries)
-      throw new FormatError(place, `at most ${maxEntries} arrays`, 'more', 'Split them.');
+    // One entry is for the nulls.
+    if (names.size >= maxZipEntries)
+      throw new FormatError(place, `at most ${maxZipEntries - 1} arrays`, 'more', 'Split them.');
     if (array.dtype === 'object-null') nulls.push(key);
-    else files[key + suffix] = writeNpy(array, place);
+    else entries.push({ name: key + suffix, parts: npyParts(array, place) });
   }
-  if (nulls.length > 0) files[nullEntry] = new TextEncoder().encode(JSON.stringify(nulls));
-  const level = compression ? 6 : 0;
-  return zipSync(files, { level, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>;
+  if (nulls.length > 0) {
+    entries.push({ name: nullEntry, parts: [new TextEncoder().encode(JSON.stringify(nulls))] });
+  }
+  return writeZip(entries, { compression });
 }
