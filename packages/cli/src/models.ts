@@ -45,20 +45,16 @@ const vision = () => import('@chaingrad/vision');
 
 /** ChainerCV's weights for the 20 classes of Pascal VOC, from Chainer's cache or its server. */
 async function voc(name: 'SSD300' | 'SSD512', weights?: Weights, say?: Say): Promise<Trained> {
-  const notNpz = (file: string) => new CliError(`${file}: expected an npz file with the weights of ${name}`);
-  if (weights !== undefined) throw notNpz(weights.name);
-  const [{ [name]: Model, vocBboxLabelNames }, zoo, { loadArrays, readWeights, tell }] = await Promise.all([
+  if (weights !== undefined) {
+    throw new CliError(`${weights.name}: expected an npz file with the weights of ${name}`);
+  }
+  const [{ [name]: Model, vocBboxLabelNames }, zoo, { tell }] = await Promise.all([
     vision(),
     import('@chaingrad/zoo'),
     import('./weights.ts'),
   ]);
-  const table = zoo.pretrainedModels[name];
-  const onProgress = tell(table.voc0712.file, say);
-  const { param, source } = await zoo.prepareModel({ nFgClass: null }, 'voc0712', table, {}, { onProgress });
-  const { name: file, arrays } = await readWeights(source!);
-  if (arrays === null) throw notNpz(file);
-  const model = new Model(param);
-  loadArrays(model, arrays);
+  const { file } = zoo.pretrainedModels[name].voc0712;
+  const model = await Model.fromPretrained('voc0712', { onProgress: tell(file, say) });
   return { model, labelNames: vocBboxLabelNames };
 }
 

@@ -1,64 +1,35 @@
 /** Entries of snapshots: small values with a getter and a setter, checked as they are loaded. */
 import { InvalidArgumentError, type Random, type SerialEntry } from '@chaingrad/core';
 
-export function integerEntry(key: string, get: () => number, set: (value: number) => void): SerialEntry {
-  return {
+/** A maker of entries of one type: what it is called in messages, how it is recognized, and its shape. */
+const entryOf =
+  <T extends number | boolean | string | Int32Array>(
+    expected: string,
+    is: (value: unknown) => value is T,
+    shapeOf?: (value: T) => readonly number[],
+  ) =>
+  (key: string, get: () => T, set: (value: T) => void): SerialEntry => ({
     key,
     kind: 'state',
-    shape: [],
+    shape: shapeOf?.(get()) ?? [],
     read: get,
     write: (value) => {
-      if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
-        throw new InvalidArgumentError(key, 'an integer', value);
-      }
+      if (!is(value)) throw new InvalidArgumentError(key, expected, value);
       set(value);
     },
-  };
-}
+  });
 
-export function numberEntry(key: string, get: () => number, set: (value: number) => void): SerialEntry {
-  return {
-    key,
-    kind: 'state',
-    shape: [],
-    read: get,
-    write: (value) => {
-      if (typeof value !== 'number') throw new InvalidArgumentError(key, 'a number', value);
-      set(value);
-    },
-  };
-}
-
-export function flagEntry(key: string, get: () => boolean, set: (value: boolean) => void): SerialEntry {
-  return {
-    key,
-    kind: 'state',
-    shape: [],
-    read: get,
-    write: (value) => {
-      if (typeof value !== 'boolean') throw new InvalidArgumentError(key, 'true or false', value);
-      set(value);
-    },
-  };
-}
+export const integerEntry = entryOf('an integer', (value): value is number => Number.isSafeInteger(value));
+export const numberEntry = entryOf('a number', (value): value is number => typeof value === 'number');
+export const flagEntry = entryOf('true or false', (value): value is boolean => typeof value === 'boolean');
+const textEntry = entryOf('JSON text', (value): value is string => typeof value === 'string');
 
 /** Integers of a fixed count. */
-export function integersEntry(
-  key: string,
-  get: () => Int32Array,
-  set: (value: Int32Array) => void,
-): SerialEntry {
-  return {
-    key,
-    kind: 'state',
-    shape: [get().length],
-    read: get,
-    write: (value) => {
-      if (!(value instanceof Int32Array)) throw new InvalidArgumentError(key, 'integers', value);
-      set(value);
-    },
-  };
-}
+export const integersEntry = entryOf(
+  'integers',
+  (value): value is Int32Array => value instanceof Int32Array,
+  ({ length }) => [length],
+);
 
 /** The state of a random generator. */
 export const randomEntry = (key: string, rng: () => Random): SerialEntry =>
@@ -71,18 +42,12 @@ export const randomEntry = (key: string, rng: () => Random): SerialEntry =>
   );
 
 /** Anything that JSON holds, and the numbers that it does not: NaN and infinities. */
-export function jsonEntry<T>(key: string, get: () => T, set: (value: T) => void): SerialEntry {
-  return {
+export const jsonEntry = <T>(key: string, get: () => T, set: (value: T) => void): SerialEntry =>
+  textEntry(
     key,
-    kind: 'state',
-    shape: [],
-    read: () => toJson(get()),
-    write: (value) => {
-      if (typeof value !== 'string') throw new InvalidArgumentError(key, 'JSON text', value);
-      set(fromJson(value) as T);
-    },
-  };
-}
+    () => toJson(get()),
+    (text) => set(fromJson(text) as T),
+  );
 
 const nonFinite = new Map([
   ['NaN', Number.NaN],

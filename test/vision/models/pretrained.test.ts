@@ -86,6 +86,13 @@ describe('vision/models/fromPretrained', () => {
       .match(/nFgClass must be 20/);
   });
 
+  it("'voc0712' is complete: a file in the cache that lacks parameters is refused", async () => {
+    await cache(pretrainedModels.SSD300.voc0712.file, archive(/^\/extractor\//));
+    const error = await errorOf(SSD300.fromPretrained('voc0712'));
+    expect(error).to.be.instanceOf(LoadError);
+    expect(error.message).to.match(/multibox\/conf\/0\/W/);
+  });
+
   it("'imagenet' needs the number of classes and gives the VGG part of both sizes", async () => {
     await cache(pretrainedModels.SSD300.imagenet.file, archive(/^\/extractor\/conv([1-5]_|[67]\/)/));
     for (const Model of [SSD300, SSD512]) {

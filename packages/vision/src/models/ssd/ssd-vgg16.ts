@@ -55,7 +55,8 @@ export class SSD300 extends SSD<VGG16Extractor300> {
    * const own = await SSD300.fromPretrained('./mine.npz', { nFgClass: 3 });
    * ```
    *
-   * Names that only the file or only the model has are left alone, as in ChainerCV, with a warning if the file is one's own.
+   * 'voc0712' must fit whole. Elsewhere names that only the file or only the model has are left alone, as in ChainerCV, with a
+   * warning if the file is one's own.
    *
    * @param pretrained 'voc0712' or 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
    * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; LoadError,
@@ -68,7 +69,8 @@ export class SSD300 extends SSD<VGG16Extractor300> {
     const spec = {
       name: 'SSD300',
       models: pretrainedModels.SSD300,
-      strict: false,
+      // ChainerCV takes what there is; but these weights are complete, or damaged.
+      strict: pretrained === 'voc0712',
       create: (param: SSDVGG16Options) => new SSD300(param),
       inputShape: [1, 300, 300, 3],
     };
@@ -101,7 +103,8 @@ export class SSD512 extends SSD<VGG16Extractor512> {
    * const own = await SSD512.fromPretrained('./mine.npz', { nFgClass: 3 });
    * ```
    *
-   * Names that only the file or only the model has are left alone, as in ChainerCV, with a warning if the file is one's own.
+   * 'voc0712' must fit whole. Elsewhere names that only the file or only the model has are left alone, as in ChainerCV, with a
+   * warning if the file is one's own.
    *
    * @param pretrained 'voc0712' or 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
    * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; LoadError,
@@ -114,7 +117,8 @@ export class SSD512 extends SSD<VGG16Extractor512> {
     const spec = {
       name: 'SSD512',
       models: pretrainedModels.SSD512,
-      strict: false,
+      // ChainerCV takes what there is; but these weights are complete, or damaged.
+      strict: pretrained === 'voc0712',
       create: (param: SSDVGG16Options) => new SSD512(param),
       inputShape: [1, 512, 512, 3],
     };
