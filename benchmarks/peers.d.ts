@@ -31,22 +31,6 @@ declare module 'onnxruntime-node' {
 
 declare module '@tensorflow/tfjs-core/dist/register_all_gradients' {}
 
-declare module '@tensorflow/tfjs-layers' {
-  import type { Tensor } from '@tensorflow/tfjs-core';
-
-  interface Layer {
-    readonly name: string;
-  }
-  interface LayersModel {
-    add(layer: Layer): void;
-    setWeights(values: Tensor[]): void;
-    predict(x: Tensor): Tensor | Tensor[];
-  }
-  export function sequential(): LayersModel;
-  type Maker = (options?: object) => Layer;
-  export const layers: Record<'conv2d' | 'maxPooling2d' | 'flatten' | 'dense' | 'softmax', Maker>;
-}
-
 declare module '@jax-js/jax' {
   export interface Array {
     readonly ref: Array;
