@@ -1,0 +1,75 @@
+/** On our WASM kernels, with one thread and with two: a resumed training equals an uninterrupted one, and memory stays flat. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+
+interface Usage {
+  readonly tensors: number;
+  readonly buffers: number;
+  readonly heap: number;
+  readonly room: number;
+  readonly rss: number;
+}
+
+interface Report {
+  readonly threads: number;
+  readonly tensors: number;
+  readonly detection: Outcome;
+  readonly classification: Outcome;
+}
+
+interface Outcome {
+  readonly whole: string;
+  readonly resumed: readonly string[];
+  /** After 100, 200, ... 500 steps. */
+  readonly usage: readonly Usage[];
+}
+
+const program = fileURLToPath(new URL('wasm-program.ts', import.meta.url));
+
+async function run(threads: number): Promise<Report> {
+  const flags = ['--import', 'tsx', '--conditions', 'chaingrad-source', '--expose-gc'];
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, program, String(threads)]);
+  return JSON.parse(stdout) as Report;
+}
+
+const hashes = new Map<string, string>();
+
+for (const threads of [1, 2]) {
+  describe(`training on WASM kernels, ${threads} thread(s)`, function () {
+    this.timeout(300_000);
+    let report: Report;
+    before(async () => {
+      report = await run(threads);
+      expect(report.threads).to.equal(threads);
+    });
+
+    for (const task of ['detection', 'classification'] as const) {
+      it(`${task}: a resumed training equals an uninterrupted one bit for bit`, () => {
+        const { whole, resumed } = report[task];
+        expect(whole).to.match(/^[0-9a-f]{64}$/);
+        expect(resumed).to.deep.equal([whole, whole]);
+        // Nor does it depend on the number of threads.
+        expect(whole).to.equal(hashes.get(task) ?? whole);
+        hashes.set(task, whole);
+      });
+
+      it(`${task}: memory is flat over 500 steps`, () => {
+        const { usage } = report[task];
+        expect(usage).to.have.length(5);
+        const spread = (key: keyof Usage) =>
+          Math.max(...usage.map((u) => u[key])) - Math.min(...usage.map((u) => u[key]));
+        expect(spread('tensors'), 'tensors').to.equal(0);
+        expect(spread('buffers'), 'data buffers').to.equal(0);
+        expect(spread('heap'), 'bytes of the WASM heap').to.equal(0);
+        // Less than a kilobyte a step: blocks of several sizes do not lie at the same places each time.
+        expect(spread('room'), 'bytes within the WASM heap').to.be.below(2 ** 18);
+        const growth = usage.at(-1)!.rss - usage[0]!.rss;
+        expect(growth, 'resident bytes of the process').to.be.below(32 * 2 ** 20);
+      });
+    }
+
+    it('leaves no tensor behind', () => expect(report.tensors).to.equal(0));
+  });
+}
