@@ -3,36 +3,18 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { provideNodeGpu } from '../../packages/core/src/node-gpu.ts';
 
 export type BackendName = 'cpu' | 'wasm' | 'webgpu';
 
 export const backendNames: readonly BackendName[] = ['cpu', 'wasm', 'webgpu'];
-
-/** Gives Node a `navigator.gpu` (Dawn), before tfjs' webgpu backend is imported: it looks for one once. */
-async function provideWebGPU(): Promise<boolean> {
-  if (globalThis.navigator?.gpu) return true;
-  try {
-    const { create, globals } = await import('webgpu');
-    for (const [name, value] of Object.entries(globals))
-      if (!(name in globalThis))
-        Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-    const gpu = create([]);
-    if (!(await gpu.requestAdapter())) return false;
-    if (globalThis.navigator === undefined)
-      Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
-    Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** GPU errors do not throw, tfjs then returns zeros: they are collected here. */
 const gpuErrors: string[] = [];
 let webgpu: Promise<boolean> | undefined;
 
 async function startWebGPU(): Promise<boolean> {
-  if (!(await provideWebGPU())) return false;
+  if (!(await provideNodeGpu()) || !(await navigator.gpu.requestAdapter())) return false;
   await import('@tensorflow/tfjs-backend-webgpu');
   // Otherwise small tensors are computed on the CPU, and the test says nothing about the GPU.
   tf.env().set('WEBGPU_CPU_FORWARD', false);

@@ -1,6 +1,7 @@
 import { installKernels } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChaingradError, InvalidArgumentError } from './errors.ts';
+import { provideNodeGpu } from './node-gpu.ts';
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 
@@ -24,34 +25,6 @@ export class BackendUnavailableError extends ChaingradError {
 }
 
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
-
-/** An import that bundlers cannot see: those for the browser would look for the package, and fail. */
-const importByName = (name: string): Promise<unknown> =>
-  import(/* webpackIgnore: true */ /* @vite-ignore */ name);
-
-/** Makes `navigator.gpu` in Node from the npm package `webgpu` (Dawn), where the platform has none. */
-async function provideNodeGpu(): Promise<void> {
-  if (!isNode || globalThis.navigator?.gpu) return;
-  let dawn: { create(options: string[]): GPU; globals: Record<string, unknown> };
-  try {
-    dawn = (await importByName('webgpu')) as typeof dawn;
-  } catch {
-    throw new BackendUnavailableError(
-      'webgpu',
-      'Node needs the npm package `webgpu` for it: npm install webgpu',
-    );
-  }
-  for (const [key, value] of Object.entries(dawn.globals)) {
-    if (!(key in globalThis))
-      Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
-  }
-  const gpu = dawn.create([]);
-  if (globalThis.navigator === undefined) {
-    Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
-  } else {
-    Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true });
-  }
-}
 
 export interface BackendOptions {
   /**
@@ -90,7 +63,12 @@ const loaders: Readonly<Record<BackendName, (options: BackendOptions) => Promise
     else if (threads !== 1) kernels.shareTfjsWasmMemory(setWasmPaths, installedTfjsWasm());
   },
   webgpu: async () => {
-    await provideNodeGpu();
+    if (isNode && !(await provideNodeGpu())) {
+      throw new BackendUnavailableError(
+        'webgpu',
+        'Node needs the npm package `webgpu` for it: npm install webgpu',
+      );
+    }
     const adapter = await globalThis.navigator?.gpu?.requestAdapter();
     if (!adapter) {
       throw new BackendUnavailableError(
