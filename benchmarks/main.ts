@@ -7,7 +7,7 @@ import { installPeers, versions } from './driver/install.ts';
 import { load, machine } from './driver/machine.ts';
 import { build, results as resultsFolder } from './driver/paths.ts';
 import { barPlot } from './driver/plot.ts';
-import { preparePhoto } from './driver/prepare.ts';
+import { preparePhotos } from './driver/prepare.ts';
 import { markdown, type Report, shortReport } from './driver/report.ts';
 import { type CaseResult, runCase } from './driver/run.ts';
 import { serve } from './driver/server.ts';
@@ -133,7 +133,7 @@ async function main(): Promise<void> {
   const list = chosen();
   installPeers(say);
   await bundleForNode();
-  await preparePhoto();
+  await preparePhotos();
   if (values.serve || list.some(({ engine }) => !engine.startsWith('node'))) await bundleForWeb();
   if (values.serve) {
     const { url } = await serve(8123);

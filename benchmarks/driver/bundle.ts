@@ -26,7 +26,10 @@ export async function bundleForNode(): Promise<void> {
     platform: 'node',
     entryPoints: [`${benchmarks}node.ts`],
     outdir: `${build}node`,
-    external: ['@tensorflow/*', 'onnxruntime-*', '@jax-js/*', 'sharp', 'webgpu', '@napi-rs/canvas', 'fflate'],
+    external: [
+      ...['@tensorflow/*', '@vladmandic/*', 'onnxruntime-*', '@jax-js/*'],
+      ...['sharp', 'webgpu', '@napi-rs/canvas', 'fflate'],
+    ],
     plugins: [
       {
         name: 'tfjs inside',

@@ -13,13 +13,15 @@ export interface Case {
   readonly engine: Engine;
   readonly threads: number;
   readonly batch: number;
-  /** chaingrad first; measured in turn. */
+  /** chaingrad first, or the program with our kernels before the program alone; measured in turn. */
   readonly sides: readonly SideName[];
   /** Processes a side. */
   readonly processes: number;
   readonly warmup: number;
   readonly minRuns: number;
   readonly seconds: number;
+  /** A program that we did not write, with our kernels and without. */
+  readonly unchanged?: boolean;
   /** Part of `--quick`, in this order. */
   readonly quick?: number;
 }
@@ -81,6 +83,14 @@ export const cases: readonly Case[] = [
   define({
     ...{ id: 'vgg16-forward', title: 'VGG16 with its dense layers, forward', model: 'vgg16' },
     sides: ['chaingrad', 'onnxruntime-web', 'tfjs-wasm', 'tfjs-layers', 'onnxruntime-node'],
+  }),
+  define({
+    ...{ id: 'unchanged-tfjs-layers', title: 'tfjs-layers, VGG16 with its dense layers', model: 'vgg16' },
+    ...{ sides: ['tfjs-layers-kernels', 'tfjs-layers'], unchanged: true },
+  }),
+  define({
+    ...{ id: 'unchanged-face-api', title: 'face-api.js, photo to faces', model: 'faces' },
+    ...{ sides: ['face-api-kernels', 'face-api'], unchanged: true, minRuns: 10 },
   }),
   define({
     ...{ id: 'vgg16-forward-2threads', title: 'VGG16 with its dense layers, forward', model: 'vgg16' },

@@ -29,15 +29,16 @@ export function installPeers(say: (text: string) => void): void {
   if (status !== 0) throw new Error('npm ci in benchmarks/ failed');
 }
 
+/** What is measured and installed with the repository. */
+const inRepository = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-layers', '@vladmandic/face-api'];
+
 /** Names and versions of everything that is measured. */
 export function versions(): Record<string, string> {
   const peers = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
   const entries = peers.filter((name) => !name.startsWith('node-')).map((name) => [name, peerVersion(name)]);
-  const tfjs = JSON.parse(
-    readFileSync(`${benchmarks}../node_modules/@tensorflow/tfjs-backend-wasm/package.json`, 'utf8'),
-  ).version;
-  return Object.fromEntries([
-    ...entries.filter(([, version]) => version !== null),
-    ['@tensorflow/tfjs-backend-wasm', tfjs],
+  const own = inRepository.map((name) => [
+    name,
+    JSON.parse(readFileSync(`${benchmarks}../node_modules/${name}/package.json`, 'utf8')).version,
   ]);
+  return Object.fromEntries([...entries.filter(([, version]) => version !== null), ...own]);
 }

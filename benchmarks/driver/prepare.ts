@@ -46,11 +46,16 @@ export function prepareModel(name: string): void {
   writeFileSync(done, '');
 }
 
-/** A photo without its compression, so that reading it is not measured. */
-export async function preparePhoto(): Promise<void> {
-  if (existsSync(`${files}photo.json`)) return;
+/** Photos without their compression, so that reading it is not measured. */
+export async function preparePhotos(): Promise<void> {
   mkdirSync(files, { recursive: true });
-  const { data, shape } = await readPicture(`${root}examples/images/chelsea.png`);
-  writeFileSync(`${files}photo.rgb`, data);
-  writeFileSync(`${files}photo.json`, JSON.stringify({ shape }));
+  for (const [name, picture] of [
+    ['photo', 'chelsea.png'],
+    ['face', 'astronaut.png'],
+  ]) {
+    if (existsSync(`${files}${name}.json`)) continue;
+    const { data, shape } = await readPicture(`${root}examples/images/${picture}`);
+    writeFileSync(`${files}${name}.rgb`, data);
+    writeFileSync(`${files}${name}.json`, JSON.stringify({ shape }));
+  }
 }

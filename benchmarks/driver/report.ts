@@ -5,6 +5,7 @@ import type { Machine } from './machine.ts';
 import type { CaseResult, SideResult } from './run.ts';
 import { median, spread } from './stats.ts';
 import { chainerTimes, mib, ms, Results, targets } from './targets.ts';
+import { unchangedPrograms } from './unchanged.ts';
 
 export interface Report {
   readonly machine: Machine;
@@ -12,7 +13,11 @@ export interface Report {
   readonly cases: readonly CaseResult[];
 }
 
-const marks: Partial<Record<SideName, string>> = { 'onnxruntime-node': 'onnxruntime-node (native)' };
+const marks: Partial<Record<SideName, string>> = {
+  'onnxruntime-node': 'onnxruntime-node (native)',
+  'tfjs-layers-kernels': 'tfjs-layers + @chaingrad/kernels',
+  'face-api-kernels': 'face-api + @chaingrad/kernels',
+};
 const titled = (side: SideName) => marks[side] ?? side;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
@@ -176,6 +181,9 @@ export function markdown({ machine, versions, cases }: Report): string {
       ['2', 'ssd300-forward-2threads'],
     ]),
   ].filter((text) => text !== '');
+  const programs = unchangedPrograms(cases).map(({ title, before, after, quotient, difference }) => [
+    ...[title, before, after, `**${quotient.toFixed(2)}x**`, difference.toExponential(1)],
+  ]);
   const layers = cases.filter((result) => result.case.tasks.includes('layers')).map(layerTable);
   const timed = cases.filter((result) => !result.case.tasks.includes('layers'));
   const parts = [
@@ -218,6 +226,13 @@ export function markdown({ machine, versions, cases }: Report): string {
       ),
       ...absent.map(([side, why]) => `- ${titled(side)} ${why}`),
     ].join('\n'),
+    ...(programs.length === 0
+      ? []
+      : [
+          '## Programs that we did not write, unchanged',
+          'On tfjs-backend-wasm as it comes, and with `installFastKernels` called before them; 1 thread.',
+          table(['', 'before', 'after', 'quotient', 'outputs differ'], programs),
+        ]),
     ...(growths.length === 0 ? [] : ['## How the cost grows', ...growths]),
     ...layers.filter((text) => text !== ''),
     '## All measurements',
@@ -235,7 +250,7 @@ export function shortReport({ cases }: Report): string {
     lines.push('', `${one.title}, ${engineName(one.engine)}, ${one.threads} thread(s), batch ${one.batch}`);
     for (const task of one.tasks)
       for (const { side, processes, failure, difference } of sides) {
-        const name = `  ${task.padEnd(8)} ${titled(side).padEnd(26)}`;
+        const name = `  ${task.padEnd(8)} ${titled(side).padEnd(32)}`;
         const runs = processes.flatMap(({ tasks }) => (tasks[task] === undefined ? [] : [tasks[task].runs]));
         if (runs.length === 0) {
           lines.push(`${name} ${failure ?? 'not measured'}`);
@@ -252,6 +267,12 @@ export function shortReport({ cases }: Report): string {
         );
       }
   }
+  const programs = unchangedPrograms(cases);
+  if (programs.length > 0) lines.push('', 'Programs that we did not write, unchanged');
+  for (const { title, before, after, quotient, difference } of programs)
+    lines.push(
+      `  ${title}: ${before}, then ${after} (${quotient.toFixed(2)}x), differs ${difference.toExponential(1)}`,
+    );
   const list = targets(results).filter(({ got }) => got !== null);
   if (list.length > 0) lines.push('', 'Targets');
   for (const { what, wanted, got, how, met } of list)

@@ -52,9 +52,9 @@ export class Results {
     return peaks.length === 0 ? null : Math.max(...peaks);
   }
 
-  /** How many times as long as chaingrad another side takes: its best process against our median one. */
-  speedup(id: string, side: SideName, task: Task = 'forward'): number | null {
-    const [theirs, ours] = [this.times(id, side, task), this.times(id, 'chaingrad', task)];
+  /** How many times as long as chaingrad (or another of ours) a side takes: its best process against our median one. */
+  speedup(id: string, side: SideName, task: Task = 'forward', us: SideName = 'chaingrad'): number | null {
+    const [theirs, ours] = [this.times(id, side, task), this.times(id, us, task)];
     return theirs === null || ours === null ? null : theirs.best / ours.median;
   }
 

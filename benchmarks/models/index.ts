@@ -158,6 +158,9 @@ function small(): Graph {
   return g.build([g.dense(h, 'fc', 10)]);
 }
 
+/** Of face-api.js, which brings networks of its own, and a photo: nothing to build, nothing to feed. */
+const faces = () => new GraphBuilder('faces', [1, 1, 3]).build([]);
+
 const makers: Readonly<Record<string, () => Graph>> = {
   ssd300: () => ssdVgg(300),
   ssd512: () => ssdVgg(512),
@@ -168,6 +171,7 @@ const makers: Readonly<Record<string, () => Graph>> = {
   'vgg-convs-224': () => vggConvs(224),
   'vgg-convs-320': () => vggConvs(320),
   small,
+  faces,
 };
 
 export const modelNames: readonly string[] = Object.keys(makers);

@@ -6,6 +6,9 @@ export const sideNames = [
   'onnxruntime-web',
   'tfjs-wasm',
   'tfjs-layers',
+  'tfjs-layers-kernels',
+  'face-api',
+  'face-api-kernels',
   'tfjs-cpu',
   'jax-js',
   'onnxruntime-node',
@@ -59,6 +62,15 @@ export interface Side {
   open(graph: Graph, options: OpenOptions): Promise<Runner>;
 }
 
+/** The same program with our kernels under it, of which it knows nothing. */
+const withKernels = ({ open }: Side): Side => ({
+  async open(graph, options) {
+    const { startKernels } = await import('./kernels.ts');
+    const info = await startKernels(options);
+    return { ...(await open(graph, options)), info };
+  },
+});
+
 /** Loads a side; nothing of the others. */
 export async function loadSide(name: SideName): Promise<Side> {
   switch (name) {
@@ -70,6 +82,12 @@ export async function loadSide(name: SideName): Promise<Side> {
       return (await import('./tfjs-wasm.ts')).tfjsWasm;
     case 'tfjs-layers':
       return (await import('./tfjs-layers.ts')).tfjsLayers;
+    case 'tfjs-layers-kernels':
+      return withKernels((await import('./tfjs-layers.ts')).tfjsLayers);
+    case 'face-api':
+      return (await import('./face-api.ts')).faceApi;
+    case 'face-api-kernels':
+      return withKernels((await import('./face-api.ts')).faceApi);
     case 'tfjs-cpu':
       return (await import('./tfjs-cpu.ts')).tfjsCpu;
     case 'jax-js':

@@ -46,9 +46,12 @@ const fill = (id: string, names: readonly string[]) =>
 
 fill(
   'side',
-  sideNames.filter((name) => name !== 'onnxruntime-node'),
+  sideNames.filter((name) => name !== 'onnxruntime-node' && !name.startsWith('face-api')),
 );
-fill('model', modelNames);
+fill(
+  'model',
+  modelNames.filter((name) => name !== 'faces'),
+);
 const query = new URLSearchParams(location.search);
 for (const id of ['side', 'model', 'threads', 'tasks']) {
   const value = query.get(id);

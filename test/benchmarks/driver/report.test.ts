@@ -5,6 +5,7 @@ import { markdown, shortReport } from '../../../benchmarks/driver/report.ts';
 import type { CaseResult, SideResult } from '../../../benchmarks/driver/run.ts';
 import { median, relativeDifference, spread } from '../../../benchmarks/driver/stats.ts';
 import { Results, targets } from '../../../benchmarks/driver/targets.ts';
+import { unchangedPrograms } from '../../../benchmarks/driver/unchanged.ts';
 import type { SideName } from '../../../benchmarks/sides/side.ts';
 
 /** A side's processes with these forward times. */
@@ -76,6 +77,32 @@ describe('benchmarks/driver/report', () => {
     expect(shortReport(report)).to.match(/onnxruntime-web +1000 ms +\(400 ms to 1000 ms\) +4\.10x/);
   });
 
+  it('tells what programs of others gain, by their fastest process', () => {
+    const programs = [
+      result('unchanged-face-api', [
+        { ...side('face-api-kernels', [[120], [100], [150]]), difference: 2e-6 },
+        side('face-api', [[300], [240], [310]]),
+      ]),
+      result('unchanged-tfjs-layers', [side('tfjs-layers-kernels', [[1]])]),
+    ];
+    expect(unchangedPrograms([...measured, ...programs])).to.deep.equal([
+      {
+        ...{ title: 'face-api.js, photo to faces', before: '300 ms', after: '120 ms' },
+        ...{ quotient: 2, difference: 2e-6 },
+      },
+    ]);
+    const report = {
+      machine: { cpu: 'X', cores: 2, memoryGiB: 1, system: 'Y' },
+      versions: {},
+      cases: programs,
+    };
+    const row = '| face-api.js, photo to faces | 300 ms | 120 ms | **2.00x** | 2.0e-6 |';
+    expect(markdown(report)).to.include(row);
+    expect(shortReport(report)).to.match(
+      /face-api\.js, photo to faces: 300 ms, then 120 ms \(2\.00x\), differs 2/,
+    );
+  });
+
   it('draws a bar for each side that was measured', () => {
     const svg = barPlot(measured)!;
     expect(svg.match(/<rect /g)).to.have.length(1 + 3);
@@ -85,9 +112,12 @@ describe('benchmarks/driver/report', () => {
     expect(barPlot([])).to.equal(null);
   });
 
-  it('has a name of its own for each case, chaingrad first in each', () => {
+  it('has a name of its own for each case, ours first in each', () => {
     expect(new Set(cases.map(({ id }) => id)).size).to.equal(cases.length);
-    expect(cases.every(({ sides }) => sides[0] === 'chaingrad')).to.equal(true);
+    for (const { id, sides, unchanged } of cases)
+      expect(unchanged ? sides : sides.slice(0, 1), id).to.deep.equal(
+        unchanged ? [`${sides[1]}-kernels`, sides[1]] : ['chaingrad'],
+      );
     expect(quickCases().every(({ processes }) => processes === 1)).to.equal(true);
   });
 });
