@@ -226,17 +226,18 @@ function filterGradientLine(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5
   v128.store(dst + 2 * to, madd(f32x4.splat(1.0 / 3.0), f32x4.sub(s2, s), m5));
 }
 
-/** Job: Gᵀ sums G of one strip, written into the gradient. */
-export function finishGradient(item: i32, args: GradientArgs, scratch: usize): void {
-  const temp = align64(scratch);
+/** Gᵀ sums G of one panel of one strip, written into the gradient; its positions are `pos` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function finishPanel(args: GradientArgs, strip: i32, panel: i32, sums: usize, pos: usize, temp: usize): void {
   const result = temp + 288;
-  const rows = minI(STRIP, args.o - item * STRIP);
-  const pos = <usize>args.sumsPos << 2;
+  const rows = minI(STRIP, args.o - strip * STRIP);
   const stepC = <usize>args.strideC << 2;
+  const end = minI(args.c, (panel + 1) * NR);
   for (let r = 0; r < rows; r++) {
-    const dw = args.dw + (<usize>((item * STRIP + r) * args.strideO) << 2);
-    for (let c = 0; c < args.c; c += 4) {
-      let from = args.sums + <usize>((item * args.panels + (c >> 3)) * TILE_BYTES + r * 32 + ((c & 4) << 2));
+    const dw = args.dw + (<usize>((strip * STRIP + r) * args.strideO) << 2);
+    for (let c = panel * NR; c < end; c += 4) {
+      let from = sums + <usize>(r * 32 + ((c & 4) << 2));
       for (let s = temp; s < temp + 288; s += 48) {
         filterGradientLine(
           v128.load(from), v128.load(from + pos), v128.load(from + 2 * pos),
@@ -248,7 +249,7 @@ export function finishGradient(item: i32, args: GradientArgs, scratch: usize): v
         const f = temp + s;
         filterGradientLine(v128.load(f), v128.load(f, 48), v128.load(f, 96), v128.load(f, 144), v128.load(f, 192), v128.load(f, 240), result + s, 48);
       }
-      const lanes = minI(4, args.c - c);
+      const lanes = minI(4, end - c);
       for (let t: usize = 0; t < 9; t++) {
         let to = dw + (<usize>(load<i32>(args.taps + (t << 2)) + c * args.strideC) << 2);
         const v = v128.load(result + t * 16);
@@ -258,5 +259,46 @@ export function finishGradient(item: i32, args: GradientArgs, scratch: usize): v
         if (lanes > 3) v128.store32_lane(to + 3 * stepC, v, 3);
       }
     }
+  }
+}
+
+/** Job: Gᵀ sums G of one strip. */
+export function finishGradient(item: i32, args: GradientArgs, scratch: usize): void {
+  const temp = align64(scratch);
+  const sums = args.sums + <usize>(item * args.panels * TILE_BYTES);
+  for (let p = 0; p < args.panels; p++)
+    finishPanel(args, item, p, sums + <usize>(p * TILE_BYTES), <usize>args.sumsPos << 2, temp);
+}
+
+/** Bytes of scratch of one `tilesGradient` item: the sums of a panel and the small tables. */
+export function tilesGradientScratch(): usize {
+  return 36 * TILE_BYTES + 1024;
+}
+
+/**
+ * Job, when one block holds all tiles: item is a strip and a block of panels, from the transformed tiles to the gradient. The sums
+ * of a panel stay in the caches: those of all, 36 for each weight's 9, would go to memory and back.
+ */
+export function tilesGradient(item: i32, args: GradientArgs, scratch: usize): void {
+  const zero = align64(scratch);
+  v128.store(zero, f32x4.splat(0));
+  v128.store(zero, f32x4.splat(0), 16);
+  const temp = zero + 64;
+  const sums = temp + 768;
+  const strip = item / args.panelItems;
+  const p0 = (item % args.panelItems) * args.panelsPerItem;
+  const p1 = minI(p0 + args.panelsPerItem, args.panels);
+  const rows = minI(STRIP, args.o - strip * STRIP);
+  const aPos = <usize>args.aPos << 2;
+  const bPos = <usize>args.bPos << 2;
+  for (let p = p0; p < p1; p++) {
+    let a = args.a + (<usize>(strip * args.k * STRIP) << 2);
+    let b = args.b + (<usize>(p * args.bPanel) << 2);
+    for (let c = sums; c < sums + 36 * TILE_BYTES; c += TILE_BYTES) {
+      stripWide(a, rows, args.k, b, c, 32, zero, 0);
+      a += aPos;
+      b += bPos;
+    }
+    finishPanel(args, strip, p, sums, TILE_BYTES, temp);
   }
 }

@@ -6,7 +6,8 @@ export {
 export { conv, convScratch, packFilter } from './conv';
 export { depthwise, depthwiseFilter, depthwiseInput, transpose } from './depthwise';
 export {
-  finishGradient, gatherGradient, multiplyGradient, panelPosition, scatterGradient, stripPosition, sumsPosition, transformGradient,
+  finishGradient, gatherGradient, multiplyGradient, panelPosition, scatterGradient, stripPosition, sumsPosition, tilesGradient,
+  tilesGradientScratch, transformGradient,
 } from './filter-gradient';
 export { addRows, dotRows, matMul, matMulScratch } from './matmul';
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient, sumRows } from './pool';

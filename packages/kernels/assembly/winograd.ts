@@ -40,6 +40,8 @@ export class WinogradArgs {
   uPos: i32;
   /** When the input is transformed by a job of its own: where to, and panels an output item takes. */
   v: usize; panelsPerItem: i32;
+  /** Then also, instead of u: the filter as it is, which each item transforms for its own panels; or 0. */
+  filter: FilterArgs | null;
 }
 
 /** Floats from one position of transformed tiles to the next: odd in cache lines, so that 36 streams do not share one cache set. */
@@ -331,21 +333,23 @@ function transformOutput(six: bool, args: WinogradArgs, m: usize, t0: i32, t1: i
   }
 }
 
-/** The products of `rows` packed tiles with panels [p0, p1), position by position. */
+/** The products of `rows` packed tiles with `panels` panels of u, position by position. */
 // @ts-ignore: decorator
 @inline
-function multiply(six: bool, args: WinogradArgs, v: usize, vPos: i32, rows: i32, p0: i32, p1: i32, m: usize): void {
-  const panel = <usize>(args.c * NR) << 2;
+function multiply(six: bool, c: i32, v: usize, vPos: i32, rows: i32, u: usize, uPos: i32, panels: i32, m: usize): void {
+  const panel = <usize>(c * NR) << 2;
   const positions = six ? 64 : 36;
   for (let pos = 0; pos < positions; pos++) {
-    const a = v + (<usize>(pos * vPos) << 2);
-    let b = args.u + (<usize>(pos * args.uPos) << 2) + <usize>p0 * panel;
-    let to = m + <usize>pos * 32;
-    for (let p = p0; p < p1; p++) {
-      panelPlain(a, rows, args.c, b, to, tileBytes(six));
+    let b = u;
+    let to = m;
+    for (let p = 0; p < panels; p++) {
+      panelPlain(v, rows, c, b, to, tileBytes(six));
       b += panel;
       to += <usize>rows * tileBytes(six);
     }
+    v += <usize>vPos << 2;
+    u += <usize>uPos << 2;
+    m += 32;
   }
 }
 
@@ -367,7 +371,7 @@ function block(six: bool, item: i32, args: WinogradArgs, scratch: usize): void {
   const m = v + (<usize>(pos * (six ? 64 : 36)) << 2);
   const rest = m + <usize>(panels * rows) * tileBytes(six);
   transformTiles(six, args, t0, t1, t0, rows, v, pos, 0, rest);
-  multiply(six, args, v, pos, rows, 0, panels, m);
+  multiply(six, args.c, v, pos, rows, args.u, args.uPos, panels, m);
   transformOutput(six, args, m, t0, t1, 0, panels, rest);
 }
 
@@ -389,11 +393,22 @@ export function winogradInput(item: i32, args: WinogradArgs, scratch: usize): vo
 
 /** ... and, when all are there, computes `panelsPerItem` panels of the output. */
 export function winogradOutput(item: i32, args: WinogradArgs, scratch: usize): void {
+  const c = args.c;
   const p0 = item * args.panelsPerItem;
   const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.o, NR));
-  const m = align64(scratch);
-  multiply(false, args, args.v, packedPosition(args.tiles, args.c), args.tiles, p0, p1, m);
-  transformOutput(false, args, m, 0, args.tiles, p0, p1, m + <usize>((p1 - p0) * args.tiles) * tileBytes(false));
+  const tiles = args.tiles;
+  let m = align64(scratch);
+  let u = args.u + (<usize>(p0 * c * NR) << 2);
+  let uPos = args.uPos;
+  const filter = args.filter;
+  if (filter) {
+    u = m;
+    uPos = filterPosition(args.panelsPerItem * NR, c);
+    m += <usize>(36 * uPos) << 2;
+    transformFilter(false, filter, p0, p1, u, uPos, m);
+  }
+  multiply(false, c, args.v, packedPosition(tiles, c), tiles, u, uPos, p1 - p0, m);
+  transformOutput(false, args, m, 0, tiles, p0, p1, m + <usize>((p1 - p0) * tiles) * tileBytes(false));
 }
 
 /** Any layout of a 3x3 filter: element (n, k, tap) is at w + n * strideN + k * strideK + tap * strideTap floats. */
@@ -466,15 +481,13 @@ function gather(p: usize, lane: usize, count: i32): v128 {
   return v;
 }
 
-/** G g Gᵀ of some panels of 8 out-channels; u is [position][panel][k][8]. */
+/** G g Gᵀ of panels [p0, p1) of 8 out-channels; u is [position][panel][k][8], its positions uPos floats apart. */
 // @ts-ignore: decorator
 @inline
-function transformFilter(six: bool, item: i32, args: FilterArgs, scratch: usize): void {
+function transformFilter(six: bool, args: FilterArgs, p0: i32, p1: i32, u: usize, uPos: i32, scratch: usize): void {
   const inputs = six ? 8 : 6;
   const temp = align64(scratch);
-  const p0 = item * args.panelsPerItem;
-  const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.n, NR));
-  const pos = <usize>args.uPos << 2;
+  const pos = <usize>uPos << 2;
   const lane = <usize>(args.strideN << 2);
   const tap = <usize>(args.strideTap << 2);
   for (let p = p0; p < p1; p++) {
@@ -482,7 +495,7 @@ function transformFilter(six: bool, item: i32, args: FilterArgs, scratch: usize)
       for (let half = 0; half < 2; half++) {
         const n = p * NR + half * 4;
         const count = minI(4, args.n - n);
-        const to = args.u + (<usize>((p * args.k + k) * NR + half * 4) << 2);
+        const to = u + (<usize>(((p - p0) * args.k + k) * NR + half * 4) << 2);
         let from = args.w + <usize>((n * args.strideN + k * args.strideK) << 2);
         if (count == 4 && lane == 4) {
           for (let i: usize = 0; i < 3; i++) {
@@ -509,12 +522,20 @@ function transformFilter(six: bool, item: i32, args: FilterArgs, scratch: usize)
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function prepare(six: bool, item: i32, args: FilterArgs, scratch: usize): void {
+  const p0 = item * args.panelsPerItem;
+  const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.n, NR));
+  transformFilter(six, args, p0, p1, args.u + (<usize>(p0 * args.k * NR) << 2), args.uPos, scratch);
+}
+
 /** Job: the filter of F(4x4). */
 export function winogradFilter(item: i32, args: FilterArgs, scratch: usize): void {
-  transformFilter(false, item, args, scratch);
+  prepare(false, item, args, scratch);
 }
 
 /** Job: the filter of F(6x6). */
 export function winogradFilter6(item: i32, args: FilterArgs, scratch: usize): void {
-  transformFilter(true, item, args, scratch);
+  prepare(true, item, args, scratch);
 }

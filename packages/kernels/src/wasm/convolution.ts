@@ -112,6 +112,12 @@ function tileBlock(c: number, tiles: number, threads: number, six: boolean): num
   return ceilDiv(tiles, threads > 1 ? ceilDiv(blocks, threads) * threads : blocks);
 }
 
+/** Up to so many tiles, a filter that is used once is transformed on the way: it would go to memory and back. */
+const FEW_TILES = 160;
+
+/** Bytes of a filter transformed at a time, about: they should stay in the second-level cache. */
+const TRANSFORMED = 1.25 * 2 ** 20;
+
 function runWinograd(
   rt: Runtime,
   s: Winograd,
@@ -127,56 +133,54 @@ function runWinograd(
   const positions = six ? 64 : 36;
   const uPos = rt.sizes.filterPosition(s.o, s.c);
   const panels = ceilDiv(s.o, 8);
-  const fill = (u: number) => {
-    const panelsPerItem = ceilDiv(panels, rt.threads * 4);
-    const args = rt.words([
-      filter.pointer + 4 * layout.offset,
-      u,
-      s.o,
-      s.c,
-      layout.n,
-      layout.k,
-      layout.tap,
-      uPos,
-      panelsPerItem,
+  const filterArgs = (u: number, panelsPerItem: number) =>
+    rt.words([
+      ...[filter.pointer + 4 * layout.offset, u],
+      ...[s.o, s.c, layout.n, layout.k, layout.tap],
+      ...[uPos, panelsPerItem],
     ]);
-    rt.run(six ? 'winogradFilter6' : 'winogradFilter', ceilDiv(panels, panelsPerItem), args);
-  };
-  const use = (u: number) => {
-    const block = tileBlock(s.c, tiles, rt.threads, six);
-    // Few tiles: threads share them, transformed, and divide the out-channels.
-    const split = !six && rt.threads > 1 && tiles < 2 * rt.threads * block;
-    const inputItems = split ? Math.min(tiles, rt.threads * 4) : 0;
-    const tilesPerItem = split ? ceilDiv(tiles, inputItems) : block;
-    const panelsPerItem = split ? ceilDiv(panels, rt.threads * 4) : panels;
-    const v = split ? rt.heap.malloc(4 * 36 * rt.sizes.packedPosition(tiles, s.c) + 64) : 0;
-    const args = rt.words([
+  const winogradArgs = (u: number, block: number, v: number, panelsPerItem: number, from: number) =>
+    rt.words([
       ...[x, u, bias, out],
       ...[s.h, s.w, s.c, s.xPixel],
       ...[s.oh, s.ow, s.o, s.outPixel],
       ...[s.padTop, s.padLeft, s.dilY, s.dilX],
       s.act,
       ...[phasesY, phasesX, tilesY, tilesX],
-      ...[tiles, tilesPerItem],
+      ...[tiles, block],
       uPos,
-      ...[v + (-v & 63), panelsPerItem],
+      ...[v + (-v & 63), panelsPerItem, from],
     ]);
-    if (split) {
-      rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, 4 * s.c + 2048);
-      rt.run(
-        'winogradOutput',
-        ceilDiv(panels, panelsPerItem),
-        args,
-        rt.sizes.winogradScratch(0, 1, 8 * panelsPerItem, tiles),
-      );
-      rt.heap.free(v);
-    } else {
-      const scratch = rt.sizes.winogradScratch(six ? 1 : 0, s.c, s.o, block);
-      rt.run(six ? 'winograd6' : 'winograd', ceilDiv(tiles, block), args, scratch);
-    }
+  const fill = (u: number) => {
+    const panelsPerItem = ceilDiv(panels, rt.threads * 4);
+    const args = filterArgs(u, panelsPerItem);
+    rt.run(six ? 'winogradFilter6' : 'winogradFilter', ceilDiv(panels, panelsPerItem), args);
+  };
+  /** All tiles are transformed first, then items divide the out-channels; without u each transforms its part of the filter. */
+  const useShared = (u: number) => {
+    const v = rt.heap.malloc(4 * 36 * rt.sizes.packedPosition(tiles, s.c) + 64);
+    const tilesPerItem = ceilDiv(tiles, Math.min(tiles, rt.threads * 4));
+    const most = u === 0 ? Math.max(1, Math.floor(TRANSFORMED / (1152 * s.c))) : panels;
+    const panelsPerItem = Math.min(most, ceilDiv(panels, rt.threads > 1 ? rt.threads * 4 : 1));
+    const from = u === 0 ? filterArgs(0, panelsPerItem) : 0;
+    const args = winogradArgs(u, tilesPerItem, v, panelsPerItem, from);
+    rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, 4 * s.c + 2048);
+    const scratch = rt.sizes.winogradScratch(0, 1, 8 * panelsPerItem, tiles);
+    const own = u === 0 ? 4 * 36 * rt.sizes.filterPosition(8 * panelsPerItem, s.c) : 0;
+    rt.run('winogradOutput', ceilDiv(panels, panelsPerItem), args, scratch + own);
+    rt.heap.free(v);
+  };
+  const use = (u: number) => {
+    const block = tileBlock(s.c, tiles, rt.threads, six);
+    // Few tiles: threads share them.
+    if (!six && rt.threads > 1 && tiles < 2 * rt.threads * block) return useShared(u);
+    const scratch = rt.sizes.winogradScratch(six ? 1 : 0, s.c, s.o, block);
+    rt.run(six ? 'winograd6' : 'winograd', ceilDiv(tiles, block), winogradArgs(u, block, 0, 0, 0), scratch);
   };
   const key = `winograd/${positions}/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`;
-  rt.filters.with(filter.dataId, key, 4 * positions * uPos, fill, use);
+  const bytes = 4 * positions * uPos;
+  if (!six && tiles <= FEW_TILES && !rt.filters.isWorth(filter.dataId, key, bytes)) useShared(0);
+  else rt.filters.with(filter.dataId, key, bytes, fill, use);
 }
 
 /** A tap of a product: where its pixel is, and its offset in the filter. */

@@ -10,6 +10,9 @@ const PIXELS = 256;
 /** Bytes of transformed tiles at a time, about: they should stay in the second-level cache. */
 const TRANSFORMED = 3 << 20;
 
+/** Up to so many tiles are one block in any case: their sums need not be kept then. */
+const ONE_BLOCK = 128;
+
 /** Offsets of the taps in the filter, in floats. */
 function tapOffsets(s: ConvCase): number[] {
   const offsets: number[] = [];
@@ -80,16 +83,22 @@ function byProduct(rt: Runtime, s: ConvCase, c: number, o: number, x: number, dy
   });
 }
 
+/** Tiles of one block, of which there are as few as the caches allow. */
+function tileBlock(tiles: number, channels: number): number {
+  if (tiles <= ONE_BLOCK) return tiles;
+  return ceilDiv(tiles, ceilDiv(tiles, Math.max(96, Math.floor(TRANSFORMED / (144 * channels)))));
+}
+
 function byWinograd(rt: Runtime, s: ConvCase, c: number, o: number, x: number, dy: number, dw: number): void {
   const { phasesY, phasesX, tilesY, tilesX, tiles } = tilesOf(s);
-  const blocks = ceilDiv(tiles, Math.max(96, Math.floor(TRANSFORMED / (144 * (c + o)))));
-  const block = ceilDiv(tiles, blocks);
+  const block = tileBlock(tiles, c + o);
+  const isOne = block === tiles;
   const panels = ceilDiv(c, 8);
   const strips = ceilDiv(o, 24);
   const vPos = rt.sizes.panelPosition(block, c);
   const zPos = rt.sizes.stripPosition(block, o);
   const sumsPos = rt.sizes.sumsPosition(o, panels);
-  withBlocks(rt, [144 * vPos, 144 * zPos, 144 * sumsPos], (v, z, sums) => {
+  withBlocks(rt, [144 * vPos, 144 * zPos, isOne ? 0 : 144 * sumsPos], (v, z, sums) => {
     const winograd = rt.words([
       ...[x, 0, 0, 0],
       ...[s.h, s.w, c, s.c],
@@ -101,27 +110,27 @@ function byWinograd(rt: Runtime, s: ConvCase, c: number, o: number, x: number, d
       0,
       ...[v!, 0],
     ]);
+    const offsets = rt.words(tapOffsets(s));
+    /** Arguments of the products of `count` tiles, and of the end. */
+    const product = (count: number, first: number, panelsPerItem: number, panelItems: number) =>
+      rt.words([
+        ...[z!, v!, sums!, zPos, vPos, sumsPos],
+        ...[count, 8 * count, o, panels, first],
+        ...[panelsPerItem, panelItems],
+        ...[dw, c, s.filter.o, s.filter.i, offsets],
+      ]);
     for (let first = 0; first < tiles; first += block) {
       const count = Math.min(block, tiles - first);
       const perItem = ceilDiv(count, rt.threads * 4);
       const transform = rt.words([winograd, dy, z!, first, count, vPos, zPos, perItem]);
       rt.run('transformGradient', ceilDiv(count, perItem), transform, 4 * Math.max(c, o) + 2048);
-      const multiply = rt.words([
-        ...[z!, v!, sums!, zPos, vPos, sumsPos],
-        ...[count, 8 * count, o, panels, first === 0 ? 1 : 0],
-        ...[panels, 1],
-        ...[dw, c, s.filter.o, s.filter.i, 0],
-      ]);
-      rt.run('multiplyGradient', 36 * strips, multiply);
+      if (isOne) {
+        const [panelsPerItem, items] = panelItems(rt, panels, strips);
+        const args = product(count, 1, panelsPerItem, items);
+        rt.run('tilesGradient', strips * items, args, rt.sizes.tilesGradientScratch());
+      } else rt.run('multiplyGradient', 36 * strips, product(count, first === 0 ? 1 : 0, panels, 1));
     }
-    const offsets = rt.words(tapOffsets(s));
-    const finish = rt.words([
-      ...[z!, v!, sums!, zPos, vPos, sumsPos],
-      ...[0, 0, o, panels, 0],
-      ...[0, 0],
-      ...[dw, c, s.filter.o, s.filter.i, offsets],
-    ]);
-    rt.run('finishGradient', strips, finish);
+    if (!isOne) rt.run('finishGradient', strips, product(0, 0, 0, 0));
   });
 }
 

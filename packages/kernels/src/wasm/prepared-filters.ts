@@ -19,6 +19,8 @@ export class PreparedFilters {
   /** By the filter's data, least recently used first. Tensors are immutable, so the data identifies the values. */
   readonly #entries = new Map<tf.DataId, Map<string, Entry>>();
   readonly #watched = new WeakSet<tf.DataId>();
+  /** Forms that were asked for, prepared or not. */
+  readonly #seen = new WeakMap<tf.DataId, Set<string>>();
   #bytes = 0;
   /** What a kernel reads right now: its own allocations must not free it. */
   #inUse: tf.DataId | null = null;
@@ -32,6 +34,22 @@ export class PreparedFilters {
   /** Bytes in use. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /**
+   * Whether a form is there, or is better prepared than made on the way: filters that are used once, as all are that learn,
+   * are not worth their room.
+   */
+  isWorth(dataId: tf.DataId, key: string, bytes: number): boolean {
+    if (bytes > options.cacheBytes) return false;
+    let seen = this.#seen.get(dataId);
+    if (seen === undefined) {
+      seen = new Set();
+      this.#seen.set(dataId, seen);
+    }
+    if (seen.has(key)) return true;
+    seen.add(key);
+    return false;
   }
 
   /**

@@ -26,6 +26,7 @@ export const jobNames = [
   'multiplyGradient',
   'scatterGradient',
   'finishGradient',
+  'tilesGradient',
   'matMul',
   'dotRows',
   'addRows',
@@ -49,6 +50,7 @@ interface Sizes {
   stripPosition(count: number, o: number): number;
   panelPosition(count: number, c: number): number;
   sumsPosition(o: number, panels: number): number;
+  tilesGradientScratch(): number;
   matMulScratch(k: number, mPerItem: number, panelsPerItem: number): number;
 }
 
