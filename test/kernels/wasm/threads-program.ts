@@ -12,6 +12,7 @@ import {
   setWasmKernelOptions,
   shareTfjsWasmMemory,
 } from '../../../packages/kernels/src/wasm/index.ts';
+import { type JobName, jobNames, Runtime } from '../../../packages/kernels/src/wasm/runtime.ts';
 import {
   type Case,
   convolution,
@@ -25,6 +26,7 @@ import {
   size,
   worst,
 } from './support.ts';
+import { type Kind, kinds } from './threads-kinds.ts';
 
 const require = createRequire(import.meta.url);
 const file = require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm');
@@ -34,75 +36,69 @@ await tf.ready();
 await setWasmKernelOptions({ threads: 2 });
 const info = await registerWasmKernels();
 
-/** All results of one convolution and its gradients, and of what else runs on threads. */
-function results(c: Case, x: Float32Array, w: Float32Array, dy: Float32Array): Float32Array[] {
-  // Tensors, not arrays: tidy would search each array for tensors.
-  const tensors = tf.tidy(() => {
-    const xs = tf.tensor(x, c.xShape);
-    const filter = tf.tensor(w, c.filterShape);
-    const dys = tf.tensor(dy, outputShape(c));
-    const flat = tf.reshape(xs, [c.xShape[0] * c.xShape[1], -1]);
-    const pool: names.Pool2DAttrs = { ksize: [1, 1], stride: [1, 1], pad: [0, 0, 0, 0] };
-    return [
-      run(names.CONV_2D, { x: xs, filter }, c.attrs),
-      run(names.CONV_2D_BACKPROP_INPUT, { dy: dys, filter }, { ...c.attrs, inputShape: c.xShape }),
-      run(names.CONV_2D_BACKPROP_FILTER, { x: xs, dy: dys }, { ...c.attrs, filterShape: c.filterShape }),
-      tf.matMul(flat, flat, false, true),
-      tf.matMul(flat, flat, true, false),
-      tf.sum(dys, [0, 1, 2]),
-      run(names.MAX_POOL_2D, { x: xs }, pool),
-    ];
-  });
+/** Values of what `fn` computes. */
+function valuesOf(fn: () => tf.Tensor[]): Float32Array[] {
+  const tensors = tf.tidy(fn);
   const values = tensors.map((t) => t.dataSync() as Float32Array);
   tf.dispose(tensors);
   return values;
 }
 
-const same = (a: Float32Array[], b: Float32Array[]) =>
-  a.every((v, i) => Buffer.compare(Buffer.from(v.buffer), Buffer.from(b[i]!.buffer)) === 0);
-
+// Right: drawn convolutions and their gradients, against sums in float64.
 const random = generator(41);
-const layers: Case[] = [
-  [19, 64, 72, 1],
-  [40, 16, 24, 1],
-  [12, 48, 32, 2],
-].map(([h, c, o, stride]) => ({
-  xShape: [1, h!, h!, c!],
-  filterShape: [o!, c!, 3, 3],
-  attrs: { stride: [stride!, stride!], pad: [1, 1, 1, 1], dilation: [1, 1], groups: 1, activation: 'linear' },
-}));
-const cases = [...layers, ...Array.from({ length: 40 }, () => drawCase(random))];
-const inputs = cases.map((c) => {
-  const linear: Case = { ...c, attrs: { ...c.attrs, activation: 'linear' } };
-  return [
-    linear,
-    floats(random, size(c.xShape)),
-    floats(random, size(c.filterShape)),
-    floats(random, size(outputShape(c))),
-  ] as const;
-});
-
 let error = 0;
-for (const [c, x, w, dy] of inputs) {
-  const [y, dx, dw] = results(c, x, w, dy);
+for (let i = 0; i < 40; i++) {
+  const drawn = drawCase(random);
+  const c: Case = { ...drawn, attrs: { ...drawn.attrs, activation: 'linear' } };
+  const [x, w, dy] = [c.xShape, c.filterShape, outputShape(c)].map((shape) => floats(random, size(shape)));
+  const [y, dx, dw] = valuesOf(() => {
+    const [xs, filter, dys] = [
+      tf.tensor(x!, c.xShape),
+      tf.tensor(w!, c.filterShape),
+      tf.tensor(dy!, outputShape(c)),
+    ];
+    return [
+      run(names.CONV_2D, { x: xs, filter }, c.attrs),
+      run(names.CONV_2D_BACKPROP_INPUT, { dy: dys, filter }, { ...c.attrs, inputShape: c.xShape }),
+      run(names.CONV_2D_BACKPROP_FILTER, { x: xs, dy: dys }, { ...c.attrs, filterShape: c.filterShape }),
+    ];
+  });
   error = Math.max(
     error,
-    worst(y!, convolution(c, x, w, null)),
-    worst(dx!, inputGradient(c, w, dy)),
-    worst(dw!, filterGradient(c, x, dy)),
+    worst(y!, convolution(c, x!, w!, null)),
+    worst(dx!, inputGradient(c, w!, dy!)),
+    worst(dw!, filterGradient(c, x!, dy!)),
   );
 }
 
-let different = 0;
-const firsts = inputs.slice(0, 3).map((args) => results(...args));
-for (let i = 0; i < 200; i++)
-  for (const [j, args] of inputs.slice(0, 3).entries()) if (!same(results(...args), firsts[j]!)) different++;
+// The same bits: each kind over many runs, and for any number of threads.
+const onThreads = new Set<JobName>();
+const runJob = Runtime.prototype.run;
+Runtime.prototype.run = function (job, items, ...rest) {
+  if (items > 1 && this.threads > 1) onThreads.add(job);
+  runJob.call(this, job, items, ...rest);
+};
+const same = (a: Float32Array[], b: Float32Array[]) =>
+  a.every((v, i) => Buffer.compare(Buffer.from(v.buffer), Buffer.from(b[i]!.buffer)) === 0);
+const results = ({ run: compute }: Kind) => valuesOf(compute);
 
-const other: number[] = [];
-for (const threads of [1, 3]) {
-  other.push((await setWasmKernelOptions({ threads }))!.threads);
-  for (const [j, args] of inputs.slice(0, 3).entries()) if (!same(results(...args), firsts[j]!)) different++;
+const used: number[] = [];
+const useThreads = async (threads: number) => used.push((await setWasmKernelOptions({ threads }))!.threads);
+await useThreads(1);
+const single = kinds.map(results);
+/** Kinds that gave other bits than one thread, by threads. */
+const different: Record<number, string[]> = {};
+for (const threads of [2, 3]) {
+  await useThreads(threads);
+  const names = kinds.filter((kind, k) => {
+    let equal = true;
+    for (let i = 0; i < 200; i++) equal &&= same(results(kind), single[k]!);
+    return !equal;
+  });
+  different[threads] = names.map(({ name }) => name);
 }
+/** Jobs that threads never shared here; `transpose` has one item always. */
+const missing = jobNames.filter((job) => !onThreads.has(job) && job !== 'transpose');
 await setWasmKernelOptions({ threads: 2 });
 
 const shared =
@@ -112,4 +108,5 @@ const shared =
 const ones = tf.ones([40, 1024, 256]);
 const grown = tf.tidy(() => tf.max(tf.sum(ones, [0, 1])).dataSync()[0]);
 ones.dispose();
-console.log(JSON.stringify({ info, shared, error, different, other, grown, leaked: tf.memory().numTensors }));
+const leaked = tf.memory().numTensors;
+console.log(JSON.stringify({ info, shared, error, different, missing, used, grown, leaked }));
