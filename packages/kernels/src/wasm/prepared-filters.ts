@@ -76,16 +76,16 @@ export class PreparedFilters {
     this.shrink(keep ? options.cacheBytes - bytes : options.cacheBytes);
     const block = this.#heap.malloc(bytes + 64);
     const pointer = align(block);
-    if (!keep) {
-      try {
-        fill(pointer);
-        use(pointer);
-      } finally {
-        this.#heap.free(block);
-      }
-      return;
+    let kept = false;
+    try {
+      // May fail, as it asks for scratch memory.
+      fill(pointer);
+      kept = keep;
+      if (!kept) use(pointer);
+    } finally {
+      if (!kept) this.#heap.free(block);
     }
-    fill(pointer);
+    if (!kept) return;
     let forms = this.#entries.get(dataId);
     if (forms === undefined) {
       forms = new Map();

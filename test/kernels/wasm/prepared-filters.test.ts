@@ -1,0 +1,150 @@
+/** Filters are kept while they are read, whatever needs room meanwhile; and nothing is kept without a budget. */
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { CONV_2D, CONV_2D_BACKPROP_INPUT, type Conv2DAttrs } from '../../../packages/kernels/src/attrs.ts';
+import {
+  setWasmKernelOptions,
+  WasmMemoryError,
+  wasmFilterCacheBytes,
+} from '../../../packages/kernels/src/wasm/index.ts';
+import { runtimeOf } from '../../../packages/kernels/src/wasm/runtime.ts';
+import {
+  type Case,
+  convolution,
+  floats,
+  generator,
+  inputGradient,
+  outputShape,
+  run,
+  size,
+  useFastWasm,
+  worst,
+} from './support.ts';
+
+const attrs: Conv2DAttrs = {
+  ...{ stride: [1, 1], pad: [1, 1, 1, 1], dilation: [1, 1], groups: 1, activation: 'linear' },
+};
+
+/** One of each form that filters are prepared in. */
+const cases: Readonly<Record<string, Case>> = {
+  'Winograd, 4x4': { xShape: [1, 56, 40, 40], filterShape: [16, 40, 3, 3], attrs },
+  'Winograd, few tiles': { xShape: [1, 20, 20, 40], filterShape: [16, 40, 3, 3], attrs },
+  'Winograd, 6x6': { xShape: [1, 72, 72, 16], filterShape: [8, 16, 3, 3], attrs },
+  product: { xShape: [1, 20, 20, 30], filterShape: [16, 30, 3, 3], attrs: { ...attrs, stride: [2, 2] } },
+  depthwise: { xShape: [1, 20, 20, 24], filterShape: [24, 1, 3, 3], attrs: { ...attrs, groups: 24 } },
+};
+
+interface Module {
+  _malloc(bytes: number): number;
+  _free(pointer: number): void;
+}
+const module = () => (tf.backend() as unknown as { wasm: Module }).wasm;
+
+describe('wasm: prepared filters', () => {
+  const random = generator(47);
+  before(useFastWasm);
+
+  for (const [name, c] of Object.entries(cases)) {
+    const [x, w, dy] = [c.xShape, c.filterShape, outputShape(c)].map((shape) => floats(random, size(shape)));
+    const expected = convolution(c, x!, w!, null);
+    const tensors = () => [tf.tensor(x!, c.xShape), tf.tensor(w!, c.filterShape)] as const;
+
+    it(`${name}: a filter that is read is not dropped when the heap is full`, () => {
+      const rt = runtimeOf(tf.backend());
+      const [input, filter] = tensors();
+      const other = tf.ones([16, 16, 3, 3]);
+      const otherInput = tf.ones([1, 32, 32, 16]);
+      const call = () => run(CONV_2D, { x: input, filter }, c.attrs);
+      for (let i = 0; i < 3; i++) call().dispose();
+      run(CONV_2D, { x: otherInput, filter: other }, attrs).dispose();
+      run(CONV_2D, { x: otherInput, filter: other }, attrs).dispose();
+      const both = wasmFilterCacheBytes();
+      // The output finds room; the scratch memory, which is asked for while the filter is read, finds the heap full.
+      rt.releaseScratch();
+      const wasm = module();
+      const { _malloc } = wasm;
+      let asked = 0;
+      wasm._malloc = (bytes) => {
+        if (asked++ > 0) rt.heap.onFull();
+        return _malloc(bytes);
+      };
+      let y: tf.Tensor;
+      try {
+        y = call();
+      } finally {
+        wasm._malloc = _malloc;
+      }
+      expect(asked).to.be.greaterThan(1);
+      expect(worst(y.dataSync(), expected)).to.be.below(2e-5);
+      // The other filter made room.
+      expect(wasmFilterCacheBytes()).to.be.greaterThan(0).and.below(both);
+      other.dispose();
+      expect(wasmFilterCacheBytes()).to.be.greaterThan(0);
+      tf.dispose([input, filter, otherInput, y]);
+      expect(wasmFilterCacheBytes()).to.equal(0);
+    });
+
+    it(`${name}: without a budget nothing is kept, and all is right`, async () => {
+      const wasm = module();
+      const { _malloc, _free } = wasm;
+      let blocks = 0;
+      wasm._malloc = (bytes) => {
+        blocks++;
+        return _malloc(bytes);
+      };
+      wasm._free = (pointer) => {
+        blocks--;
+        _free(pointer);
+      };
+      await setWasmKernelOptions({ cacheBytes: 0 });
+      try {
+        const gradient = inputGradient(c, w!, dy!);
+        const round = () => {
+          const [input, filter] = tensors();
+          const back = tf.tensor(dy!, outputShape(c));
+          for (let i = 0; i < 3; i++) {
+            const y = run(CONV_2D, { x: input, filter }, c.attrs);
+            const options = { ...c.attrs, inputShape: c.xShape };
+            const dx = run(CONV_2D_BACKPROP_INPUT, { dy: back, filter }, options);
+            expect(worst(y.dataSync(), expected)).to.be.below(2e-5);
+            expect(worst(dx.dataSync(), gradient)).to.be.below(2e-5);
+            expect(wasmFilterCacheBytes()).to.equal(0);
+            tf.dispose([y, dx]);
+          }
+          tf.dispose([input, filter, back]);
+          return blocks;
+        };
+        // After the first round the scratch memory is as large as it needs to be.
+        expect(round()).to.equal(round());
+      } finally {
+        await setWasmKernelOptions({ cacheBytes: 2 ** 30 });
+        Object.assign(wasm, { _malloc, _free });
+      }
+    });
+  }
+
+  it('leaves no block behind when there is no room to prepare a filter', () => {
+    const rt = runtimeOf(tf.backend());
+    const wasm = module();
+    const { _free } = wasm;
+    const data = tf.zeros([4]);
+    const freed: number[] = [];
+    wasm._free = (pointer) => {
+      freed.push(pointer);
+      _free(pointer);
+    };
+    let at = 0;
+    try {
+      const fill = (pointer: number) => {
+        at = pointer;
+        throw new WasmMemoryError(1, 2);
+      };
+      expect(() => rt.filters.with(data.dataId, 'test', 4096, fill, () => {})).to.throw(WasmMemoryError);
+    } finally {
+      wasm._free = _free;
+    }
+    expect(freed.filter((block) => at - block >= 0 && at - block < 64)).to.have.length(1);
+    expect(rt.filters.bytes).to.equal(0);
+    data.dispose();
+  });
+});
