@@ -169,6 +169,26 @@ describe('loadSnapshot', () => {
     expect(training.trainer.elapsedTime).to.be.greaterThan(0);
   });
 
+  it('has nothing to say of frozen parameters, which have no state, and names a few of many', async () => {
+    const store = new MemoryStore();
+    const run = async (stop: number, extensions: number) => {
+      using training = buildTraining({ store, stop: [stop, 'iteration'] });
+      for (const param of training.model.predictor.l1.params()) param.frozen = true;
+      for (let i = 0; i < extensions; i++) {
+        training.trainer.extend(new ExponentialShift('lr', 1), { name: `shift${i}` });
+      }
+      const file = snapshot({ autoload: true, log: () => {} });
+      training.trainer.extend(file, { trigger: [2, 'iteration'] });
+      await training.trainer.run();
+      return file.resumed;
+    };
+    await run(2, 20);
+    expect((await run(4, 20))!.unused).to.deep.equal([]);
+    const report = (await run(6, 0))!;
+    expect(report.unused.length).to.be.above(19);
+    expect(report.summary()).to.match(/not used: (\S+, ){7}\S+ and \d+ more$/m);
+  });
+
   it('leaves alone what it is told to', async () => {
     const bytes = await trained();
     using training = buildTraining();

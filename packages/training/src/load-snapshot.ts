@@ -79,7 +79,8 @@ export function restore(
     epochDetail,
     elapsedTime: trainer.elapsedTime,
     missing: [...entries.keys()].filter((key) => !file.has(key)),
-    unused: file.keys().filter((key) => !done.has(key)),
+    // A name without a value, e.g. the momentum of a frozen parameter, is nothing to use.
+    unused: file.keys().filter((key) => !done.has(key) && file.info(key).dtype !== 'object-null'),
     changed,
   };
   return { ...facts, summary: () => summarize(facts) };
@@ -92,7 +93,11 @@ function summarize(report: Omit<ResumeReport, 'summary'>): string {
     ...changed.map(
       ({ name, program, snapshot }) => `  ${name} is ${snapshot}, as in the snapshot, not ${program}.`,
     ),
-    ...(missing.length === 0 ? [] : [`  Not in the snapshot, begins anew: ${missing.join(', ')}`]),
-    ...(unused.length === 0 ? [] : [`  Only in the snapshot, not used: ${unused.join(', ')}`]),
+    ...(missing.length === 0 ? [] : [`  Not in the snapshot, begins anew: ${listed(missing)}`]),
+    ...(unused.length === 0 ? [] : [`  Only in the snapshot, not used: ${listed(unused)}`]),
   ].join('\n');
 }
+
+/** The first names of a list that may be as long as the model has layers; the report has them all. */
+const listed = (names: readonly string[]): string =>
+  names.length <= 8 ? names.join(', ') : `${names.slice(0, 8).join(', ')} and ${names.length - 8} more`;
