@@ -1,6 +1,8 @@
-/** The example of the package's README runs as it stands there. */
+/** The examples of the package's README run as they stand there. */
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 
@@ -12,9 +14,12 @@ describe('the README of @chaingrad/kernels', () => {
   const folder = new URL('node_modules/.cache/chaingrad-readme/', root);
   after(() => rmSync(folder, { recursive: true, force: true }));
 
+  before(() => mkdirSync(folder, { recursive: true }));
+  const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  const exampleOf = (word: string) => examples.find((text) => text.includes(word))!;
+
   it('has an example that runs', async () => {
-    const example = /```js\n([\s\S]*?)```/.exec(readme)![1]!;
-    mkdirSync(folder, { recursive: true });
+    const example = examples[0]!;
     const file = new URL(`kernels-${process.pid}.mjs`, folder);
     writeFileSync(file, `${example}\nexport { dw, y };\n`);
     tf.engine().startScope();
@@ -23,5 +28,19 @@ describe('the README of @chaingrad/kernels', () => {
     expect(dw.shape).to.deep.equal([3, 3, 16, 8]);
     expect(y.shape).to.deep.equal([1, 32, 32, 8]);
     tf.engine().endScope();
+  });
+
+  it('has an example of threads that runs, and ends', async () => {
+    const file = fileURLToPath(new URL(`threads-${process.pid}.mjs`, folder));
+    writeFileSync(file, exampleOf('shareTfjsWasmMemory'));
+    const options = ['--import', 'tsx', '--conditions=chaingrad-source', file];
+    const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 60000 });
+    expect(stdout).to.include('2 threads');
+  });
+
+  it('has the four lines that the programs of others are tested with', () => {
+    const lines = (text: string) => text.split('\n').filter((line) => line !== '' && !line.startsWith('//'));
+    const tested = readFileSync(new URL('test/kernels/wasm/third-party/fast.mjs', root), 'utf8');
+    expect(lines(exampleOf('fast.mjs'))).to.deep.equal(lines(tested));
   });
 });

@@ -3,7 +3,7 @@
 export interface WasmKernelOptions {
   /**
    * Bytes of the heap that filters prepared for the kernels (transformed, packed) may occupy; 0 prepares them anew at every
-   * call. A 3x3 filter takes four times its own size. 1 GiB unless set; SSD300 takes 380 MB.
+   * call. A 3x3 filter takes 4 to 7 times its own size. 1 GiB unless set; SSD300 takes 373 MiB.
    */
   readonly cacheBytes: number;
   /** Threads that compute, 1 to 32. More than 1 needs a heap that is shared: see `shareTfjsWasmMemory`. */
