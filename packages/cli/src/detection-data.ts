@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type DatasetProblem,
   type DetectionDataset,
   describeProblems,
   openCocoDataset,
@@ -28,6 +29,15 @@ const decode = (bytes: Uint8Array, file: string) => decodePicture(file, bytes);
 /** Whether a folder says itself which images are for what. */
 export const hasLists = (data: string): boolean => existsSync(join(data, 'ImageSets/Main'));
 
+const refuse = (data: string) => (problem: DatasetProblem) => {
+  const { file, message, kind } = problem;
+  // What would become of it does not matter here.
+  const what = message.replace(/; [^;]*$/, '');
+  throw new CliError(
+    `${data}: ${file}: ${what} (${kind}). Mend the file, or go on without it: leave --strict out.`,
+  );
+};
+
 /**
  * Opens a folder in the layout of Pascal VOC, or of COCO when `split` is a JSON file in it. Images are not decoded yet.
  *
@@ -40,7 +50,12 @@ export async function openData({
   labelNames = undefined,
   onProblem,
 }: DataOptions): Promise<DetectionDataset> {
-  const options = { decode, onProblem, labelNames: labelNames ?? ('auto' as const) };
+  const options = {
+    decode,
+    // The library's own error would speak of its options, not of those of the command.
+    onProblem: onProblem === 'refuse' ? refuse(data) : onProblem,
+    labelNames: labelNames ?? ('auto' as const),
+  };
   if (split?.endsWith('.json')) {
     const images = ['images', 'JPEGImages'].find((name) => existsSync(join(data, name))) ?? '';
     return openCocoDataset(data, { ...options, annotations: split, images });

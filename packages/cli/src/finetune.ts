@@ -115,7 +115,8 @@ export async function finetune({ out, resume = false, backend, ...chosen }: Fine
   const validation = new Validation(evaluator, describedDetector(model, about));
   const losses = ['main/loss', 'main/loss/loc', 'main/loss/conf'];
   const precisions = [validation.key, ...labelNames.map((name) => `validation/main/ap/${name}`)];
-  const tested = (self: Trainer) => self.updater.isNewEpoch && self.updater.epoch % settings.evalEvery === 0;
+  const tested = (self: Trainer) =>
+    (self.updater.isNewEpoch && self.updater.epoch % settings.evalEvery === 0) || progress(self) >= 1;
   trainer
     .extend(validation, { trigger: tested })
     .extend(new RateSchedule({ attr: 'alpha', peak: settings.lr, warmup: 20, progress }))
@@ -215,7 +216,7 @@ const namedPatterns: Readonly<Record<string, RegExp>> = {
 };
 
 /** Freezes what is asked for and slows the extractor down. @returns the number of frozen parameters. */
-function freeze(model: SSD, { freeze: what, extractorLr }: FinetuneSettings): number {
+function freeze(model: SSD, { freeze: what, extractorLr, model: name }: FinetuneSettings): number {
   let pattern: RegExp | null = null;
   try {
     if (what !== 'none') pattern = namedPatterns[what] ?? new RegExp(what);
@@ -233,7 +234,7 @@ function freeze(model: SSD, { freeze: what, extractorLr }: FinetuneSettings): nu
   }
   if (pattern !== null && frozen === 0) {
     throw new CliError(
-      `--freeze ${what}: no parameter has such a path; they are listed by chaingrad summary`,
+      `--freeze ${what}: no parameter has such a path; they are listed by: chaingrad summary ${name}`,
     );
   }
   return frozen;
