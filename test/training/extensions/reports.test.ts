@@ -10,6 +10,7 @@ import {
 } from '@chaingrad/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import sharp from 'sharp';
 import { useTestBackend } from '../../support/backends.ts';
 import { buildTraining, rejection, type Training, textOf, thrown } from '../support.ts';
 
@@ -209,6 +210,24 @@ describeReport('PlotReport', () => {
     const names = (await training.store.list()).map(({ name }) => name);
     expect(names).to.deep.equal(['a.svg', 'b_5.svg', 'b_10.svg']);
     thrown(() => new PlotReport([]), InvalidArgumentError);
+  });
+});
+
+describeReport('PlotReport as PNG', () => {
+  it('writes what the caller makes of the SVG, and no SVG under another name', async () => {
+    const filename = 'plot.png';
+    const convert = (svg: string) => sharp(Buffer.from(svg)).png().toBuffer();
+    training.trainer.extend(new PlotReport('x', { trigger: [5, 'iteration'], filename, convert }));
+    training.trainer.extend(reporting((i) => ({ x: i })));
+    await training.trainer.run();
+    const png = await training.store.read(filename);
+    const { format, width, height } = await sharp(png).metadata();
+    expect([format, width, height]).to.deep.equal(['png', 640, 420]);
+    // The curve is there, in its colour.
+    const pixels = await sharp(png).removeAlpha().raw().toBuffer();
+    const blue = Array.from({ length: pixels.length / 3 }, (_, i) => pixels.readUIntBE(3 * i, 3));
+    expect(blue.filter((colour) => colour === 0x0072b2).length).to.be.above(100);
+    thrown(() => new PlotReport('x', { filename }), InvalidArgumentError);
   });
 });
 

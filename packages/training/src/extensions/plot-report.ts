@@ -12,30 +12,37 @@ export interface PlotReportOptions {
   readonly xKey?: string;
   /** How often a point is made, of the means since the last one. Default every epoch. */
   readonly trigger?: TriggerLike;
-  /** An SVG picture; `{iteration}` and `{epoch}` are filled in. Default 'plot.svg'. */
+  /** `{iteration}` and `{epoch}` are filled in. Default 'plot.svg'; another ending needs `convert`. */
   readonly filename?: string;
+  /** Makes another picture of the SVG text, e.g. a PNG with sharp: `(svg) => sharp(Buffer.from(svg)).png().toBuffer()`. */
+  readonly convert?: (svg: string) => Uint8Array | Promise<Uint8Array>;
   /** Marks the points. Default true. */
   readonly markers?: boolean;
   /** Default true. */
   readonly grid?: boolean;
 }
 
-/** Draws curves of reported values (Chainer's `PlotReport`), as SVG. */
+/** Draws curves of reported values (Chainer's `PlotReport`), as SVG or what the caller makes of it. */
 export class PlotReport implements Extension {
   readonly defaultName = 'PlotReport';
   readonly #yKeys: readonly string[];
   readonly #xKey: string;
   readonly #trigger: Trigger;
   readonly #filename: FileName;
+  readonly #convert: PlotReportOptions['convert'];
   readonly #style: { readonly markers: boolean; readonly grid: boolean };
   readonly #means = new RunningMeans();
   #points: Record<string, [x: number, y: number][]>;
 
-  /** @throws InvalidArgumentError without keys. */
+  /** @throws InvalidArgumentError without keys, and for another picture than SVG without `convert`. */
   constructor(yKeys: string | readonly string[], options: PlotReportOptions = {}) {
     const { xKey = 'iteration', trigger = [1, 'epoch'], filename = 'plot.svg' } = options;
     this.#yKeys = typeof yKeys === 'string' ? [yKeys] : [...yKeys];
     if (this.#yKeys.length === 0) throw new InvalidArgumentError('PlotReport', 'one name or more', 'none');
+    if (options.convert === undefined && !filename.endsWith('.svg')) {
+      throw new InvalidArgumentError('PlotReport filename', 'a name that ends in .svg, or convert', filename);
+    }
+    this.#convert = options.convert;
     this.#xKey = xKey;
     this.#trigger = getTrigger(trigger);
     this.#filename = new FileName('PlotReport', filename);
@@ -62,7 +69,8 @@ export class PlotReport implements Extension {
     }
     const curves = this.#yKeys.map((key) => ({ label: key, points: this.#points[key]! }));
     const svg = lineChart(curves, { xLabel: this.#xKey, ...this.#style });
-    await trainer.store.write(this.#filename.at(trainer), svg);
+    const picture = this.#convert === undefined ? svg : await this.#convert(svg);
+    await trainer.store.write(this.#filename.at(trainer), picture);
   }
 
   settle(): Promise<void> {
