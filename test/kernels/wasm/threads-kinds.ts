@@ -79,7 +79,7 @@ function pooling(name: string, attrs: names.Pool2DAttrs): Kind {
 const N = 70001;
 
 export const kinds: readonly Kind[] = [
-  convolution('Winograd, 4x4', { x: [3, 44, 44, 64], out: 32 }),
+  convolution('Winograd, 4x4', { x: [3, 44, 44, 24], out: 48 }),
   convolution('Winograd, 6x6', { x: [1, 72, 72, 16], out: 24 }),
   convolution('Winograd, shared tiles', { x: [1, 19, 19, 64], out: 72 }),
   convolution('Winograd, dilated', { x: [1, 20, 20, 16], out: 16, dilation: 2 }),

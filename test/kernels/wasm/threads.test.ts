@@ -38,10 +38,12 @@ describe('wasm: threads', () => {
     expect(() => shareTfjsWasmMemory(() => {}, readFileSync(file))).to.throw(WasmUnavailableError, 'started');
   });
 
-  it('right, bit for bit the same over 200 runs and for any number of threads, and they end', async () => {
+  it('right, bit for bit the same over 200 runs and for any number of threads, and they end', async function () {
+    // 20 seconds on two cores; more where they are busy.
+    this.timeout(300000);
     const program = fileURLToPath(new URL('threads-program.ts', import.meta.url));
     const options = ['--import', 'tsx', '--conditions=chaingrad-source', program];
-    const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 110000 });
+    const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 290000 });
     const result = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<string, unknown>;
     const { error, info, ...rest } = result as { error: number; info: { threads: number } };
     expect(info.threads).to.equal(2);
