@@ -29,14 +29,13 @@ const decode = (bytes: Uint8Array, file: string) => decodePicture(file, bytes);
 /** Whether a folder says itself which images are for what. */
 export const hasLists = (data: string): boolean => existsSync(join(data, 'ImageSets/Main'));
 
-const refuse = (data: string) => (problem: DatasetProblem) => {
-  const { file, message, kind } = problem;
-  // What would become of it does not matter here.
-  const what = message.replace(/; [^;]*$/, '');
-  throw new CliError(
-    `${data}: ${file}: ${what} (${kind}). Mend the file, or go on without it: leave --strict out.`,
-  );
-};
+const refuse =
+  (data: string) =>
+  ({ file, message, kind }: DatasetProblem) => {
+    throw new CliError(
+      `${data}: ${file}: ${message} (${kind}). Mend the file, or go on without it: leave --strict out.`,
+    );
+  };
 
 /**
  * Opens a folder in the layout of Pascal VOC, or of COCO when `split` is a JSON file in it. Images are not decoded yet.

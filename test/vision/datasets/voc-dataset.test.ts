@@ -83,10 +83,12 @@ describe('openVocDataset', () => {
     const options = { decode, labelNames: ['cell'] };
     const error = await rejection(openVocDataset(files, options), DatasetError);
     expect(error.problem).to.include({ kind: 'label', file: 'Annotations/a.xml' });
+    // Nothing was left out: it is refused.
+    expect(error.message).to.match(/: the label is not one of cell \(label\)\. Mend the file/);
     const dataset = await openVocDataset(files, { ...options, onProblem: 'skip' });
     expect(dataset.records.map(({ label }) => [...label])).to.deep.equal([[0], [0]]);
     expect(describeProblems(dataset.problems)).to.match(
-      /^skipped: 2 label\n {2}Annotations\/a\.xml: object 2 \(dot\)/,
+      /^skipped: 2 label\n {2}Annotations\/a\.xml: object 2 \(dot\): .*; box left out \(label\)$/m,
     );
   });
 

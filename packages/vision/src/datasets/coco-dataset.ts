@@ -86,14 +86,15 @@ export async function openCocoDataset(
       box.length !== 4 ||
       !box.every((v) => typeof v === 'number')
     ) {
-      log.add('annotation', file, `${where}: expected a 'bbox' of four numbers; box left out`);
+      log.add('annotation', file, `${where}: expected a 'bbox' of four numbers`, 'box left out');
       return;
     }
     if (!imageIds.has(entry['image_id'])) {
       log.add(
         'annotation',
         file,
-        `${where}: there is no image with the id ${String(entry['image_id'])}; box left out`,
+        `${where}: there is no image with the id ${String(entry['image_id'])}`,
+        'box left out',
       );
       return;
     }
@@ -118,7 +119,8 @@ export async function openCocoDataset(
       log.add(
         'annotation',
         file,
-        `image at index ${i}: expected file_name, width and height; image left out`,
+        `image at index ${i}: expected file_name, width and height`,
+        'image left out',
       );
       return;
     }

@@ -131,7 +131,8 @@ export class DetectionDataset {
     log.add(
       'size',
       record.file,
-      `is ${width} x ${height}, its annotation says ${annotatedWidth} x ${annotatedHeight}${turned}; left out`,
+      `is ${width} x ${height}, its annotation says ${annotatedWidth} x ${annotatedHeight}${turned}`,
+      'left out',
     );
     return null;
   }
@@ -148,7 +149,7 @@ export async function loadImage(
   try {
     bytes = await files.read(file);
   } catch (error) {
-    log.add('image', file, `cannot be read: ${whyUnreadable(error)}; left out`);
+    log.add('image', file, `cannot be read: ${whyUnreadable(error)}`, 'left out');
     return null;
   }
   try {
@@ -162,7 +163,7 @@ export async function loadImage(
     )
       throw error;
     const message = (error as Error).message.replace(`${file}: `, '');
-    log.add('image', file, `cannot be decoded: ${message}; left out`);
+    log.add('image', file, `cannot be decoded: ${message}`, 'left out');
     return null;
   }
 }
@@ -231,14 +232,15 @@ export function checkedRecord(
       Math.min(width, xMax),
     ] as const;
     if (index < 0) {
-      log.add('label', source, `${what}: the label is not one of ${labelNames.join(', ')}; box left out`);
+      log.add('label', source, `${what}: the label is not one of ${labelNames.join(', ')}`, 'box left out');
     } else if (!box.every(Number.isFinite) || !(yMax > yMin && xMax > xMin)) {
-      log.add('box', source, `${what}: the box ${shown} has no area; box left out`);
+      log.add('box', source, `${what}: the box ${shown} has no area`, 'box left out');
     } else if (!(cut[2] > cut[0] && cut[3] > cut[1])) {
       log.add(
         'box',
         source,
-        `${what}: the box ${shown} is outside the image of ${width} x ${height}; box left out`,
+        `${what}: the box ${shown} is outside the image of ${width} x ${height}`,
+        'box left out',
       );
     } else {
       const sticksOut = Math.max(-yMin, -xMin, yMax - height, xMax - width);
@@ -246,7 +248,8 @@ export function checkedRecord(
         log.add(
           'box',
           source,
-          `${what}: the box ${shown} reaches out of the image of ${width} x ${height}; cut to it`,
+          `${what}: the box ${shown} reaches out of the image of ${width} x ${height}`,
+          'cut to it',
         );
       }
       bbox.push(...cut);
@@ -255,7 +258,7 @@ export function checkedRecord(
     }
   });
   if (label.length === 0 && !keepEmpty) {
-    log.add('empty', source, `${boxes.length === 0 ? 'no objects' : 'no usable object'}; image left out`);
+    log.add('empty', source, boxes.length === 0 ? 'no objects' : 'no usable object', 'image left out');
     return null;
   }
   return {

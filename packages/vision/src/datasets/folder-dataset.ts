@@ -110,7 +110,7 @@ export async function openFolderDataset(
   };
   for (const folder of folders) {
     if (!names.includes(folder))
-      log.add('label', folder, `the folder is not one of ${names.join(', ')}; left out`);
+      log.add('label', folder, `the folder is not one of ${names.join(', ')}`, 'left out');
   }
   for (const [label, name] of names.entries()) {
     const before = records.length;

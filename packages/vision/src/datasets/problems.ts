@@ -12,8 +12,10 @@ export interface DatasetProblem {
   readonly kind: DatasetProblemKind;
   /** Path of the file, from the folder of the dataset. */
   readonly file: string;
-  /** What was expected, what was found and what becomes of it when it is skipped. */
+  /** What was expected and what was found. */
   readonly message: string;
+  /** What becomes of it when it is skipped. */
+  readonly skipped?: string | undefined;
 }
 
 /** What to do about a problem: an error at once, or leave out what is concerned (a box, or the whole image) and go on. */
@@ -41,8 +43,8 @@ export class ProblemLog {
   ) {}
 
   /** @throws DatasetError when the policy refuses it. */
-  add(kind: DatasetProblemKind, file: string, message: string): void {
-    const problem = { kind, file, message };
+  add(kind: DatasetProblemKind, file: string, message: string, skipped?: string): void {
+    const problem = { kind, file, message, skipped };
     const verdict = typeof this.policy === 'function' ? this.policy(problem) : this.policy;
     if (verdict === 'refuse') throw new DatasetError(this.dataset, problem);
     this.problems.push(problem);
@@ -55,7 +57,12 @@ export function describeProblems(problems: readonly DatasetProblem[], limit = 10
   const counts = new Map<string, number>();
   for (const { kind } of problems) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const head = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
-  const lines = problems.slice(0, limit).map(({ kind, file, message }) => `  ${file}: ${message} (${kind})`);
+  const lines = problems
+    .slice(0, limit)
+    .map(
+      ({ kind, file, message, skipped }) =>
+        `  ${file}: ${message}${skipped === undefined ? '' : `; ${skipped}`} (${kind})`,
+    );
   if (problems.length > limit) lines.push(`  and ${problems.length - limit} more`);
   return [`skipped: ${head}`, ...lines].join('\n');
 }

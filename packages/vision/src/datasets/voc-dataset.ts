@@ -99,7 +99,7 @@ async function readAnnotation(
   const source = `Annotations/${id}.xml`;
   const file = images.get(id);
   if (file === undefined) {
-    log.add('image', `JPEGImages/${id}`, 'there is no such image; left out');
+    log.add('image', `JPEGImages/${id}`, 'there is no such image', 'left out');
     return null;
   }
   try {
@@ -109,7 +109,7 @@ async function readAnnotation(
     const boxes = root.children.filter(({ name }) => name === 'object').map(readObject);
     return { source, file, size: [positive(size, 'height'), positive(size, 'width')], boxes };
   } catch (error) {
-    log.add('annotation', source, `cannot be read: ${whyUnreadable(error)}; image left out`);
+    log.add('annotation', source, `cannot be read: ${whyUnreadable(error)}`, 'image left out');
     return null;
   }
 }
