@@ -13,7 +13,7 @@ export function drawComparison(
 ): Drawing {
   const [height, width] = img.shape;
   const picture = {
-    data: Uint8Array.from(img.data),
+    data: new Uint8Array(img.data),
     shape: [height, width, 3] as const,
     format: 'png' as const,
   };

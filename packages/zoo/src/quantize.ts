@@ -44,15 +44,18 @@ export function quantize(array: NamedArray, place: FormatPlace): Quantized {
   }
   const scale = (max - min) / 255 || 1;
   const zero = Math.round(-min / scale);
-  const data = Uint8Array.from(values, (value) =>
-    Math.min(255, Math.max(0, Math.round(value / scale) + zero)),
-  );
+  const data = new Uint8Array(values.length);
+  for (let i = 0; i < data.length; i++)
+    data[i] = Math.min(255, Math.max(0, Math.round(values[i]! / scale) + zero));
   return { shape: array.shape, data, scale, min: -zero * scale };
 }
 
 /** The values that bytes stand for, computed as every reader does. */
-export const dequantize = ({ data, scale, min }: Quantized): Float32Array =>
-  Float32Array.from(data, (q) => q * scale + min);
+export function dequantize({ data, scale, min }: Quantized): Float32Array {
+  const values = new Float32Array(data.length);
+  for (let i = 0; i < values.length; i++) values[i] = data[i]! * scale + min;
+  return values;
+}
 
 /**
  * Float values as float16.

@@ -12,7 +12,7 @@ export function output<A>(
   shape: readonly number[],
   data: ArrayLike<number>,
 ): tf.TensorInfo {
-  const array = data instanceof Float32Array ? data : Float32Array.from(data);
+  const array = data instanceof Float32Array ? data : new Float32Array(data);
   const dims = [...shape];
   return { dataId: call.backend.write(array, dims, 'float32'), shape: dims, dtype: 'float32' };
 }

@@ -27,7 +27,7 @@ export const unsortedSegmentSum: Kernel<{ numSegments: number }> = (call) => {
     if (id < 0 || id >= numSegments) continue;
     for (let k = 0; k < row; k++) sums[id * row + k]! += values[i * row + k]!;
   }
-  const data = x.dtype === 'int32' ? Int32Array.from(sums) : Float32Array.from(sums);
+  const data = x.dtype === 'int32' ? new Int32Array(sums) : new Float32Array(sums);
   return { dataId: backend.write(data, shape, x.dtype), shape, dtype: x.dtype };
 };
 

@@ -173,14 +173,15 @@ function shrunk(record: DetectionRecord & { img: ImageArray }, maxSide: number):
   const [height, width, channels] = record.img.shape;
   const factor = maxSide / Math.max(height, width);
   if (!(factor < 1))
-    return { ...record, img: { data: Uint8Array.from(record.img.data), shape: record.img.shape } };
+    return { ...record, img: { data: new Uint8Array(record.img.data), shape: record.img.shape } };
   const size = [Math.max(1, Math.round(height * factor)), Math.max(1, Math.round(width * factor))] as const;
   const { data } = resize(record.img, size, { interpolation: 'area' });
+  for (let i = 0; i < data.length; i++) data[i] = Math.round(data[i]!);
   return {
     ...record,
     size,
     bbox: resizeBbox(record.bbox, [height, width], size),
-    img: { data: Uint8Array.from(data, Math.round), shape: [...size, channels] },
+    img: { data: new Uint8Array(data), shape: [...size, channels] },
   };
 }
 

@@ -9,6 +9,12 @@ export function subtractMean(data: Float32Array, mean: number | readonly number[
   return data;
 }
 
+/** 0..255 to -1..1, in place. */
+export function toSymmetricRange(data: Float32Array): Float32Array {
+  for (let i = 0; i < data.length; i++) data[i] = data[i]! / 127.5 - 1;
+  return data;
+}
+
 /** One batch of images of equal size. */
 export function stack(images: readonly ImageArray<Float32Array>[]): tf.Tensor4D {
   const [height, width, channels] = images[0]!.shape;

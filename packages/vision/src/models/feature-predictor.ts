@@ -93,7 +93,7 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
           : resize(img, scaleSize, options);
     const crops = this.crop === '10' ? tenCrop(scaled, cropSize) : [centerCrop(scaled, cropSize)];
     return crops.map(({ data, shape }) => ({
-      data: subtractMean(Float32Array.from(data), this.mean),
+      data: subtractMean(new Float32Array(data), this.mean),
       shape,
     }));
   }

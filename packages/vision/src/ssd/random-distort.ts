@@ -45,7 +45,7 @@ export function randomDistort(
       img.shape,
     );
   }
-  const pixels = Uint8Array.from(img.data);
+  const pixels = new Uint8Array(img.data);
   const happens = () => rng.integer(2) === 1;
 
   const contrast = () => {

@@ -2,6 +2,7 @@ import { type NamedArray, StructureMismatchError, transferParams } from '@chaing
 import { loadTfjsWeights } from '@chaingrad/zoo';
 import type { ImageArray, ImageSource } from '../../image/index.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
+import { toSymmetricRange } from '../batch.ts';
 import { Multibox } from '../ssd/multibox.ts';
 import { type Predictions, type PredictOptions, SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
@@ -43,7 +44,7 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
   override prepare(img: ImageArray, resizeBackend: ResizeBackend = 'cv2'): ImageArray<Float32Array> {
     const square = padToSquare(img);
     const { data, shape } = resize(square, [this.insize, this.insize], { backend: resizeBackend });
-    return { data: Float32Array.from(data, (v) => v / 127.5 - 1), shape };
+    return { data: toSymmetricRange(data), shape };
   }
 
   /** Default boxes are fractions of the padded square. */

@@ -3,6 +3,7 @@ import { readTflite, type TfliteConvolution } from '@chaingrad/zoo';
 import { VisionOptionError } from '../../errors.ts';
 import type { ImageArray } from '../../image/index.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
+import { toSymmetricRange } from '../batch.ts';
 import { Multibox } from '../ssd/multibox.ts';
 import { SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
@@ -65,7 +66,7 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
 
   override prepare(img: ImageArray, resizeBackend: ResizeBackend = 'cv2'): ImageArray<Float32Array> {
     const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
-    return { data: Float32Array.from(data, (v) => v / 127.5 - 1), shape };
+    return { data: toSymmetricRange(data), shape };
   }
 
   /** Default boxes are fractions of the sides. */

@@ -11,8 +11,12 @@ export interface NonMaximumSuppressionOptions {
 
 /** Indices by descending value; equal values keep their order, NaN comes last. */
 export function argsortDescending(values: NumberList): Int32Array {
-  const key = Float64Array.from(values, (v) => (Number.isNaN(v) ? Number.NEGATIVE_INFINITY : v));
-  const order = Int32Array.from(key, (_, i) => i);
+  const key = new Float64Array(values);
+  const order = new Int32Array(key.length);
+  for (let i = 0; i < key.length; i++) {
+    if (Number.isNaN(key[i])) key[i] = Number.NEGATIVE_INFINITY;
+    order[i] = i;
+  }
   return order.sort((i, j) => key[j]! - key[i]! || i - j);
 }
 
