@@ -138,7 +138,7 @@ interface Usage {
   readonly tensors: number;
   readonly buffers: number;
   readonly heap: number;
-  /** Where the heap has room for a large block: what was not freed lies below it. */
+  /** How many blocks of 4 KiB the lower part of the heap has room for: what is not freed takes it away. */
   readonly room: number;
   readonly rss: number;
 }
@@ -147,8 +147,11 @@ function usage(): Usage {
   const { wasm } = tf.backend() as unknown as {
     wasm: { HEAPU8: Uint8Array; _malloc(bytes: number): number; _free(pointer: number): void };
   };
-  const room = wasm._malloc(2 ** 22);
-  wasm._free(room);
+  const blocks: number[] = [];
+  do blocks.push(wasm._malloc(2 ** 12));
+  while (blocks.at(-1)! < 3 * 2 ** 22);
+  for (const block of blocks) wasm._free(block);
+  const room = blocks.length;
   globalThis.gc!();
   const { numTensors, numDataBuffers } = tf.memory();
   const heap = wasm.HEAPU8.buffer.byteLength;

@@ -63,8 +63,8 @@ for (const threads of [1, 2]) {
         expect(spread('tensors'), 'tensors').to.equal(0);
         expect(spread('buffers'), 'data buffers').to.equal(0);
         expect(spread('heap'), 'bytes of the WASM heap').to.equal(0);
-        // Less than a kilobyte a step: blocks of several sizes do not lie at the same places each time.
-        expect(spread('room'), 'bytes within the WASM heap').to.be.below(2 ** 18);
+        // Of 4 KiB, so less than 200 bytes a step; a few, because blocks do not lie at the same places each time.
+        expect(spread('room'), 'blocks free in the WASM heap').to.be.below(20);
         const growth = usage.at(-1)!.rss - usage[0]!.rss;
         expect(growth, 'resident bytes of the process').to.be.below(32 * 2 ** 20);
       });
