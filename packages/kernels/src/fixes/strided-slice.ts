@@ -2,41 +2,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
 import { originalKernel } from '../registry.ts';
+import { type StridedSliceAttrs, stridedSliceInfo } from '../strided-slice-info.ts';
 
-interface StridedSlice {
-  begin: number[];
-  end: number[];
-  strides: number[];
-  beginMask: number;
-  endMask: number;
-  ellipsisMask: number;
-  newAxisMask: number;
-  shrinkAxisMask: number;
-}
-
-function original(call: KernelCall<StridedSlice>, x: tf.TensorInfo, attrs: StridedSlice): tf.TensorInfo {
+function original(
+  call: KernelCall<StridedSliceAttrs>,
+  x: tf.TensorInfo,
+  attrs: StridedSliceAttrs,
+): tf.TensorInfo {
   const run = originalKernel('StridedSlice', tf.engine().backendName)!;
   return run({ ...call, inputs: { x }, attrs } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
 }
 
 /** Slices every axis by itself, none dropped or added; the shape comes afterwards. */
-export const stridedSlice: Kernel<StridedSlice> = (call) => {
+export const stridedSlice: Kernel<StridedSliceAttrs> = (call) => {
   const a = call.attrs;
   const x = input(call, 'x');
   if (a.newAxisMask === 0 && a.shrinkAxisMask === 0) return original(call, x, a);
   return tf.tidy(() => {
-    const info = tf.slice_util.sliceInfo(
-      x.shape,
-      a.begin,
-      a.end,
-      a.strides,
-      a.beginMask,
-      a.endMask,
-      a.ellipsisMask,
-      a.newAxisMask,
-      a.shrinkAxisMask,
-    );
-    const [begin, end, strides] = [info.begin!, info.end!, info.strides!];
+    const { begin, end, strides, finalShape } = stridedSliceInfo(x.shape, a);
     // A backward slice up to the very first element ends at -1, which would mean the last one.
     const endMask = end.reduce((mask, e, axis) => (e < 0 ? mask | (1 << axis) : mask), 0);
     const dense = {
@@ -50,19 +33,19 @@ export const stridedSlice: Kernel<StridedSlice> = (call) => {
       shrinkAxisMask: 0,
     };
     const sliced = tf.engine().runKernel('StridedSlice', { x: inputTensor(call, 'x') }, dense) as tf.Tensor;
-    return tf.reshape(sliced, info.finalShape);
+    return tf.reshape(sliced, finalShape);
   });
 };
 
 /** On wasm tfjs moves four bytes an element, and calls the result float32 whatever it was. */
-export const stridedSliceOnWasm: Kernel<StridedSlice> = (call) => {
+export const stridedSliceOnWasm: Kernel<StridedSliceAttrs> = (call) => {
   const a = call.attrs;
   const x = input(call, 'x');
   const isWhole = a.newAxisMask === 0 && a.shrinkAxisMask === 0;
   if (!isWhole || (x.dtype !== 'int32' && x.dtype !== 'bool')) return stridedSlice(call);
   const { backend } = call;
   return tf.tidy(() => {
-    const words = tf.cast(inputTensor<tf.Tensor, StridedSlice>(call, 'x'), 'int32');
+    const words = tf.cast(inputTensor<tf.Tensor, StridedSliceAttrs>(call, 'x'), 'int32');
     const { dataId, shape, dtype } = original(call, words, a);
     const values = backend.readSync(dataId);
     backend.disposeData(dataId);

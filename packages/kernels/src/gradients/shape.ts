@@ -1,18 +1,8 @@
 /** Gradients of what moves elements about: reshaping, joining, cutting, padding, repeating. */
 import * as tf from '@tensorflow/tfjs-core';
+import { type StridedSliceAttrs, stridedSliceInfo } from '../strided-slice-info.ts';
 import { dilateAxis, padAxis, reverseAxis, sliceAxis } from './axis.ts';
 import { axesOf, product, type RuleTable, rule, ruleOfMany } from './rule.ts';
-
-interface SliceMasks {
-  begin: number[];
-  end: number[];
-  strides: number[];
-  beginMask: number;
-  endMask: number;
-  ellipsisMask: number;
-  newAxisMask: number;
-  shrinkAxisMask: number;
-}
 
 const inverse = (perm: readonly number[]) => perm.map((_, axis) => perm.indexOf(axis));
 
@@ -28,26 +18,14 @@ function scatterAxis(dy: tf.Tensor, axis: number, size: number, first: number, s
   return padAxis(spread, axis, start, size - start - spread.shape[axis]!);
 }
 
-function stridedSliceGradient(dy: tf.Tensor, x: tf.Tensor, a: SliceMasks): tf.Tensor {
-  const info = tf.slice_util.sliceInfo(
-    x.shape,
-    a.begin,
-    a.end,
-    a.strides,
-    a.beginMask,
-    a.endMask,
-    a.ellipsisMask,
-    a.newAxisMask,
-    a.shrinkAxisMask,
-  );
-  const counts = x.shape.map((_, i) =>
-    Math.max(0, Math.ceil((info.end![i]! - info.begin![i]!) / info.strides![i]!)),
-  );
+function stridedSliceGradient(dy: tf.Tensor, x: tf.Tensor, a: StridedSliceAttrs): tf.Tensor {
+  const { begin, end, strides } = stridedSliceInfo(x.shape, a);
+  const counts = x.shape.map((_, i) => Math.max(0, Math.ceil((end[i]! - begin[i]!) / strides[i]!)));
   if (product(counts) === 0) return tf.zeros(x.shape);
   // Without new and dropped axes, which have one element each.
   const dense = tf.reshape(dy, counts);
   return x.shape.reduce<tf.Tensor>(
-    (g, size, axis) => scatterAxis(g, axis, size, info.begin![axis]!, info.strides![axis]!),
+    (g, size, axis) => scatterAxis(g, axis, size, begin[axis]!, strides[axis]!),
     dense,
   );
 }
@@ -154,7 +132,7 @@ export const shapeRules: RuleTable = {
     }),
   ),
   SplitV: ruleOfMany<{ axis: number }>({}, (dys, _, { axis }) => ({ x: () => tf.concat(dys, axis) })),
-  StridedSlice: rule<SliceMasks>({ inputs: ['x'] }, (dy, [x], a) => ({
+  StridedSlice: rule<StridedSliceAttrs>({ inputs: ['x'] }, (dy, [x], a) => ({
     x: () => stridedSliceGradient(dy, x!, a),
   })),
   Tile: rule<{ reps: number[] }>({}, (dy, _, { reps }) => ({ x: () => tileGradient(tf.clone(dy), reps) })),
