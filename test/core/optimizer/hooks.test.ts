@@ -68,6 +68,61 @@ describeBackends('optimizer hooks', () => {
     });
   }
 
+  it('WeightDecay waits for the step where no hook comes after it, and no longer', async () => {
+    const updated = async (arrange: (optimizer: SGD, model: Two) => void) => {
+      const model = new Two();
+      const optimizer = new SGD({ lr: 1 }).setup(model);
+      arrange(optimizer, model);
+      tf.tidy(() => {
+        model.a.grad = tf.tensor1d([1, -2, 2]);
+      });
+      const before = [...(await model.a.tensor.data())];
+      optimizer.update();
+      const after = await model.a.tensor.data();
+      const grad = [...(await model.a.grad!.data())];
+      const moved = before.map((value, i) => value - after[i]!);
+      optimizer.dispose();
+      model.dispose();
+      return { moved, grad };
+    };
+    const decayed = [1.3, -2.4, 2];
+    // Of the optimizer, of the rule, of both: the step adds it, the gradient stays.
+    for (const [arrange, expected] of [
+      [(optimizer: SGD) => optimizer.addHook(new WeightDecay(0.1)), decayed],
+      [(_: SGD, model: Two) => model.a.updateRule!.addHook(new WeightDecay(0.1)), decayed],
+      [
+        (optimizer: SGD, model: Two) => {
+          optimizer.addHook(new WeightDecay(0.06));
+          model.a.updateRule!.addHook(new WeightDecay(0.04));
+        },
+        decayed,
+      ],
+    ] as const) {
+      const { moved, grad } = await updated(arrange);
+      expectClose(moved, expected, 1e-5);
+      expect(grad).to.deep.equal([1, -2, 2]);
+    }
+    // A hook that comes later sees it.
+    for (const { moved, grad } of [
+      await updated((optimizer) => optimizer.addHook(new WeightDecay(0.1)).addHook(new GradientScaling(3))),
+      await updated((optimizer, model) => {
+        optimizer.addHook(new WeightDecay(0.1));
+        model.a.updateRule!.addHook(new GradientScaling(3));
+      }),
+    ]) {
+      const tripled = decayed.map((g) => 3 * g);
+      expectClose(moved, tripled, 1e-5);
+      expectClose(grad, tripled, 1e-5);
+    }
+    // A rule that is switched off has it in its gradient, and does not keep it for later.
+    const off = await updated((optimizer, model) => {
+      optimizer.addHook(new WeightDecay(0.1));
+      model.a.updateRule!.enabled = false;
+    });
+    expectClose(off.moved, [0, 0, 0], 0);
+    expectClose(off.grad, decayed, 1e-5);
+  });
+
   it('GradientClipping leaves gradients of norm 0 as they are', async () => {
     const model = new Two();
     const optimizer = new SGD().setup(model).addHook(new GradientClipping(1));

@@ -40,18 +40,22 @@ export class AdamRule extends UpdateRule<AdamHyperparameters, 'm' | 'v' | 'vhat'
     return this.hyperparam.amsgrad ? (['m', 'v', 'vhat'] as const) : (['m', 'v'] as const);
   }
 
+  protected override get addsDecay() {
+    return !this.hyperparam.adabound;
+  }
+
   protected step(
     p: tf.Tensor,
     g: tf.Tensor,
     state: Record<'m' | 'v' | 'vhat', tf.Tensor>,
+    decay: number,
   ): Step<'m' | 'v' | 'vhat'> {
     const { amsgrad, adabound, ...numbers } = { ...this.hyperparam };
     const rate = correctedAlpha(this.hyperparam, this.t);
     const bounds = adabound ? this.#bounds() : null;
     const { param, m, v, vhat } = adamStep(p, g, state.m, state.v, amsgrad ? state.vhat : null, {
       ...numbers,
-      rate,
-      bounds,
+      ...{ rate, decay, bounds },
     });
     return { param, state: vhat === null ? { m, v } : { m, v, vhat } };
   }

@@ -5,6 +5,7 @@ import { Link } from '../link.ts';
 import type { Parameter } from '../parameter.ts';
 import type { SerialEntry, Serializable } from '../serializer.ts';
 import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
+import { isWeightDecay } from './hooks/decay.ts';
 import type { Hyperparameters } from './hyperparameter.ts';
 import { countEntry, type UpdateRule } from './update-rule.ts';
 
@@ -172,11 +173,14 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
 
   /** Runs the hooks of one timing, as `update` does. */
   callHooks(timing: HookTiming): void {
-    this.#runHooks(timing, this.#trainable(this.#requireTarget('callHooks')));
+    const params = this.#trainable(this.#requireTarget('callHooks'));
+    this.#runHooks(timing, params);
+    for (const param of params) param.updateRule?.settleDecay(param);
   }
 
   #runHooks(timing: HookTiming, params: readonly Parameter[]): void {
     for (const hook of this.#hooks.of(timing)) {
+      if (!isWeightDecay(hook)) for (const param of params) param.updateRule?.settleDecay(param);
       hook.forOptimizer?.(this);
       if (hook.forEachParam === undefined) continue;
       for (const param of params) if (param.updateRule !== null) hook.forEachParam(param.updateRule, param);

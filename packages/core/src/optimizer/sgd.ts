@@ -20,8 +20,12 @@ export type MomentumHyperparameters = {
 export class SGDRule extends UpdateRule<SGDHyperparameters, never> {
   readonly stateKeys = [];
 
-  protected step(p: tf.Tensor, g: tf.Tensor): Step<never> {
-    return { param: sgdStep(p, g, this.hyperparam.lr) };
+  protected override get addsDecay() {
+    return true;
+  }
+
+  protected step(p: tf.Tensor, g: tf.Tensor, _state: unknown, decay: number): Step<never> {
+    return { param: sgdStep(p, g, this.hyperparam.lr, decay) };
   }
 }
 
@@ -35,9 +39,13 @@ abstract class VelocityRule extends UpdateRule<MomentumHyperparameters, 'v'> {
 
 /** v = momentum v - lr g; p += v */
 export class MomentumSGDRule extends VelocityRule {
-  protected step(p: tf.Tensor, g: tf.Tensor, state: Record<'v', tf.Tensor>): Step<'v'> {
+  protected override get addsDecay() {
+    return true;
+  }
+
+  protected step(p: tf.Tensor, g: tf.Tensor, state: Record<'v', tf.Tensor>, decay: number): Step<'v'> {
     const { lr, momentum } = this.hyperparam;
-    const { param, v } = momentumStep(p, g, state.v, lr, momentum);
+    const { param, v } = momentumStep(p, g, state.v, lr, momentum, decay);
     return { param, state: { v } };
   }
 }

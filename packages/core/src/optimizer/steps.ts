@@ -5,20 +5,21 @@
 import { fusedUpdate } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** p - lr g */
-export function sgdStep(p: tf.Tensor, g: tf.Tensor, lr: number): tf.Tensor {
-  return fusedUpdate('sgd', p, g, [], { lr })[0]!;
+/** p - lr (g + decay p) */
+export function sgdStep(p: tf.Tensor, g: tf.Tensor, lr: number, decay: number): tf.Tensor {
+  return fusedUpdate('sgd', p, g, [], { lr, weightDecay: decay })[0]!;
 }
 
-/** v' = momentum v - lr g; p' = p + v' */
+/** v' = momentum v - lr (g + decay p); p' = p + v' */
 export function momentumStep(
   p: tf.Tensor,
   g: tf.Tensor,
   v: tf.Tensor,
   lr: number,
   momentum: number,
+  decay: number,
 ): { param: tf.Tensor; v: tf.Tensor } {
-  const [param, next] = fusedUpdate('momentum', p, g, [v], { lr, momentum });
+  const [param, next] = fusedUpdate('momentum', p, g, [v], { lr, momentum, weightDecay: decay });
   return { param: param!, v: next! };
 }
 
@@ -35,6 +36,8 @@ export interface AdamNumbers {
   /** alpha with the bias correction of this step. */
   readonly rate: number;
   readonly weightDecayRate: number;
+  /** L2 decay, added to the gradient; 0 with bounds. */
+  readonly decay: number;
   /** AdaBound's limits of the step size of each element. */
   readonly bounds: readonly [lower: number, upper: number] | null;
 }
@@ -52,8 +55,8 @@ export function adamStep(
   n: AdamNumbers,
 ): { param: tf.Tensor; m: tf.Tensor; v: tf.Tensor; vhat: tf.Tensor | null } {
   if (n.bounds === null) {
-    const { rate, beta1, beta2, eps, eta, weightDecayRate } = n;
-    const hyper = { rate, beta1, beta2, eps, eta, weightDecayRate };
+    const { rate, beta1, beta2, eps, eta, weightDecayRate, decay } = n;
+    const hyper = { rate, beta1, beta2, eps, eta, weightDecayRate, weightDecay: decay };
     const state = vhat === null ? [m, v] : [m, v, vhat];
     const [param, nextM, nextV, nextVhat] = fusedUpdate('adam', p, g, state, hyper);
     return { param: param!, m: nextM!, v: nextV!, vhat: nextVhat ?? null };

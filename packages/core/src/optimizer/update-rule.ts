@@ -3,6 +3,8 @@ import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { keepClone, type Parameter, shapesEqual } from '../parameter.ts';
 import type { SerialEntry } from '../serializer.ts';
 import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
+import { isWeightDecay } from './hooks/decay.ts';
+import { changeGrad } from './hooks/gradient.ts';
 import { type Hyperparameters, inheritHyperparameters } from './hyperparameter.ts';
 
 /** What one step makes: the new values, and the new state where the rule has one. */
@@ -34,6 +36,8 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
   readonly hyperparam: H;
   readonly #hooks = new HookList();
   readonly #state = new Map<K, tf.Tensor>();
+  /** L2 decay that is not in the gradient yet. */
+  #decay = 0;
 
   /** @param parent the optimizer's hyperparameters. */
   constructor(parent: H) {
@@ -48,8 +52,21 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
     return this.#state;
   }
 
-  /** One step: new tensors from the values, the gradient and the state, none of them changed. Runs in a tidy. */
-  protected abstract step(param: tf.Tensor, grad: tf.Tensor, state: Readonly<Record<K, tf.Tensor>>): Step<K>;
+  /**
+   * One step: new tensors from the values, the gradient and the state, none of them changed. Runs in a tidy.
+   * @param decay to be added to the gradient times the values; 0 unless the rule `addsDecay`.
+   */
+  protected abstract step(
+    param: tf.Tensor,
+    grad: tf.Tensor,
+    state: Readonly<Record<K, tf.Tensor>>,
+    decay: number,
+  ): Step<K>;
+
+  /** Whether `step` adds L2 decay to the gradient in its own pass. */
+  protected get addsDecay(): boolean {
+    return false;
+  }
 
   /** The state before the first update; zeros unless a subclass says otherwise. */
   protected initialState(_key: K, param: tf.Tensor): tf.Tensor {
@@ -58,14 +75,33 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
 
   /** Runs the hooks and the step. Nothing happens, `t` included, when disabled or without a gradient. */
   update(param: Parameter): void {
-    if (!this.enabled || param.array === null || param.grad === null) return;
+    if (!this.enabled || param.array === null || param.grad === null) {
+      this.settleDecay(param);
+      return;
+    }
     this.t += 1;
     this.#callHooks('pre', param);
     if (param.grad !== null) this.#apply(param, param.grad);
     this.#callHooks('post', param);
   }
 
+  /** Adds `rate` times the values to the gradient: at once, or with the next step where that does it on the way. */
+  addDecay(param: Parameter, rate: number): void {
+    this.#decay += rate;
+    if (!this.addsDecay) this.settleDecay(param);
+  }
+
+  /** Adds the decay that waits for the next step, so that whoever looks at the gradient sees it. */
+  settleDecay(param: Parameter): void {
+    const decay = this.#decay;
+    if (decay === 0) return;
+    this.#decay = 0;
+    changeGrad(param, (grad, values) => tf.add(grad, tf.mul(values, decay)));
+  }
+
   #apply(param: Parameter, grad: tf.Tensor): void {
+    const decay = this.#decay;
+    this.#decay = 0;
     const values = param.tensor;
     for (const key of this.stateKeys) {
       const present = this.#state.get(key);
@@ -75,7 +111,7 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
     }
     const state = Object.fromEntries(this.#state) as Record<K, tf.Tensor>;
     const next = tf.tidy(
-      () => this.step(values, grad, state) as Step<K> & tf.TensorContainerObject,
+      () => this.step(values, grad, state, decay) as Step<K> & tf.TensorContainerObject,
     ) as Step<K>;
     param.assign(next.param);
     next.param.dispose();
@@ -86,7 +122,10 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
   }
 
   #callHooks(timing: HookTiming, param: Parameter): void {
-    for (const hook of this.#hooks.of(timing)) hook.forEachParam?.(this, param);
+    for (const hook of this.#hooks.of(timing)) {
+      if (!isWeightDecay(hook)) this.settleDecay(param);
+      hook.forEachParam?.(this, param);
+    }
   }
 
   /**
