@@ -4,8 +4,8 @@ import type { Runtime } from './runtime.ts';
 
 const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
 
-/** Pixels gathered at a time: a strip of dy and a panel of x then fit the first-level cache. */
-const PIXELS = 256;
+/** Pixels gathered at a time: a strip of dy and a panel of x then fit the second-level cache, and jobs are few. */
+const PIXELS = 1024;
 
 /** Bytes of transformed tiles at a time, about: they should stay in the second-level cache. */
 const TRANSFORMED = 3 << 20;
