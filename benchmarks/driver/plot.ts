@@ -27,7 +27,7 @@ const shown: readonly (readonly [id: string, title: string])[] = [
   ['mobilenet-forward', 'SSDMobileNetV2, 1 thread, Node 24'],
 ];
 
-const [WIDTH, LEFT, RIGHT, BAR, GAP] = [900, 190, 90, 18, 40];
+const [WIDTH, LEFT, RIGHT, BAR, GAP] = [940, 220, 90, 18, 40];
 
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
@@ -61,7 +61,8 @@ export function barPlot(cases: readonly CaseResult[]): string | null {
     }
     y += GAP - 8;
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" font-family="system-ui, sans-serif" font-size="14">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" role="img" font-family="system-ui, sans-serif" font-size="14">
+<title>Time of one forward pass</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="${LEFT}" y="22" font-size="16">Time of one forward pass, batch 1: shorter is better</text>
 ${parts.join('\n')}

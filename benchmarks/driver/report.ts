@@ -125,6 +125,20 @@ function layerTable({ case: { title, engine }, sides }: CaseResult): string {
   );
 }
 
+/** The layers that others compute faster. */
+function losingLayers({ case: { title }, sides }: CaseResult): string[] {
+  const of = (side: SideName) => sides.find((one) => one.side === side)?.processes[0]?.layers ?? [];
+  return sides.flatMap(({ side }) => {
+    const faster = of('chaingrad').flatMap(({ name, ms: ours }) => {
+      const theirs = of(side).find((one) => one.name === name)?.ms;
+      return theirs !== undefined && theirs < ours
+        ? [`${name} (${theirs.toFixed(3)} ms against ${ours.toFixed(3)} ms)`]
+        : [];
+    });
+    return faster.length === 0 ? [] : [`${title}: ${titled(side)} is faster in ${faster.join(', ')}.`];
+  });
+}
+
 /** How the cost grows: rows of cases, columns of sides. */
 function growth(
   title: string,
@@ -158,12 +172,13 @@ export function markdown({ machine, versions, cases }: Report): string {
         const factor = side === 'chaingrad' ? null : results.speedup(result.case.id, side, task);
         return factor !== null && factor < 1
           ? [
-              `${result.case.title}, ${task}: ${titled(side)} is ${(1 / factor).toFixed(2)} times as fast (\`${result.case.id}\`).`,
+              `${result.case.title}, ${result.case.threads} thread(s): ${titled(side)} is ${(1 / factor).toFixed(2)} times as fast (\`${result.case.id}\`, ${task}).`,
             ]
           : [];
       }),
     ),
   );
+  losing.push(...cases.flatMap(losingLayers));
   const missed = list.filter(({ met }) => met === false);
   const growths = [
     growth('Batch size: SSD300, 1 thread', results, [
