@@ -46,11 +46,11 @@ const { values } = parseArgs({
     data: { type: 'string' },
     split: { type: 'string', default: 'trainval' },
     steps: { type: 'string', default: '200' },
-    batch: { type: 'string', default: '2' },
+    batch: { type: 'string', default: '4' },
     lr: { type: 'string', default: '0.001' },
     pretrained: { type: 'string' },
     backend: { type: 'string', default: 'auto' },
-    every: { type: 'string', default: '10' },
+    every: { type: 'string', default: '20' },
     out: { type: 'string', default: 'result' },
   },
 });
