@@ -65,6 +65,9 @@ describe('settingsOf', () => {
     });
     mkdirSync(folder.path('run'));
     folder.write(`run/${settingsFile}`, JSON.stringify({ ...defaults, data: 'x', batch: 2 }));
+    // A time alone is used up, whatever the epochs are by then.
+    expect(settingsOf(folder.path('new'), false, { data: 'x', minutes: 3 }).epochs).to.equal(null);
+    expect(settingsOf(folder.path('new'), false, { data: 'x', minutes: 3, epochs: 4 }).epochs).to.equal(4);
     const resumed = settingsOf(folder.path('run'), true, { epochs: 99, batch: 2 });
     expect(resumed).to.deep.equal({ ...defaults, data: 'x', batch: 2, epochs: 99 });
     expect(() => settingsOf(folder.path('run'), true, { batch: 3 })).to.throw(CliError, 'began with batch 2');

@@ -10,7 +10,8 @@ export interface FinetuneSettings {
   readonly trainSplit: string | null;
   readonly testSplit: string | null;
   readonly from: string;
-  readonly epochs: number;
+  /** null: as many as there is time for. */
+  readonly epochs: number | null;
   /** The training ends after so many minutes, if the epochs are not over before. */
   readonly minutes: number | null;
   readonly batch: number;
@@ -67,7 +68,9 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
       throw new CliError(`${out} holds a training already: pass --resume to go on with it, or another --out`);
     }
     if (given.data === undefined) throw new CliError('--data is missing: the folder of the images');
-    return { ...defaults, ...given } as FinetuneSettings;
+    // Whoever gives a time wants it used.
+    const epochs = given.minutes === undefined ? defaults.epochs : null;
+    return { ...defaults, epochs, ...given } as FinetuneSettings;
   }
   if (!existsSync(file)) throw new CliError(`${out} holds no training to resume: there is no ${FILE}`);
   let old: FinetuneSettings;

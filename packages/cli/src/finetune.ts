@@ -97,7 +97,7 @@ export async function finetune({ out, resume = false, backend, ...chosen }: Fine
   const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
   const progress = ({ updater: { epochDetail }, elapsedTime }: Trainer) =>
     Math.max(
-      epochDetail / settings.epochs,
+      settings.epochs === null ? 0 : epochDetail / settings.epochs,
       settings.minutes === null ? 0 : elapsedTime / 60 / settings.minutes,
     );
   mkdirSync(out, { recursive: true });

@@ -14,7 +14,7 @@ export interface ChartOptions {
   readonly grid?: boolean;
   /** Default 640. */
   readonly width?: number;
-  /** Default 420. */
+  /** Without the legend, which comes above. Default 420. */
   readonly height?: number;
 }
 
@@ -23,7 +23,7 @@ const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9
 
 const left = 64;
 const right = 16;
-const top = 16;
+const above = 16;
 const bottom = 48;
 const lineHeight = 18;
 
@@ -72,9 +72,12 @@ const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => escapes
 
 const round = (n: number): string => String(Math.round(n * 100) / 100);
 
-/** Draws curves over a common x axis, with a legend. */
+/** Draws curves over a common x axis, with a legend of two columns above, where it hides nothing. */
 export function lineChart(curves: readonly Curve[], options: ChartOptions): string {
-  const { xLabel, markers = true, grid = true, width = 640, height = 420 } = options;
+  const { xLabel, markers = true, grid = true, width = 640 } = options;
+  const legend = Math.ceil(curves.length / 2) * lineHeight;
+  const height = (options.height ?? 420) + legend;
+  const top = above + legend;
   const finite = curves.map(({ points }) => points.map(([x, y]) => Number.isFinite(x) && Number.isFinite(y)));
   const shown = curves.flatMap(({ points }, i) => points.filter((_, j) => finite[i]![j]));
   const xAxis = axisOf(
@@ -122,11 +125,10 @@ export function lineChart(curves: readonly Curve[], options: ChartOptions): stri
           parts.push(`<circle fill="${colour}" cx="${round(px(x))}" cy="${round(py(y))}" r="2.5"/>`);
       }
     }
-    const y = top + 12 + i * lineHeight;
-    parts.push(`<path class="curve" stroke="${colour}" d="M${left + w - 24} ${y}h16"/>`);
-    parts.push(
-      `<text x="${left + w - 30}" y="${y}" text-anchor="end" dominant-baseline="middle">${escaped(label)}</text>`,
-    );
+    const y = above + 4 + Math.floor(i / 2) * lineHeight;
+    const x = left + ((i % 2) * w) / 2;
+    parts.push(`<path class="curve" stroke="${colour}" d="M${x} ${y}h16"/>`);
+    parts.push(`<text x="${x + 22}" y="${y}" dominant-baseline="middle">${escaped(label)}</text>`);
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`,

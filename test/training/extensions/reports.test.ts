@@ -222,7 +222,7 @@ describeReport('PlotReport as PNG', () => {
     await training.trainer.run();
     const png = await training.store.read(filename);
     const { format, width, height } = await sharp(png).metadata();
-    expect([format, width, height]).to.deep.equal(['png', 640, 420]);
+    expect([format, width, height]).to.deep.equal(['png', 640, 438]);
     // The curve is there, in its colour.
     const pixels = await sharp(png).removeAlpha().raw().toBuffer();
     const blue = Array.from({ length: pixels.length / 3 }, (_, i) => pixels.readUIntBE(3 * i, 3));

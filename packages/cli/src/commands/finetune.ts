@@ -41,7 +41,7 @@ export const finetuneCommand = () =>
       'ImageSets/Main/<list>.txt, or a JSON file (default: test, else each fifth image)',
     )
     .addOption(option('--epochs <n>', 'sweeps over the images', 'epochs').argParser(count))
-    .option('--minutes <n>', 'end after so many minutes, however far it is', positive)
+    .option('--minutes <n>', 'learn for so many minutes, instead of --epochs or up to them', positive)
     .addOption(option('--batch <n>', 'images an update', 'batch').argParser(count))
     .addOption(option('--lr <x>', 'highest step size of Adam', 'lr').argParser(positive))
     .addOption(option('--extractor-lr <x>', "the extractor's share of it", 'extractorLr').argParser(positive))
@@ -68,7 +68,7 @@ export const finetuneCommand = () =>
     .addOption(backendOption())
     .addHelpText(
       'after',
-      '\nExample:\n  chaingrad finetune --data data/bccd --out run --epochs 20\n  chaingrad detect --weights run/best.npz photo.jpg',
+      '\nExample:\n  chaingrad finetune --data data/bccd --out run --minutes 20\n  chaingrad detect --weights run/best.npz photo.jpg',
     )
     .action(async (options: FinetuneOptions) => {
       const { finetune } = await import('../finetune.ts');
