@@ -33,6 +33,7 @@ async function bytesOf(path: string): Promise<Uint8Array<ArrayBuffer>> {
 const platform: Platform = {
   kind: 'node',
   read: (name) => bytesOf(join(job.files, name)),
+  path: (name) => join(job.files, name),
   async photo() {
     const { shape } = JSON.parse(await readFile(join(job.files, 'photo.json'), 'utf8'));
     return { data: await bytesOf(join(job.files, 'photo.rgb')), shape };

@@ -15,13 +15,14 @@ import {
 } from '@chaingrad/core';
 import * as kernels from '@chaingrad/kernels/wasm';
 import { SSD, SSD300, SSD512, SSDMobileNetV2, VGG16 } from '@chaingrad/vision';
+import { load } from '@chaingrad/zoo';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 // The step that `chaingrad bench` measures.
 import { type TrainingStep, trainingStep } from '../../packages/cli/src/training-step.ts';
 import type { Graph } from '../models/graph.ts';
 import { drawParam } from '../models/weights.ts';
-import type { OpenOptions, Runner, Side } from './side.ts';
+import type { OpenOptions, Platform, Runner, Side } from './side.ts';
 
 /** The network of `small`. */
 class Small extends Chain {
@@ -46,6 +47,12 @@ const models: Readonly<Record<string, () => Link>> = {
   'ssd-mobilenet-v2': () => new SSDMobileNetV2({ nFgClass: 23 }),
   small: () => new Small(),
 };
+
+/** From disk by parts, as a model is loaded in Node; a page has the bytes. */
+async function loadFile(name: string, platform: Platform, model: Link): Promise<void> {
+  if (platform.path === undefined) await loadSafetensors(await platform.read(name), model);
+  else await load(model, platform.path(name));
+}
 
 async function start({ threads, platform }: OpenOptions): Promise<string> {
   await kernels.setWasmKernelOptions({ threads });
@@ -119,7 +126,7 @@ export const chaingrad: Side = {
           ]),
         );
         transferParams(arrays, model, { onMismatch: 'throw', onMissing: 'throw' });
-      } else await loadSafetensors(await options.platform.read(`${graph.name}.safetensors`), model);
+      } else await loadFile(`${graph.name}.safetensors`, options.platform, model);
     }
     const run =
       model === null

@@ -26,6 +26,8 @@ export interface Platform {
   readonly kind: 'node' | 'browser';
   /** A file made by `prepare`. */
   read(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Where that file is, for libraries that read from disk by parts; Node only. */
+  path?(name: string): string;
   photo(): Promise<Photo>;
   /** tfjs' own tfjs-backend-wasm-simd.wasm. */
   tfjsBinary(): Promise<Uint8Array<ArrayBuffer>>;
