@@ -1,9 +1,27 @@
-import { BackendUnavailableError, InvalidArgumentError, useBackend } from '@chaingrad/core';
+import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type BackendInfo, BackendUnavailableError, InvalidArgumentError, useBackend } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../support/backends.ts';
 
 const sum = async () => (await tf.sum(tf.tensor([1, 2, 3])).data())[0];
+
+interface Ran {
+  readonly auto: BackendInfo;
+  readonly three: BackendInfo;
+  readonly backend: string;
+  readonly sums: readonly number[];
+}
+
+/** backend-program.ts. */
+async function run(...args: string[]): Promise<Ran> {
+  const program = fileURLToPath(new URL('backend-program.ts', import.meta.url));
+  const node = ['--import', 'tsx', '--conditions=chaingrad-source', program, ...args];
+  return JSON.parse((await promisify(execFile)(process.execPath, node)).stdout);
+}
 
 describe('useBackend', () => {
   afterEach(() => useTestBackend('cpu'));
@@ -14,19 +32,22 @@ describe('useBackend', () => {
     expect(await sum()).to.equal(6);
   });
 
-  it("'auto' takes WASM in Node, and tells how it computes", async () => {
-    const { name, wasm } = await useBackend();
-    expect(name).to.equal('wasm');
-    expect(tf.getBackend()).to.equal('wasm');
-    expect(wasm).to.have.keys(['relaxedSimd', 'threads']);
-    expect(wasm!.threads).to.be.at.least(1);
-    expect(await sum()).to.equal(6);
+  it("'auto' takes WASM in Node, tells how it computes, and takes other numbers of threads", async () => {
+    const { auto, three, backend, sums } = await run();
+    expect(auto.name).to.equal('wasm');
+    expect(auto.wasm).to.have.keys(['relaxedSimd', 'threads']);
+    expect(auto.wasm!.threads).to.equal(Math.min(8, availableParallelism()));
+    expect(three.wasm!.threads).to.equal(3);
+    expect(three.notes).to.deep.equal([]);
+    expect(backend).to.equal('wasm');
+    expect(sums).to.deep.equal([6, 6]);
   });
 
   it('notes that a backend which was started before keeps its one thread', async () => {
-    const { wasm, notes } = await useBackend('wasm', { threads: 3 });
-    if (wasm!.threads === 3) expect(notes).to.deep.equal([]);
-    else expect(notes[0]).to.match(/^1 WASM thread\(s\) instead of 3: memory is not shared/);
+    const { three, sums } = await run('started');
+    expect(three.wasm!.threads).to.equal(1);
+    expect(three.notes[0]).to.match(/^1 WASM thread\(s\) instead of 3: memory is not shared/);
+    expect(sums).to.deep.equal([6, 6]);
   });
 
   it('finds WebGPU in Node, or says why there is none', async function () {
