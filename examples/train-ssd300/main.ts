@@ -50,7 +50,7 @@ const { values } = parseArgs({
     lr: { type: 'string', default: '0.001' },
     pretrained: { type: 'string' },
     backend: { type: 'string', default: 'auto' },
-    every: { type: 'string', default: '20' },
+    every: { type: 'string', default: '40' },
     out: { type: 'string', default: 'result' },
   },
 });
