@@ -1,7 +1,6 @@
 /** A measurement in a Node process: takes a job as its argument, writes the result into a file. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Job, measure } from './measure.ts';
 import type { Platform } from './sides/side.ts';
@@ -42,12 +41,6 @@ const platform: Platform = {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
-  tfjsBinary: () =>
-    bytesOf(
-      createRequire(import.meta.url).resolve(
-        '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm',
-      ),
-    ),
 };
 
 const { outputs, ...measurement } = await measure(job, platform);

@@ -16,7 +16,6 @@ import {
 import * as kernels from '@chaingrad/kernels/wasm';
 import { SSD, SSD300, SSD512, SSDMobileNetV2, VGG16 } from '@chaingrad/vision';
 import { load } from '@chaingrad/zoo';
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 // The step that `chaingrad bench` measures.
 import { type TrainingStep, trainingStep } from '../../packages/cli/src/training-step.ts';
@@ -54,18 +53,10 @@ async function loadFile(name: string, platform: Platform, model: Link): Promise<
   else await load(model, platform.path(name));
 }
 
-async function start({ threads, platform }: OpenOptions): Promise<string> {
-  await kernels.setWasmKernelOptions({ threads });
-  if (tf.getBackend() !== 'wasm') {
-    // Pages that are cross-origin isolated share the heap in any case.
-    if (threads > 1 && platform.kind === 'node')
-      kernels.shareTfjsWasmMemory(setWasmPaths as kernels.SetWasmPaths, await platform.tfjsBinary());
-    await useBackend('wasm');
-  }
-  const info = await kernels.registerWasmKernels();
-  if (info.threads !== threads)
-    throw new Error(`chaingrad computes with ${info.threads} thread(s) here, ${threads} were asked for`);
-  return `${info.relaxed ? 'relaxed SIMD' : 'SIMD'}, ${threads} thread(s)`;
+async function start({ threads }: OpenOptions): Promise<string> {
+  const { wasm, notes } = await useBackend('wasm', { threads });
+  if (wasm?.threads !== threads) throw new Error(notes.join('; '));
+  return `${wasm.relaxedSimd ? 'relaxed SIMD' : 'SIMD'}, ${threads} thread(s)`;
 }
 
 /** The function of a graph, from kernels. */

@@ -29,8 +29,6 @@ export interface Platform {
   /** Where that file is, for libraries that read from disk by parts; Node only. */
   path?(name: string): string;
   photo(): Promise<Photo>;
-  /** tfjs' own tfjs-backend-wasm-simd.wasm. */
-  tfjsBinary(): Promise<Uint8Array<ArrayBuffer>>;
   /** Time that all threads of the process have computed, in ms; where that can be known. */
   readonly cpuMs?: () => number;
 }

@@ -16,7 +16,6 @@ const platform: Platform = {
     data: await bytesOf('/files/photo.rgb'),
     shape: (await (await fetch('/files/photo.json')).json()).shape,
   }),
-  tfjsBinary: () => bytesOf('/tfjs-backend-wasm-simd.wasm'),
 };
 
 function base64(data: Float32Array): string {

@@ -1,5 +1,13 @@
 /** Generated weights and recorded statistics: whole networks against their goldens. */
-import type { Link } from '@chaingrad/core';
+import {
+  BatchNormalization,
+  Chain,
+  Convolution2D,
+  Linear,
+  type Link,
+  maxPooling2D,
+  relu,
+} from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { fnv1a32, generate } from './goldens.ts';
@@ -12,6 +20,19 @@ export interface ParamRow {
   readonly scale: number;
   readonly offset: number;
   readonly every?: { readonly mod: number; readonly add: number };
+}
+
+/** The network of the goldens' ten training steps. */
+export class ConvNet extends Chain {
+  readonly conv1 = new Convolution2D(3, 6, 3, { pad: 1 });
+  readonly bn = new BatchNormalization(6);
+  readonly conv2 = new Convolution2D(6, 8, 3, { stride: 2, pad: 1 });
+  readonly fc = new Linear(null, 5);
+
+  override forward(x: tf.Tensor4D): tf.Tensor2D {
+    const h = maxPooling2D(relu(this.bn.call(this.conv1.call(x)) as tf.Tensor4D), 2);
+    return this.fc.call(relu(this.conv2.call(h)));
+  }
 }
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);

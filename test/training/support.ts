@@ -23,6 +23,17 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 
+/** The next batches, `count` at most. */
+export async function take<E>(iterator: AsyncIterator<E[]>, count: number): Promise<E[][]> {
+  const batches: E[][] = [];
+  for (let i = 0; i < count; i++) {
+    const { done, value } = await iterator.next();
+    if (done) break;
+    batches.push(value);
+  }
+  return batches;
+}
+
 /** Two layers with dropout between. */
 export class Mlp extends Chain {
   readonly l1 = new Linear(4, 16);

@@ -1,6 +1,4 @@
 /** Measures a model on this machine: `chaingrad bench`. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { cpus, loadavg } from 'node:os';
 import { type BackendInfo, type Link, Random, useBackend, usingConfig } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -66,16 +64,7 @@ async function repeat(fn: () => Promise<void>, runs: number): Promise<RunTimes> 
 async function start(backend: BackendChoice, threads: number | undefined): Promise<BackendInfo> {
   if (threads === undefined) return useBackend(backend);
   if (backend !== 'wasm' && backend !== 'auto') throw new CliError('--threads is for the backend wasm');
-  const { setWasmKernelOptions, shareTfjsWasmMemory } = await import('@chaingrad/kernels/wasm');
-  await setWasmKernelOptions({ threads });
-  if (threads > 1) {
-    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    const file = createRequire(import.meta.url).resolve(
-      '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm',
-    );
-    shareTfjsWasmMemory(setWasmPaths as Parameters<typeof shareTfjsWasmMemory>[0], readFileSync(file));
-  }
-  const info = await useBackend('wasm');
+  const info = await useBackend('wasm', { threads });
   if (info.wasm?.threads !== threads)
     throw new CliError(`${threads} threads are not possible here: ${info.notes.join('; ')}`);
   return info;

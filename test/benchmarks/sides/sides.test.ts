@@ -10,7 +10,7 @@ import { runTfjs, tfjsParams, toTensors } from '../../../benchmarks/sides/tfjs-g
 const nothing = async () => {
   throw new Error('parameters are drawn here');
 };
-const platform: Platform = { kind: 'node', read: nothing, photo: nothing, tfjsBinary: nothing };
+const platform: Platform = { kind: 'node', read: nothing, photo: nothing };
 
 const run = (model: string, tasks: Job['tasks']): Promise<Measurement> =>
   measure(

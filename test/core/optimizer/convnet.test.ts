@@ -1,19 +1,10 @@
 /** Ten training steps of a convolutional network with batch normalization, beside the real Chainer. */
-import {
-  BatchNormalization,
-  Chain,
-  Convolution2D,
-  Linear,
-  MomentumSGD,
-  maxPooling2D,
-  relu,
-  softmaxCrossEntropy,
-  usingConfig,
-} from '@chaingrad/core';
+import { MomentumSGD, softmaxCrossEntropy, usingConfig } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose } from '../../support/backends.ts';
 import { channelsLast, generate, readJson, readNpz } from '../../support/goldens.ts';
+import { ConvNet } from '../../support/models.ts';
 
 const golden = readJson<{
   convnet: {
@@ -23,18 +14,6 @@ const golden = readJson<{
 }>('goldens/training.json').convnet;
 const arrays = readNpz('goldens/training.npz');
 const goldenArray = (name: string) => arrays.get(`convnet/${name}`)!;
-
-class ConvNet extends Chain {
-  readonly conv1 = new Convolution2D(3, 6, 3, { pad: 1 });
-  readonly bn = new BatchNormalization(6);
-  readonly conv2 = new Convolution2D(6, 8, 3, { stride: 2, pad: 1 });
-  readonly fc = new Linear(null, 5);
-
-  override forward(x: tf.Tensor4D): tf.Tensor2D {
-    const h = maxPooling2D(relu(this.bn.call(this.conv1.call(x)) as tf.Tensor4D), 2);
-    return this.fc.call(relu(this.conv2.call(h)));
-  }
-}
 
 describeBackends('training a convolutional network', () => {
   it('follows Chainer for ten steps: losses, parameters, running statistics, predictions', async () => {

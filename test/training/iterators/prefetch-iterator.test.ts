@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { InvalidArgumentError, Random, setSeed } from '@chaingrad/core';
 import { ExampleError, type ExampleTransform, PrefetchIterator } from '@chaingrad/training';
 import { expect } from 'chai';
-import { rejection, thrown, valuesOf } from '../support.ts';
+import { rejection, take, thrown, valuesOf } from '../support.ts';
 
 const worker = new URL('./augment.worker.mjs', import.meta.url);
 
@@ -29,16 +29,6 @@ function items(n: number): Item[] {
     all[2 * i] = i;
     return { values: all.subarray(2 * i, 2 * i + 2), wait: rng.integer(4) };
   });
-}
-
-async function take<E>(iterator: AsyncIterator<E[]>, count: number): Promise<E[][]> {
-  const batches: E[][] = [];
-  for (let i = 0; i < count; i++) {
-    const { done, value } = await iterator.next();
-    if (done) break;
-    batches.push(value);
-  }
-  return batches;
 }
 
 /** What must not depend on the number of threads. */

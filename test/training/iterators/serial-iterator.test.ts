@@ -1,17 +1,7 @@
 import { defaultRandom, InvalidArgumentError, Random, setSeed } from '@chaingrad/core';
 import { ExampleError, SerialIterator } from '@chaingrad/training';
 import { expect } from 'chai';
-import { rejection, thrown, valuesOf } from '../support.ts';
-
-async function take<E>(iterator: AsyncIterator<E[]>, count: number): Promise<E[][]> {
-  const batches: E[][] = [];
-  for (let i = 0; i < count; i++) {
-    const { done, value } = await iterator.next();
-    if (done) break;
-    batches.push(value);
-  }
-  return batches;
-}
+import { rejection, take, thrown, valuesOf } from '../support.ts';
 
 const digits = Array.from({ length: 10 }, (_, i) => i);
 const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);

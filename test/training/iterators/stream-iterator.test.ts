@@ -1,17 +1,7 @@
 import { InvalidArgumentError } from '@chaingrad/core';
 import { ExampleError, type ExampleSource, StreamIterator } from '@chaingrad/training';
 import { expect } from 'chai';
-import { rejection, thrown, valuesOf } from '../support.ts';
-
-async function take<E>(iterator: AsyncIterator<E[]>, count: number): Promise<E[][]> {
-  const batches: E[][] = [];
-  for (let i = 0; i < count; i++) {
-    const { done, value } = await iterator.next();
-    if (done) break;
-    batches.push(value);
-  }
-  return batches;
-}
+import { rejection, take, thrown, valuesOf } from '../support.ts';
 
 /** Five examples an epoch, other ones each time. */
 async function* fiveOf(epoch: number) {

@@ -1,13 +1,7 @@
 import {
-  BatchNormalization,
-  Chain,
-  Convolution2D,
   InvalidArgumentError,
-  Linear,
   MomentumSGD,
-  maxPooling2D,
   OptimizerNotSetUpError,
-  relu,
   SGD,
   softmaxCrossEntropy,
   UnknownNameError,
@@ -17,20 +11,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose, useTestBackend } from '../../support/backends.ts';
 import { channelsLast, readJson, readNpz } from '../../support/goldens.ts';
-import { fillParams, type ParamRow } from '../../support/models.ts';
+import { ConvNet, fillParams, type ParamRow } from '../../support/models.ts';
 import { buildTraining, clouds, rejection, thrown, valuesOf } from '../support.ts';
-
-class ConvNet extends Chain {
-  readonly conv1 = new Convolution2D(3, 6, 3, { pad: 1 });
-  readonly bn = new BatchNormalization(6);
-  readonly conv2 = new Convolution2D(6, 8, 3, { stride: 2, pad: 1 });
-  readonly fc = new Linear(null, 5);
-
-  override forward(x: tf.Tensor4D): tf.Tensor2D {
-    const h = maxPooling2D(relu(this.bn.call(this.conv1.call(x)) as tf.Tensor4D), 2);
-    return this.fc.call(relu(this.conv2.call(h)));
-  }
-}
 
 describeBackends('a trainer', (backend) => {
   it('follows Chainer for ten steps: losses in the log, parameters, running statistics', async () => {

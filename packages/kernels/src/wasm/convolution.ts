@@ -149,7 +149,7 @@ function runWinograd(
       ...[phasesY, phasesX, tilesY, tilesX],
       ...[tiles, block],
       uPos,
-      ...[v + (-v & 63), panelsPerItem, from],
+      ...[v, panelsPerItem, from],
     ]);
   const fill = (u: number) => {
     const panelsPerItem = ceilDiv(panels, rt.threads * 4);
@@ -158,17 +158,17 @@ function runWinograd(
   };
   /** All tiles are transformed first, then items divide the out-channels; without u each transforms its part of the filter. */
   const useShared = (u: number) => {
-    const v = rt.heap.malloc(4 * 36 * rt.sizes.packedPosition(tiles, s.c) + 64);
     const tilesPerItem = ceilDiv(tiles, Math.min(tiles, rt.threads * 4));
     const most = u === 0 ? Math.max(1, Math.floor(TRANSFORMED / (1152 * s.c))) : panels;
     const panelsPerItem = Math.min(most, ceilDiv(panels, rt.threads > 1 ? rt.threads * 4 : 1));
     const from = u === 0 ? filterArgs(0, panelsPerItem) : 0;
-    const args = winogradArgs(u, tilesPerItem, v, panelsPerItem, from);
-    rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, 4 * s.c + 2048);
-    const scratch = rt.sizes.winogradScratch(0, 1, 8 * panelsPerItem, tiles);
     const own = u === 0 ? 4 * 36 * rt.sizes.filterPosition(8 * panelsPerItem, s.c) : 0;
-    rt.run('winogradOutput', ceilDiv(panels, panelsPerItem), args, scratch + own);
-    rt.heap.free(v);
+    rt.heap.withBlocks([4 * 36 * rt.sizes.packedPosition(tiles, s.c)], (v) => {
+      const args = winogradArgs(u, tilesPerItem, v!, panelsPerItem, from);
+      rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, 4 * s.c + 2048);
+      const scratch = rt.sizes.winogradScratch(0, 1, 8 * panelsPerItem, tiles);
+      rt.run('winogradOutput', ceilDiv(panels, panelsPerItem), args, scratch + own);
+    });
   };
   const use = (u: number) => {
     const block = tileBlock(s.c, tiles, rt.threads, six);

@@ -21,16 +21,6 @@ function tapOffsets(s: ConvCase): number[] {
   return offsets;
 }
 
-/** Calls `use` with blocks of the heap that are its own until it returns. */
-function withBlocks(rt: Runtime, bytes: readonly number[], use: (...pointers: number[]) => void): void {
-  const blocks = bytes.map((n) => rt.heap.malloc(n + 64));
-  try {
-    use(...blocks.map((block) => block + (-block & 63)));
-  } finally {
-    for (const block of blocks) rt.heap.free(block);
-  }
-}
-
 /** Blocks of panels so that all threads have several items. */
 function panelItems(rt: Runtime, panels: number, others: number): [panelsPerItem: number, items: number] {
   const wanted = rt.threads === 1 ? 1 : ceilDiv(rt.threads * 4, others);
@@ -49,7 +39,7 @@ function byProduct(rt: Runtime, s: ConvCase, c: number, o: number, x: number, dy
   const most = Math.min(rows, PIXELS);
   const sumsPos = rt.sizes.sumsPosition(o, panels);
   const bytes = [4 * strips * 24 * most, 4 * panels * (8 * most + 16), 4 * sumsPos];
-  withBlocks(rt, bytes, (a, b, sums) => {
+  rt.heap.withBlocks(bytes, (a, b, sums) => {
     const [panelsPerItem, blocks] = panelItems(rt, panels, strips);
     const multiply = (k: number, first: number) =>
       rt.words([
@@ -98,7 +88,7 @@ function byWinograd(rt: Runtime, s: ConvCase, c: number, o: number, x: number, d
   const vPos = rt.sizes.panelPosition(block, c);
   const zPos = rt.sizes.stripPosition(block, o);
   const sumsPos = rt.sizes.sumsPosition(o, panels);
-  withBlocks(rt, [144 * vPos, 144 * zPos, isOne ? 0 : 144 * sumsPos], (v, z, sums) => {
+  rt.heap.withBlocks([144 * vPos, 144 * zPos, isOne ? 0 : 144 * sumsPos], (v, z, sums) => {
     const winograd = rt.words([
       ...[x, 0, 0, 0],
       ...[s.h, s.w, c, s.c],

@@ -15,6 +15,9 @@ interface TfjsWasmBackend {
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
 }
 
+/** The first cache line at or after a pointer: lines must not be split. */
+export const alignLine = (pointer: number) => pointer + (-pointer & 63);
+
 /** Bytes of the heap, which has 4 GiB at most, from which on nothing is kept that can be made again. */
 const LARGE = 3 * 2 ** 30;
 
@@ -78,6 +81,16 @@ export class Heap {
 
   free(pointer: number): void {
     this.#backend.wasm._free(pointer);
+  }
+
+  /** Calls `use` with blocks that are its own until it returns; they begin at cache lines. */
+  withBlocks(bytes: readonly number[], use: (...pointers: number[]) => void): void {
+    const blocks = bytes.map((n) => this.malloc(n + 64));
+    try {
+      use(...blocks.map(alignLine));
+    } finally {
+      for (const block of blocks) this.free(block);
+    }
   }
 
   /** Where a tensor's values are. */

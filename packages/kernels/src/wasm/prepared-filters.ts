@@ -1,7 +1,7 @@
 /** Filters in the form that the kernels want, kept as long as the filter's data lives and the budget allows. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { onDispose } from '../dispose.ts';
-import type { Heap } from './heap.ts';
+import { alignLine, type Heap } from './heap.ts';
 import { options } from './options.ts';
 
 interface Entry {
@@ -9,9 +9,6 @@ interface Entry {
   readonly pointer: number;
   readonly bytes: number;
 }
-
-/** Cache lines must not be split. */
-const align = (block: number) => block + (-block & 63);
 
 export class PreparedFilters {
   readonly #backend: tf.KernelBackend;
@@ -75,7 +72,7 @@ export class PreparedFilters {
     const keep = bytes <= options.cacheBytes;
     this.shrink(keep ? options.cacheBytes - bytes : options.cacheBytes);
     const block = this.#heap.malloc(bytes + 64);
-    const pointer = align(block);
+    const pointer = alignLine(block);
     let kept = false;
     try {
       // May fail, as it asks for scratch memory.
