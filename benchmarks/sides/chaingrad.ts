@@ -5,7 +5,6 @@ import {
   Linear,
   type Link,
   linear,
-  loadSafetensors,
   normalize,
   SGD,
   softmaxCrossEntropy,
@@ -15,13 +14,14 @@ import {
 } from '@chaingrad/core';
 import * as kernels from '@chaingrad/kernels/wasm';
 import { SSD, SSD300, SSD512, SSDMobileNetV2, VGG16 } from '@chaingrad/vision';
-import { load } from '@chaingrad/zoo';
+import { load, loadSafetensors } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
-// The step that `chaingrad bench` measures.
 import { type TrainingStep, trainingStep } from '../../packages/cli/src/training-step.ts';
 import type { Graph } from '../models/graph.ts';
 import { drawParam } from '../models/weights.ts';
 import type { OpenOptions, Platform, Runner, Side } from './side.ts';
+
+// The step that `chaingrad bench` measures.
 
 /** The network of `small`. */
 class Small extends Chain {

@@ -14,7 +14,6 @@ import {
   Linear,
   maxPooling2D,
   relu,
-  saveNpz,
   setSeed,
   useBackend,
   usingConfig,
@@ -35,6 +34,7 @@ import {
   openFashionMnist,
   RateSchedule,
 } from '@chaingrad/vision';
+import { saveNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 
 const { values } = parseArgs({

@@ -10,8 +10,9 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { getShapeMismatchNames, saveNpz, setSeed, transferParams, useBackend } from '@chaingrad/core';
+import { getShapeMismatchNames, setSeed, transferParams, useBackend } from '@chaingrad/core';
 import { SSD300 } from '@chaingrad/vision';
+import { saveNpz } from '@chaingrad/weights';
 
 const { values } = parseArgs({ options: { pretrained: { type: 'string' } } });
 

@@ -9,15 +9,7 @@
  * it everything begins at random, which shows that the training works and takes far longer to find anything.
  */
 import { parseArgs } from 'node:util';
-import {
-  GradientClipping,
-  HeNormal,
-  MomentumSGD,
-  Random,
-  saveNpz,
-  setSeed,
-  useBackend,
-} from '@chaingrad/core';
+import { GradientClipping, HeNormal, MomentumSGD, Random, setSeed, useBackend } from '@chaingrad/core';
 import {
   FailOnNonNumber,
   LogReport,
@@ -38,6 +30,7 @@ import {
   ssdTransform,
   ssdUpdateHooks,
 } from '@chaingrad/vision';
+import { saveNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import sharp from 'sharp';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { openNpz, openSafetensors } from '@chaingrad/core';
+import { openNpz, openSafetensors } from '@chaingrad/weights';
 import { expect } from 'chai';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { buildStudio } from '../../examples/web/build.ts';

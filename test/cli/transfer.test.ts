@@ -2,8 +2,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { openNpz, saveNpz, useBackend } from '@chaingrad/core';
+import { useBackend } from '@chaingrad/core';
 import { SSDMobileNetV2 } from '@chaingrad/vision';
+import { openNpz, saveNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { chaingrad, root, temporaryFolder } from './support.ts';
 

@@ -1,4 +1,4 @@
-import { writeNpz } from '@chaingrad/core';
+import { writeNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { classesOf, readWeights } from '../../packages/cli/src/weights.ts';
 import { temporaryFolder } from './support.ts';

@@ -10,17 +10,16 @@ import {
   InvalidArgumentError,
   Linear,
   Link,
-  loadNpz,
   NothingToDoError,
   Parameter,
   relu,
   Sequential,
   ShapeMismatchError,
   StructureMismatchError,
-  serializeNpz,
   transferParams,
   UninitializedParameterError,
 } from '@chaingrad/core';
+import { loadNpz, serializeNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readJson } from '../support/goldens.ts';

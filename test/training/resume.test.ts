@@ -1,5 +1,6 @@
 /** A training that goes on from a snapshot equals one that was never interrupted, bit for bit. */
-import { LoadError, Random, setSeed } from '@chaingrad/core';
+
+import { Random, setSeed } from '@chaingrad/core';
 import {
   EarlyStoppingTrigger,
   Evaluator,
@@ -21,6 +22,7 @@ import {
   Trainer,
   WarmupShift,
 } from '@chaingrad/training';
+import { LoadError } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, useTestBackend } from '../support/backends.ts';

@@ -2,7 +2,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Chain } from '@chaingrad/core';
-import type { ConvertedFile, NameMapName } from '@chaingrad/zoo';
+import type { ConvertedFile, NameMapName } from '@chaingrad/weights';
 import { lossLines } from './commands/convert.ts';
 import { CliError, oneLine, UnknownNameError } from './errors.ts';
 import { parseModel } from './models.ts';
@@ -25,7 +25,7 @@ export async function convert(
   { dtype, shards, names, model }: ConvertFileOptions,
 ): Promise<void> {
   const checked = model === undefined ? undefined : parseModel(model);
-  const { convertWeights, nameMaps, openWeights } = await import('@chaingrad/zoo');
+  const { convertWeights, nameMaps, openWeights } = await import('@chaingrad/weights');
   if (names !== undefined && !Object.hasOwn(nameMaps, names)) {
     throw new UnknownNameError('map of names', names, Object.keys(nameMaps));
   }
@@ -68,7 +68,7 @@ async function outputs(
   const [{ useBackend, usingConfig }, tf, { load }] = await Promise.all([
     import('@chaingrad/core'),
     import('@tensorflow/tfjs-core'),
-    import('@chaingrad/zoo'),
+    import('@chaingrad/weights'),
   ]);
   await useBackend('auto');
   const model: Chain = (await entry.create(args)).initialize(entry.inputShape);

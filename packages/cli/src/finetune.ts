@@ -1,15 +1,7 @@
 /** What `chaingrad finetune` does, once its options are read. */
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import {
-  Adam,
-  Random,
-  type SerialEntry,
-  serializeNpz,
-  setSeed,
-  transferParams,
-  useBackend,
-} from '@chaingrad/core';
+import { Adam, Random, type SerialEntry, setSeed, transferParams, useBackend } from '@chaingrad/core';
 import {
   type Extension,
   LogReport,
@@ -34,6 +26,7 @@ import {
   ssdBatch,
   ssdTransform,
 } from '@chaingrad/vision';
+import { serializeNpz } from '@chaingrad/weights';
 import { apReport, apTable } from './average-precision.ts';
 import { drawComparison } from './comparison.ts';
 import { hasLists, heldOut, openData, tellProblems } from './detection-data.ts';

@@ -50,7 +50,7 @@ async function voc(name: 'SSD300' | 'SSD512', weights?: Weights, say?: Say): Pro
   }
   const [{ [name]: Model, vocBboxLabelNames }, zoo, { tell }] = await Promise.all([
     vision(),
-    import('@chaingrad/zoo'),
+    import('@chaingrad/weights'),
     import('./weights.ts'),
   ]);
   const { file } = zoo.pretrainedModels[name].voc0712;

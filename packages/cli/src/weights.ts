@@ -1,14 +1,6 @@
 /** Weights from files and addresses. */
-import {
-  type ArrayFile,
-  type ByteSource,
-  type Link,
-  openNpz,
-  type ReadProgress,
-  readBytes,
-  sourceName,
-  transferParams,
-} from '@chaingrad/core';
+import { type ArrayFile, type Link, transferParams } from '@chaingrad/core';
+import { type ByteSource, openNpz, type ReadProgress, readBytes, sourceName } from '@chaingrad/weights';
 
 /** Is told, in a few words, what is being waited for. */
 export type Say = (text: string) => void;

@@ -7,10 +7,10 @@ import {
 } from './errors.ts';
 import { type InitializerLike, NotANumber, type Shape } from './initializers.ts';
 import { globalLinkHooks, type LinkHook } from './link-hook.ts';
+import type { SerialEntry, Serializable } from './matching/serial-entry.ts';
 import { withShapesOnly } from './meta/backend.ts';
 import { type Owner, Parameter } from './parameter.ts';
 import { Persistent, type PersistentValue } from './persistent.ts';
-import type { SerialEntry, Serializable } from './serializer.ts';
 import { callWithShapes, type InputSpec, type Summary, summarize } from './summary.ts';
 
 export type CopyMode = 'share' | 'copy' | 'init';

@@ -1,11 +1,5 @@
-import {
-  type ByteSource,
-  loadArrays,
-  type NameFilter,
-  openNpz,
-  readBytes,
-  sourceName,
-} from '@chaingrad/core';
+import type { NameFilter } from '@chaingrad/core';
+import { type ByteSource, loadArrays, openNpz, readBytes, sourceName } from '@chaingrad/weights';
 import { formatDuration, formatG } from './format.ts';
 import type { Trainer } from './trainer.ts';
 

@@ -13,7 +13,7 @@ export * from '@chaingrad/core';
 export * as core from '@chaingrad/core';
 export * as kernels from '@chaingrad/kernels';
 export * from '@chaingrad/training';
-export * from '@chaingrad/zoo';
+export * from '@chaingrad/weights';
 export * as tf from '@tensorflow/tfjs-core';
 export * from './index.ts';
 // Core has a function of this name, too: `core.scale`.

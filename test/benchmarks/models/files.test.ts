@@ -1,4 +1,4 @@
-import { openSafetensors } from '@chaingrad/core';
+import { openSafetensors } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { graphOf } from '../../../benchmarks/models/index.ts';
 import { tfjsLayout } from '../../../benchmarks/models/layouts.ts';

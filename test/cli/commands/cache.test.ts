@@ -2,7 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { cachedFile } from '@chaingrad/zoo';
+import { cachedFile } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { chaingrad, temporaryFolder } from '../support.ts';
 

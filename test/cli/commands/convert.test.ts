@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { writeNpz } from '@chaingrad/core';
+import { writeNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { size } from '../../../packages/cli/src/commands/convert.ts';
 import { fixturePath } from '../../support/goldens.ts';

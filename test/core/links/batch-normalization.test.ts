@@ -2,11 +2,10 @@ import {
   BatchNormalization,
   Chain,
   InvalidArgumentError,
-  loadNpz,
   ShapeMismatchError,
-  serializeNpz,
   usingConfig,
 } from '@chaingrad/core';
+import { loadNpz, serializeNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose } from '../../support/backends.ts';

@@ -7,16 +7,15 @@ import {
   DepthwiseConvolution2D,
   DilatedConvolution2D,
   InvalidArgumentError,
-  loadNpz,
   relu,
   relu6,
   SeparableConv2DBNActiv,
   ShapeMismatchError,
-  serializeNpz,
   tanh,
   UninitializedParameterError,
   usingConfig,
 } from '@chaingrad/core';
+import { loadNpz, serializeNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose } from '../../support/backends.ts';

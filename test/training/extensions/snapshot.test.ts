@@ -1,4 +1,4 @@
-import { FormatError, InvalidArgumentError, loadNpz, openNpz } from '@chaingrad/core';
+import { FormatError, InvalidArgumentError } from '@chaingrad/core';
 import {
   LogReport,
   MemoryStore,
@@ -10,6 +10,7 @@ import {
   snapshotObject,
   type Trainer,
 } from '@chaingrad/training';
+import { loadNpz, openNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';

@@ -2,9 +2,16 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { LoadError, type NamedArray, serializeNpz, useBackend, writeNpz } from '@chaingrad/core';
+import { type NamedArray, useBackend } from '@chaingrad/core';
 import { SSD300, SSD512, VGG16, VisionOptionError } from '@chaingrad/vision';
-import { chainerCachePath, PretrainedArgumentError, pretrainedModels } from '@chaingrad/zoo';
+import {
+  chainerCachePath,
+  LoadError,
+  PretrainedArgumentError,
+  pretrainedModels,
+  serializeNpz,
+  writeNpz,
+} from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readJson } from '../../support/goldens.ts';

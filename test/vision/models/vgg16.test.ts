@@ -1,5 +1,6 @@
 /** VGG16 in full and its FeaturePredictor, on WASM, with one model for all: its weights are 553 MB. */
-import { serializeNpz, useBackend, usingConfig } from '@chaingrad/core';
+
+import { useBackend, usingConfig } from '@chaingrad/core';
 import {
   type FeatureArray,
   FeaturePredictor,
@@ -7,6 +8,7 @@ import {
   VGG16Extractor300,
   VisionOptionError,
 } from '@chaingrad/vision';
+import { serializeNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readJson } from '../../support/goldens.ts';

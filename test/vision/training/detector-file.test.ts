@@ -1,5 +1,6 @@
-import { FormatError, loadNpz, openNpz, serializeNpz } from '@chaingrad/core';
+import { FormatError } from '@chaingrad/core';
 import { type DetectorAbout, describedDetector, readDetectorAbout } from '@chaingrad/vision';
+import { loadNpz, openNpz, serializeNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
 import { TinySSD } from '../models/tiny-ssd.ts';

@@ -1,6 +1,7 @@
 /** Everything that computes, in the worker: backend, models, training, what is inside. */
-import { type Link, loadNpz, serializeNpz, serializeSafetensors, useBackend } from '@chaingrad/core';
+import { type Link, useBackend } from '@chaingrad/core';
 import { describedDetector, SSDMobileNetV2, toImageArray } from '@chaingrad/vision';
+import { loadNpz, serializeNpz, serializeSafetensors } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import type {
   BackendChoice,

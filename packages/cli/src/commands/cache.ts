@@ -1,10 +1,10 @@
 /** `chaingrad cache`: the weights that were downloaded. */
-import type { CacheEntry } from '@chaingrad/zoo';
+import type { CacheEntry } from '@chaingrad/weights';
 import { Command } from 'commander';
 import { CliError } from '../errors.ts';
 
 const open = async () => {
-  const zoo = await import('@chaingrad/zoo');
+  const zoo = await import('@chaingrad/weights');
   return { zoo, cache: zoo.openCache()! };
 };
 

@@ -1,5 +1,5 @@
 /** `chaingrad convert`: weights in another format, in fewer bits, in several files. */
-import type { ArrayLoss } from '@chaingrad/zoo';
+import type { ArrayLoss } from '@chaingrad/weights';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 interface ConvertCommandOptions {

@@ -25,7 +25,8 @@ export const transferCommand = () =>
     )
     .action(async ({ from, to, out }: TransferCommandOptions) => {
       const { entry, args } = parseModel(to);
-      const { saveNpz, transferParams, useBackend } = await import('@chaingrad/core');
+      const { transferParams, useBackend } = await import('@chaingrad/core');
+      const { saveNpz } = await import('@chaingrad/weights');
       const { readWeights } = await import('../weights.ts');
       await useBackend('auto');
       const { arrays } = await readWeights(from);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
+import type { SerialEntry } from '../matching/serial-entry.ts';
 import { keepClone, type Parameter, shapesEqual } from '../parameter.ts';
-import type { SerialEntry } from '../serializer.ts';
 import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
 import { isWeightDecay } from './hooks/decay.ts';
 import { changeGrad } from './hooks/gradient.ts';

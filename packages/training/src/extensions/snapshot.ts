@@ -1,11 +1,6 @@
 /** Files that hold a training, or a model of it, at a moment. */
-import {
-  FormatError,
-  InvalidArgumentError,
-  type NameFilter,
-  type Serializable,
-  serializeNpz,
-} from '@chaingrad/core';
+import { FormatError, InvalidArgumentError, type NameFilter, type Serializable } from '@chaingrad/core';
+import { serializeNpz } from '@chaingrad/weights';
 import { type Extension, priorities } from '../extension.ts';
 import { FileName } from '../file-name.ts';
 import { type ResumeReport, restore } from '../load-snapshot.ts';

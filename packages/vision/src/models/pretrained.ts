@@ -1,5 +1,14 @@
-import { type ByteSource, type Link, type LoadReport, loadNpz, sourceName } from '@chaingrad/core';
-import { type Complete, type FetchModelOptions, type PretrainedTable, prepareModel } from '@chaingrad/zoo';
+import type { Link } from '@chaingrad/core';
+import {
+  type ByteSource,
+  type Complete,
+  type FetchModelOptions,
+  type LoadReport,
+  loadNpz,
+  type PretrainedTable,
+  prepareModel,
+  sourceName,
+} from '@chaingrad/weights';
 
 /** How a model's weights are got: progress, a signal to stop, another server. */
 export type PretrainedOptions = FetchModelOptions;

@@ -1,5 +1,4 @@
 import {
-  type ByteSource,
   Conv2DActiv,
   dropout,
   type InitializerLike,
@@ -10,7 +9,7 @@ import {
   relu,
   softmax,
 } from '@chaingrad/core';
-import { pretrainedModels, type Rgb } from '@chaingrad/zoo';
+import { type ByteSource, pretrainedModels, type Rgb } from '@chaingrad/weights';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { fromPretrained, type PretrainedOptions } from './pretrained.ts';
 

@@ -1,5 +1,5 @@
 import { type NamedArray, StructureMismatchError, transferParams } from '@chaingrad/core';
-import { loadTfjsWeights } from '@chaingrad/zoo';
+import { loadTfjsWeights } from '@chaingrad/weights';
 import type { ImageArray, ImageSource } from '../../image/index.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
 import { toSymmetricRange } from '../batch.ts';

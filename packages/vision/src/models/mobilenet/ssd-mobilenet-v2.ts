@@ -1,5 +1,11 @@
-import { type ByteSource, type NamedArray, readBytes, sourceName, transferParams } from '@chaingrad/core';
-import { readTflite, type TfliteConvolution } from '@chaingrad/zoo';
+import { type NamedArray, transferParams } from '@chaingrad/core';
+import {
+  type ByteSource,
+  readBytes,
+  readTflite,
+  sourceName,
+  type TfliteConvolution,
+} from '@chaingrad/weights';
 import { VisionOptionError } from '../../errors.ts';
 import type { ImageArray } from '../../image/index.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';

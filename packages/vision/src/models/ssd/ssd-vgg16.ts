@@ -1,5 +1,4 @@
-import type { ByteSource } from '@chaingrad/core';
-import { pretrainedModels, resolveModel } from '@chaingrad/zoo';
+import { type ByteSource, pretrainedModels, resolveModel } from '@chaingrad/weights';
 import { VisionOptionError } from '../../errors.ts';
 import { fromPretrained, type PretrainedOptions } from '../pretrained.ts';
 import { Multibox } from './multibox.ts';

@@ -1,0 +1,96 @@
+/** The values of a link or an optimizer as arrays for a file. */
+
+import {
+  FormatError,
+  floatToBfloat,
+  floatToHalf,
+  InvalidArgumentError,
+  type NamedArray,
+  type SerialEntry,
+  type Serializable,
+  type SerialValue,
+} from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type SequentialOrder, sequentialKeys } from './names/sequential-order.ts';
+
+export interface SaveOptions {
+  /**
+   * The type in which parameters are written. 'float16' and 'bfloat16' halve the file and lose precision; statistics and
+   * optimizer states stay float32. Default 'float32'. bfloat16 is for safetensors only.
+   */
+  readonly parameterDtype?: 'float32' | 'float16' | 'bfloat16';
+  /** 'chainer' for a file that Chainer shall read, if a Sequential has three links or more. Default 'natural'. */
+  readonly sequentialOrder?: SequentialOrder;
+}
+
+/**
+ * Downloads every value. Numbers become int64 where they are integers and float64 otherwise, as Python's do in Chainer.
+ * @throws FormatError when a parameter is too large for float16; InvalidArgumentError for values that no file can hold.
+ */
+export async function collectArrays(
+  target: Serializable,
+  { parameterDtype = 'float32', sequentialOrder = 'natural' }: SaveOptions = {},
+): Promise<[string, NamedArray][]> {
+  const fileKey = sequentialKeys(target, sequentialOrder);
+  const arrays: [string, NamedArray][] = [];
+  // All values are of one moment: a step of training between two downloads would mix two models.
+  const values = [...target.serialEntries()].map((entry) => ({ entry, value: held(entry.read()) }));
+  try {
+    for (const { entry, value } of values) {
+      const array = value instanceof tf.Tensor ? await download(value, entry.key) : plain(value);
+      const half = entry.kind === 'parameter' && parameterDtype !== 'float32';
+      arrays.push([fileKey(entry.key), half ? narrow(array, parameterDtype, entry) : array]);
+    }
+  } finally {
+    for (const { value } of values) if (value instanceof tf.Tensor) value.dispose();
+  }
+  return arrays;
+}
+
+function held(value: SerialValue): SerialValue {
+  if (value instanceof Int32Array) return value.slice();
+  return value instanceof tf.Tensor ? tf.keep(tf.clone(value)) : value;
+}
+
+async function download(tensor: tf.Tensor, key: string): Promise<NamedArray> {
+  const { shape } = tensor;
+  const data = await tensor.data();
+  switch (tensor.dtype) {
+    // Copies: on the cpu backend the array is the tensor's own memory.
+    case 'float32':
+      return { shape, dtype: 'float32', data: new Float32Array(data as Float32Array) };
+    case 'int32':
+      return { shape, dtype: 'int32', data: new Int32Array(data as Int32Array) };
+    case 'bool':
+      return { shape, dtype: 'bool', data: new Uint8Array(data as Uint8Array) };
+    default:
+      throw new InvalidArgumentError(key, 'a tensor of float32, int32 or bool', tensor.dtype);
+  }
+}
+
+function plain(value: Exclude<SerialValue, tf.Tensor>): NamedArray {
+  if (value === null) return { shape: [], dtype: 'object-null', data: null };
+  if (value instanceof Int32Array) {
+    return { shape: [value.length], dtype: 'int32', data: value as Int32Array<ArrayBuffer> };
+  }
+  if (typeof value === 'string') return { shape: [], dtype: 'str', data: [value] };
+  if (typeof value === 'boolean') return { shape: [], dtype: 'bool', data: Uint8Array.of(value ? 1 : 0) };
+  if (!Number.isSafeInteger(value)) return { shape: [], dtype: 'float64', data: Float64Array.of(value) };
+  return { shape: [], dtype: 'int64', data: BigInt64Array.of(BigInt(value)) };
+}
+
+function narrow(array: NamedArray, dtype: 'float16' | 'bfloat16', { key }: SerialEntry): NamedArray {
+  if (array.dtype !== 'float32') return array;
+  const toBits = dtype === 'float16' ? floatToHalf : floatToBfloat;
+  const infinity = dtype === 'float16' ? 0x7c00 : 0x7f80;
+  const data = new Uint16Array(array.data.length);
+  for (let i = 0; i < data.length; i++) {
+    const value = array.data[i]!;
+    const bits = toBits(value);
+    if ((bits & 0x7fff) === infinity && Number.isFinite(value)) {
+      throw new FormatError({ file: dtype, key }, 'values in its range', `${value}`, 'Write float32.');
+    }
+    data[i] = bits;
+  }
+  return { shape: array.shape, dtype, data };
+}

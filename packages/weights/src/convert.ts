@@ -1,0 +1,245 @@
+/** Weights in another format: all of them, in fewer bits, in several files. */
+import {
+  type BinaryDtype,
+  bytesOfArray,
+  ChaingradError,
+  FormatError,
+  InvalidArgumentError,
+  isBinary,
+  type NamedArray,
+  toFloat32Array,
+} from '@chaingrad/core';
+import { writeNpz } from './formats/npz-file.ts';
+import { type ArrayLoss, dequantize, isReducible, lossOf, quantize, toHalf } from './formats/quantize.ts';
+import { readArray } from './formats/read-array.ts';
+import { writeSafetensors } from './formats/safetensors-file.ts';
+import type { WeightFile } from './formats/weight-file.ts';
+import { type NameMap, type NameMapName, nameMaps } from './names/index.ts';
+import { Scatter } from './names/transform.ts';
+
+export interface ConvertOptions {
+  /**
+   * 'f16' halves what is float32, 'u8' quarters it (tfjs only, which has a place for scale and minimum). Arrays of one dimension
+   * or none stay as they are. Default: everything stays.
+   */
+  readonly dtype?: 'f16' | 'u8' | undefined;
+  /** The most bytes of values in a file; more are divided. Default: one file. Not for npz. */
+  readonly shards?: number | undefined;
+  /** The names of another framework, to be turned into ours. */
+  readonly names?: NameMap | NameMapName | undefined;
+}
+
+/** A file to be written beside the others. */
+export interface ConvertedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface Conversion {
+  /** The first is the one to open. */
+  readonly files: readonly ConvertedFile[];
+  /** What each array that was changed has lost. */
+  readonly losses: readonly ArrayLoss[];
+  /** Names that the target's format cannot hold (texts, None). */
+  readonly left: readonly string[];
+}
+
+type BinaryArray = Extract<NamedArray, { dtype: BinaryDtype }>;
+
+/**
+ * Converts an opened file.
+ * @param name the name of the file to be: `.npz`, `.safetensors` or `.json` (tfjs) say what format.
+ * @throws InvalidArgumentError for another ending, or options that the format does not have; FormatError for damaged
+ * content, and for values that fewer bits cannot hold.
+ */
+export async function convertWeights(
+  file: WeightFile,
+  name: string,
+  { dtype, shards = Number.POSITIVE_INFINITY, names }: ConvertOptions = {},
+): Promise<Conversion> {
+  const [, stem, ending] = /^(.*)\.(npz|safetensors|json)$/.exec(name) ?? [];
+  if (stem === undefined)
+    throw new InvalidArgumentError('convert', 'a name in .npz, .safetensors or .json', name);
+  if (dtype === 'u8' && ending !== 'json') {
+    throw new InvalidArgumentError(
+      'convert dtype u8',
+      'a name in .json (tfjs)',
+      name,
+      'Only tfjs can quantize.',
+    );
+  }
+  if (ending === 'npz' && Number.isFinite(shards)) {
+    throw new InvalidArgumentError('convert shards', 'a name in .safetensors or .json', name);
+  }
+  if (!(shards > 0)) throw new InvalidArgumentError('convert shards', 'a number of bytes', shards);
+  const left: string[] = [];
+  const losses: ArrayLoss[] = [];
+  const arrays = converted(file, names, ending === 'npz' ? 'keep texts' : left);
+  const reduced = reduce(arrays, dtype, losses, file.file);
+  const files =
+    ending === 'json'
+      ? await writeTfjs(reduced, stem, shards)
+      : ending === 'npz'
+        ? [{ name, bytes: writeNpz(await collect(reduced)) }]
+        : await writeShards(reduced, stem, shards);
+  return { files, losses, left };
+}
+
+/** What is written of an array: as it is, in half, or quantized. */
+type Written = NamedArray & { readonly quantization?: { readonly scale: number; readonly min: number } };
+
+async function* converted(
+  file: WeightFile,
+  names: NameMap | NameMapName | undefined,
+  left: string[] | 'keep texts',
+): AsyncGenerator<[string, NamedArray]> {
+  const map = typeof names === 'string' ? nameMaps[names] : names;
+  for (const [ours, key, transform] of map === undefined
+    ? file.keys().map((key) => [key, key, undefined] as const)
+    : mappedKeys(file, map)) {
+    const array = await readArray(file, key);
+    const holds =
+      isBinary(array) || (left === 'keep texts' && array.dtype === 'str') || array.dtype === 'object-null';
+    if (!holds) (left as string[]).push(key);
+    else if (transform === undefined) yield [ours, array];
+    else {
+      const place = { file: file.file, key };
+      const plan = transform(array.shape);
+      if (plan === null)
+        throw new FormatError(place, `a shape of ${map!.title}`, `(${array.shape.join(', ')})`);
+      const data = new Float32Array(plan.shape.reduce((a, b) => a * b, 1));
+      new Scatter(plan).write(data, toFloat32Array(array, place));
+      yield [ours, { shape: plan.shape, dtype: 'float32', data }];
+    }
+  }
+}
+
+/** Of each of our names the one in the file. */
+function mappedKeys(file: WeightFile, map: NameMap) {
+  return Object.entries(map.names).map(([ours, { from, transform }]) => {
+    const key = [from].flat().find((candidate) => file.has(candidate));
+    if (key === undefined)
+      throw new ChaingradError(`${file.file}: no '${[from].flat()[0]}', as ${map.title} has it.`);
+    return [ours, key, transform] as const;
+  });
+}
+
+async function* reduce(
+  arrays: AsyncIterable<[string, NamedArray]>,
+  dtype: 'f16' | 'u8' | undefined,
+  losses: ArrayLoss[],
+  file: string,
+): AsyncGenerator<[string, Written]> {
+  for await (const [key, array] of arrays) {
+    const place = { file, key };
+    if (dtype === undefined || !isReducible(array)) yield [key, array];
+    else if (dtype === 'f16') {
+      const half = toHalf(array, place);
+      losses.push(lossOf(key, array, toFloat32Array(half, place)));
+      yield [key, half];
+    } else {
+      const { shape, data, scale, min } = quantize(array, place);
+      losses.push(lossOf(key, array, dequantize({ shape, data, scale, min })));
+      yield [key, { shape, dtype: 'uint8', data, quantization: { scale, min } }];
+    }
+  }
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** Groups of arrays of at most so many bytes; an array that is larger is alone. */
+function grouped(arrays: readonly [string, Written][], limit: number): [string, Written][][] {
+  const groups: [string, Written][][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const entry of arrays) {
+    const length = isBinary(entry[1]) ? entry[1].data.byteLength : 0;
+    if (size + length > limit || groups.length === 0) {
+      groups.push([]);
+      size = 0;
+    }
+    groups.at(-1)!.push(entry);
+    size += length;
+  }
+  return groups;
+}
+
+const numbered = (stem: string, i: number, count: number, ending: string): string =>
+  `${stem}-${`${i + 1}`.padStart(5, '0')}-of-${`${count}`.padStart(5, '0')}.${ending}`;
+
+/** One safetensors file, or several with the index that Hugging Face's tools write. */
+async function writeShards(
+  arrays: AsyncIterable<[string, Written]>,
+  stem: string,
+  limit: number,
+): Promise<ConvertedFile[]> {
+  const groups = grouped(await collect(arrays), limit);
+  if (groups.length <= 1) return [{ name: `${stem}.safetensors`, bytes: writeSafetensors(groups[0] ?? []) }];
+  const names = groups.map((_, i) => numbered(stem, i, groups.length, 'safetensors'));
+  const weightMap = Object.fromEntries(groups.flatMap((group, i) => group.map(([key]) => [key, names[i]!])));
+  const total = groups.flat().reduce((n, [, array]) => n + (isBinary(array) ? array.data.byteLength : 0), 0);
+  const index = { metadata: { total_size: total }, weight_map: weightMap };
+  return [
+    { name: `${stem}.safetensors.index.json`, bytes: json(index) },
+    ...groups.map((group, i) => ({ name: names[i]!, bytes: writeSafetensors(group) })),
+  ];
+}
+
+/** A weights manifest of tfjs, with its shards. */
+async function writeTfjs(
+  arrays: AsyncIterable<[string, Written]>,
+  stem: string,
+  limit: number,
+): Promise<ConvertedFile[]> {
+  const all = (await collect(arrays)).filter(([, array]) => array.dtype !== 'object-null');
+  const groups = grouped(all, limit);
+  const shards = groups.map((group, i) => ({
+    name: numbered(stem, i, groups.length, 'bin'),
+    bytes: joined(group.map(([key, array]) => bytesOfArray(forTfjs(array, key)))),
+  }));
+  const weightsManifest = groups.map((group, i) => ({
+    paths: [shards[i]!.name.replace(/^.*[/\\]/, '')],
+    weights: group.map(([name, array]) => tfjsEntry(name, array)),
+  }));
+  return [{ name: `${stem}.json`, bytes: json({ weightsManifest }) }, ...shards];
+}
+
+/** tfjs knows float32, int32, bool and, quantized, float16 and uint8. */
+function forTfjs(array: Written, key: string): BinaryArray {
+  if (array.quantization !== undefined || ['float32', 'float16', 'int32', 'bool'].includes(array.dtype)) {
+    return array as BinaryArray;
+  }
+  return { shape: array.shape, dtype: 'float32', data: toFloat32Array(array, { file: 'tfjs', key }) };
+}
+
+function tfjsEntry(name: string, array: Written): object {
+  const { shape, dtype, quantization } = array;
+  if (quantization !== undefined) {
+    return {
+      name,
+      shape,
+      dtype: 'float32',
+      quantization: { dtype: 'uint8', ...quantization, original_dtype: 'float32' },
+    };
+  }
+  if (dtype === 'float16') {
+    return { name, shape, dtype: 'float32', quantization: { dtype: 'float16', original_dtype: 'float32' } };
+  }
+  return { name, shape, dtype: forTfjs(array, name).dtype };
+}
+
+const json = (value: unknown): Uint8Array<ArrayBuffer> =>
+  new TextEncoder().encode(`${JSON.stringify(value, null, 1)}\n`);
+
+function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,398 @@
+/**
+ * PyTorch's files of state dicts: since version 1.6 a zip archive, before that pickles and raw values one after the other.
+ * The pickles can make tensors and nothing else. Format: torch/serialization.py, torch/_utils.py.
+ */
+import {
+  type ArrayInfo,
+  type BinaryDtype,
+  brief,
+  elementCount,
+  FormatError,
+  type FormatPlace,
+  itemSizes,
+  type NamedArray,
+  UnknownNameError,
+} from '@chaingrad/core';
+import type { RandomAccess } from '../sources/random-access.ts';
+import { concatenate, numbers, ZipFile } from './npz.ts';
+import { type PickleGlobal, type PickleRules, readPickle } from './pickle.ts';
+import { chunkLength, type WeightFile } from './weight-file.ts';
+
+/** The storage classes of torch, and what their bytes are. */
+const storages: Readonly<Record<string, BinaryDtype>> = {
+  DoubleStorage: 'float64',
+  FloatStorage: 'float32',
+  HalfStorage: 'float16',
+  BFloat16Storage: 'bfloat16',
+  LongStorage: 'int64',
+  IntStorage: 'int32',
+  ShortStorage: 'int16',
+  CharStorage: 'int8',
+  ByteStorage: 'uint8',
+  BoolStorage: 'bool',
+};
+
+/** Values in the file that tensors are views of. */
+class Storage {
+  constructor(
+    readonly dtype: BinaryDtype,
+    readonly key: string,
+    /** How many elements it has. */
+    readonly length: number,
+  ) {}
+}
+
+class Tensor {
+  constructor(
+    readonly storage: Storage,
+    readonly offset: number,
+    readonly shape: readonly number[],
+    readonly strides: readonly number[],
+  ) {}
+}
+
+/** Where the values of each storage lie. */
+interface Values {
+  readonly name: string;
+  /** The bytes of a storage, from byte `start` up to before `end`. */
+  bytes(storage: Storage, start: number, end: number): AsyncIterable<Uint8Array<ArrayBuffer>>;
+  close(): Promise<void>;
+}
+
+/** The longest pickle that is read: a state dict of a hundred thousand tensors has about 20 MB. */
+const maxPickle = 1 << 26;
+const maxRank = 64;
+
+export class PytorchWeights implements WeightFile {
+  readonly format = 'pytorch';
+  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #values: Values;
+
+  private constructor(values: Values, tensors: ReadonlyMap<string, Tensor>) {
+    this.#values = values;
+    this.#tensors = tensors;
+  }
+
+  /** @throws FormatError when it is no state dict, or wants to call something. */
+  static async open(access: RandomAccess): Promise<PytorchWeights> {
+    const magic = await access.read(0, Math.min(4, access.size));
+    return magic[0] === 0x50 && magic[1] === 0x4b ? openArchive(access) : openLegacy(access);
+  }
+
+  static of(values: Values, root: unknown): PytorchWeights {
+    return new PytorchWeights(values, tensorsOf(root, values.name));
+  }
+
+  get file(): string {
+    return this.#values.name;
+  }
+
+  keys(): string[] {
+    return [...this.#tensors.keys()];
+  }
+
+  has(key: string): boolean {
+    return this.#tensors.has(key);
+  }
+
+  async info(key: string): Promise<ArrayInfo> {
+    const { shape, storage } = this.#tensor(key);
+    return { shape, dtype: storage.dtype };
+  }
+
+  async *chunks(key: string): AsyncGenerator<NamedArray> {
+    const { storage, offset, shape, strides } = this.#tensor(key);
+    const { dtype } = storage;
+    const size = itemSizes[dtype];
+    if (isContiguous(shape, strides)) {
+      const count = elementCount(shape, { file: this.file, key });
+      return yield* numbers(this.#values.bytes(storage, offset * size, (offset + count) * size), dtype, true);
+    }
+    // A view in another order (transposed, expanded): the part of the storage that it spans, then picked apart.
+    const span = extent(shape, strides);
+    const bytes = await concatenate(
+      this.#values.bytes(storage, offset * size, (offset + span) * size),
+      span * size,
+    );
+    for await (const flat of numbers(once(bytes), dtype, true)) yield pick(flat, shape, strides);
+  }
+
+  close(): Promise<void> {
+    return this.#values.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #tensor(key: string): Tensor {
+    const tensor = this.#tensors.get(key);
+    if (tensor === undefined) throw new UnknownNameError(this.file, key);
+    return tensor;
+  }
+}
+
+async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+// ---- the two containers ---------------------------------------------------------------------------------------------
+
+async function openArchive(access: RandomAccess): Promise<PytorchWeights> {
+  const zip = await ZipFile.open(access);
+  const names = [...zip.records.keys()];
+  const pickles = names.filter((name) => /^[^/]+\/data\.pkl$/.test(name));
+  const file = access.name;
+  if (pickles.length !== 1) {
+    const got = names.some((name) => name.includes('/code/'))
+      ? 'a TorchScript program'
+      : `${pickles.length} of them`;
+    throw new FormatError(
+      { file },
+      'a state dict (data.pkl)',
+      got,
+      'Save model.state_dict() with torch.save.',
+    );
+  }
+  const folder = pickles[0]!.slice(0, -'data.pkl'.length);
+  const order = zip.records.get(`${folder}byteorder`);
+  if (order !== undefined && new TextDecoder().decode(await zip.small(order, 16)) !== 'little') {
+    throw new FormatError(
+      { file, key: 'byteorder' },
+      'little',
+      'another byte order',
+      'Save it on another machine.',
+    );
+  }
+  const pickle = await zip.small(zip.records.get(pickles[0]!)!, maxPickle);
+  const values: Values = {
+    name: file,
+    async *bytes(storage, start, end) {
+      const record = zip.records.get(`${folder}data/${storage.key}`);
+      const place = { file, key: `data/${storage.key}` };
+      if (record === undefined) throw new FormatError(place, 'values of a tensor', 'no such entry');
+      const length = storage.length * itemSizes[storage.dtype];
+      if (record.size !== length) throw new FormatError(place, `${length} bytes`, `${record.size}`);
+      if (start < 0 || end > length)
+        throw new FormatError(place, `at most ${length} bytes`, `a view up to ${end}`);
+      const { entry } = await zip.locate(record);
+      // Read as a whole: only so can the checksum be compared.
+      let at = 0;
+      for await (const part of zip.content(entry)) {
+        const from = Math.max(start - at, 0);
+        const to = Math.min(end - at, part.length);
+        if (from < to) yield part.subarray(from, to);
+        at += part.length;
+      }
+    },
+    close: () => access.close(),
+  };
+  const place = { file, key: pickles[0]! };
+  return PytorchWeights.of(values, readPickle(pickle, new StateDictRules(place), place).value);
+}
+
+/** The number that the first pickle of an old file holds, as a `LONG1` of ten bytes. */
+const legacyMagic = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/** Whether a file begins as those from before version 1.6 do. */
+export const isLegacyPytorch = (start: Uint8Array): boolean =>
+  start[0] === 0x80 && legacyMagic.every((byte, i) => start[2 + i] === byte);
+
+async function openLegacy(access: RandomAccess): Promise<PytorchWeights> {
+  const file = access.name;
+  const place = { file };
+  const head = await access.read(0, Math.min(access.size, maxPickle));
+  if (!isLegacyPytorch(head)) throw new FormatError(place, "PyTorch's magic number", 'something else');
+  const rules = new StateDictRules(place);
+  // The magic number, the protocol, the machine's sizes; then the state dict and the keys of the storages, in order.
+  let at = 0;
+  const values: unknown[] = [];
+  for (let i = 0; i < 5; i++) {
+    const { value, end } = readPickle(head, rules, place, at);
+    values.push(value);
+    at = end;
+  }
+  const [, protocol, system, root, keys] = values;
+  if (protocol !== 1001) throw new FormatError(place, 'protocol 1001', `${String(protocol)}`.slice(0, 40));
+  if (system instanceof Map && system.get('little_endian') === false) {
+    throw new FormatError(place, 'little-endian values', 'big-endian ones', 'Save it on another machine.');
+  }
+  if (!Array.isArray(keys)) throw new FormatError(place, 'the list of storages', 'something else');
+  const starts = new Map<string, number>();
+  for (const key of keys as unknown[]) {
+    const storage = rules.storages.get(`${key}`);
+    if (storage === undefined || starts.has(`${key}`)) {
+      throw new FormatError({ file, key: `${key}` }, 'a storage that a tensor uses', 'another');
+    }
+    const count = new DataView((await access.read(at, at + 8)).slice().buffer).getBigInt64(0, true);
+    if (Number(count) !== storage.length) {
+      throw new FormatError({ file, key: `${key}` }, `${storage.length} values`, `${count}`);
+    }
+    starts.set(`${key}`, at + 8);
+    at += 8 + storage.length * itemSizes[storage.dtype];
+    if (at > access.size) throw new FormatError({ file, key: `${key}` }, `${at} bytes`, `${access.size}`);
+  }
+  if (at !== access.size) throw new FormatError(place, `${at} bytes`, `${access.size}`);
+  const source: Values = {
+    name: file,
+    async *bytes(storage, start, end) {
+      const from = starts.get(storage.key);
+      const length = storage.length * itemSizes[storage.dtype];
+      if (from === undefined || start < 0 || end > length) {
+        throw new FormatError(
+          { file, key: storage.key },
+          `a view of ${length} bytes`,
+          `bytes ${start} to ${end}`,
+        );
+      }
+      for (let i = start; i < end; i += chunkLength) {
+        yield await access.read(from + i, from + Math.min(end, i + chunkLength));
+      }
+    },
+    close: () => access.close(),
+  };
+  return PytorchWeights.of(source, root);
+}
+
+// ---- the pickle -----------------------------------------------------------------------------------------------------
+
+/** Names of which the pickle of a state dict may make use. */
+class StateDictRules implements PickleRules {
+  readonly storages = new Map<string, Storage>();
+
+  constructor(readonly place: FormatPlace) {}
+
+  allows({ module, name }: PickleGlobal): boolean {
+    if (module === 'collections') return name === 'OrderedDict';
+    if (module === 'torch._utils') return /^_rebuild_(tensor|tensor_v2|parameter)$/.test(name);
+    return module === 'torch' && (name === 'Size' || Object.hasOwn(storages, name));
+  }
+
+  call({ module, name }: PickleGlobal, args: readonly unknown[]): unknown {
+    switch (`${module}.${name}`) {
+      case 'collections.OrderedDict':
+        return this.#orderedDict(args);
+      case 'torch.Size':
+        return args[0];
+      case 'torch._utils._rebuild_parameter':
+        return args[0];
+      case 'torch._utils._rebuild_tensor':
+      case 'torch._utils._rebuild_tensor_v2':
+        return this.#tensor(args);
+      default:
+        throw new FormatError(this.place, 'a tensor', `a call of ${module}.${name}`);
+    }
+  }
+
+  persistent(id: unknown): Storage {
+    const [tag, type, key, , length] = Array.isArray(id) ? (id as unknown[]) : [];
+    const dtype = isGlobal(type) && type.module === 'torch' ? storages[type.name] : undefined;
+    if (tag !== 'storage' || dtype === undefined || typeof key !== 'string' || !isSize(length)) {
+      throw new FormatError(this.place, 'a storage with type, key and length', show(id));
+    }
+    const known = this.storages.get(key);
+    if (known !== undefined) {
+      if (known.dtype !== dtype || known.length !== length) {
+        throw new FormatError({ ...this.place, key }, 'a storage of one type and length', 'of two');
+      }
+      return known;
+    }
+    const storage = new Storage(dtype, key, length);
+    this.storages.set(key, storage);
+    return storage;
+  }
+
+  #orderedDict(args: readonly unknown[]): Map<unknown, unknown> {
+    const pairs = args[0] ?? [];
+    if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) {
+      throw new FormatError(this.place, 'pairs of key and value', show(pairs));
+    }
+    return new Map(pairs as [unknown, unknown][]);
+  }
+
+  #tensor([storage, offset, shape, strides]: readonly unknown[]): Tensor {
+    if (!(storage instanceof Storage) || !isSize(offset) || !isSizes(shape) || !isSizes(strides)) {
+      throw new FormatError(
+        this.place,
+        'a tensor of storage, offset, shape and strides',
+        show([offset, shape, strides]),
+      );
+    }
+    const place = { ...this.place, key: storage.key };
+    if (shape.length !== strides.length || shape.length > maxRank) {
+      throw new FormatError(
+        place,
+        `a stride for each of at most ${maxRank} dimensions`,
+        show([shape, strides]),
+      );
+    }
+    elementCount(shape, place);
+    const end = offset + extent(shape, strides);
+    if (!(end <= storage.length)) {
+      const view = `shape (${shape.join(', ')}) with strides (${strides.join(', ')}) at ${offset}`;
+      throw new FormatError(place, `a view of ${storage.length} values`, view);
+    }
+    // A stride of zero repeats values: a few bytes could stand for any number of them.
+    if (elementCount(shape, place) > Math.max(storage.length, 1)) {
+      throw new FormatError(place, `at most ${storage.length} values`, `shape (${shape.join(', ')})`);
+    }
+    return new Tensor(storage, offset, shape, strides);
+  }
+}
+
+/** The tensors of a state dict; also of a checkpoint that has one as `state_dict`, `model_state_dict` or `model`. */
+function tensorsOf(root: unknown, file: string, nested = false): Map<string, Tensor> {
+  if (!(root instanceof Map)) throw new FormatError({ file }, 'a state dict: tensors by name', show(root));
+  const tensors = new Map<string, Tensor>();
+  for (const [key, value] of root)
+    if (value instanceof Tensor && typeof key === 'string') tensors.set(key, value);
+  if (tensors.size > 0) return tensors;
+  for (const name of nested ? [] : ['state_dict', 'model_state_dict', 'model']) {
+    const inner: unknown = root.get(name);
+    if (inner instanceof Map) return tensorsOf(inner, file, true);
+  }
+  throw new FormatError(
+    { file },
+    'a state dict: tensors by name',
+    `a dictionary of ${[...root.keys()].slice(0, 8).map(show).join(', ')}`,
+  );
+}
+
+const isGlobal = (value: unknown): value is PickleGlobal =>
+  typeof value === 'object' && value !== null && 'module' in value && 'name' in value;
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isSizes = (value: unknown): value is number[] => Array.isArray(value) && value.every(isSize);
+
+function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== expected) return shape.includes(0);
+    expected *= shape[axis]!;
+  }
+  return true;
+}
+
+/** How many elements of a storage a view spans. */
+const extent = (shape: readonly number[], strides: readonly number[]): number =>
+  shape.includes(0) ? 0 : shape.reduce((end, dim, axis) => end + (dim - 1) * strides[axis]!, 1);
+
+/** The elements of a view in C order. */
+function pick(flat: NamedArray, shape: readonly number[], strides: readonly number[]): NamedArray {
+  const source = flat.data as Float32Array<ArrayBuffer>;
+  const count = shape.reduce((a, b) => a * b, 1);
+  const out = new (source.constructor as Float32ArrayConstructor)(count);
+  const index = new Array<number>(shape.length).fill(0);
+  let from = 0;
+  for (let to = 0; to < count; to++) {
+    out[to] = source[from]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return { ...flat, shape: [count], data: out } as NamedArray;
+}
+
+const show = (value: unknown): string => (value instanceof Map ? 'a dictionary' : brief(value));

@@ -1,0 +1,218 @@
+/** A file of weights of any format from anywhere. */
+
+import { FormatError } from '@chaingrad/core';
+import { Hdf5Weights, isHdf5 } from './formats/hdf5.ts';
+import { MemoryWeights } from './formats/memory-weights.ts';
+import { NpzWeights, ZipFile } from './formats/npz.ts';
+import { isLegacyPytorch, PytorchWeights } from './formats/pytorch.ts';
+import { SafetensorsWeights } from './formats/safetensors.ts';
+import { neighbour, openManifest } from './formats/tfjs.ts';
+import { readTfliteConstants } from './formats/tflite.ts';
+import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
+import { pretrainedModels } from './pretrained-models.ts';
+import { cachedFile } from './sources/cache/cached-file.ts';
+import { fetchModel } from './sources/chainercv.ts';
+import { openHttpRanges } from './sources/http-ranges.ts';
+import { node } from './sources/node.ts';
+import { type PackagedModelName, type PackagedOptions, packagedFile, packagedModels } from './sources/npm.ts';
+import { openRandomAccess, type RandomAccess } from './sources/random-access.ts';
+import type { ByteSource } from './sources/read-bytes.ts';
+import { SourceError } from './sources/source-error.ts';
+
+/**
+ * Where weights come from: a name of the zoo (`SSD300/voc0712`, `ssd-mobilenet-v2-oid`), an address, a path in Node, a
+ * File or Blob, bytes, a stream; or the files of a tfjs model, the manifest first.
+ */
+export type WeightSource = ByteSource | readonly File[];
+
+export interface OpenOptions extends PackagedOptions {
+  /** The format, where the first bytes shall not decide. */
+  readonly format?: WeightFormat | undefined;
+  /**
+   * 'whole' (default): a file of an address is downloaded into the cache. 'ranges': only the parts that are needed are
+   * fetched, and not kept; a server that cannot send ranges is asked for the whole.
+   */
+  readonly fetch?: 'whole' | 'ranges' | undefined;
+  /** The folder's address, ending in '/', where not ChainerCV's own server is asked. */
+  readonly baseUrl?: string | undefined;
+}
+
+/**
+ * Opens a file of weights: npz, safetensors, PyTorch's, HDF5 (Keras), tfjs, TFLite.
+ *
+ * ```ts
+ * await using file = await openWeights('https://example.org/vgg16.safetensors', { fetch: 'ranges' });
+ * console.log(file.keys(), await file.info('conv1_1/conv/W'));
+ * ```
+ *
+ * @throws SourceError, DownloadError when it cannot be read; FormatError when it is of no known format, or damaged.
+ */
+export async function openWeights(source: WeightSource, options: OpenOptions = {}): Promise<WeightFile> {
+  if (Array.isArray(source)) return openFiles(source as readonly File[], options);
+  const named = typeof source === 'string' ? await fromZoo(source, options) : null;
+  if (named !== null) return named;
+  const access = await openSource(source as ByteSource, options);
+  return openFormat(access, options.format, async (path) => {
+    const other = neighbour(source as ByteSource, path);
+    if (other !== null) return openSource(other, options);
+    const advice = 'Give its path or address, or a list of Files: [model.json, ...shards].';
+    throw new SourceError(access.name, `the shard ${path}`, 'a manifest alone', advice);
+  });
+}
+
+/** A list of Files, as a page gets them from the user. */
+async function openFiles(files: readonly File[], options: OpenOptions): Promise<WeightFile> {
+  const [first] = files;
+  if (first === undefined) throw new SourceError('files', 'at least one File', 'none', 'Choose some.');
+  const access = await openRandomAccess(first, options);
+  return openFormat(access, options.format, async (path) => {
+    const file = files.find(({ name }) => name === path.replace(/^.*[/\\]/, ''));
+    if (file === undefined)
+      throw new SourceError(first.name, `the shard ${path}`, 'no such File', 'Choose it, too.');
+    return openRandomAccess(file, options);
+  });
+}
+
+/** A name of the zoo, or null. */
+async function fromZoo(name: string, options: OpenOptions): Promise<WeightFile | null> {
+  const [model, weights] = name.split('/');
+  if (model !== undefined && weights !== undefined && Object.hasOwn(pretrainedModels, model)) {
+    const table: Readonly<Record<string, { readonly file: string }>> =
+      pretrainedModels[model as keyof typeof pretrainedModels];
+    if (Object.hasOwn(table, weights)) {
+      return openFormat(
+        await openRandomAccess(await fetchModel(table[weights]!.file, options), options),
+        'npz',
+      );
+    }
+  }
+  if (!Object.hasOwn(packagedModels, name)) return null;
+  const files = packagedModels[name as PackagedModelName];
+  const [access, ...others] = await Promise.all(
+    files.map(async (file) => ({
+      file,
+      access: await openRandomAccess(await packagedFile(file, options), options),
+    })),
+  );
+  // MediaPipe packs a list of labels before the model and more models behind it.
+  const part =
+    name === 'ssd-mobilenet-v2-oid' ? new PartAccess(access!.access, 184, 9_987_912) : access!.access;
+  return openFormat(
+    part,
+    undefined,
+    async (path) => others.find(({ file }) => file.file.endsWith(`/${path}`))!.access,
+  );
+}
+
+async function openSource(source: ByteSource, options: OpenOptions): Promise<RandomAccess> {
+  const url = webAddress(source);
+  if (url === null) return openRandomAccess(source, options);
+  const ranged = options.fetch === 'ranges' ? await openHttpRanges(url, options) : null;
+  return ranged ?? openRandomAccess(await cachedFile(url, options), { ...options, name: url });
+}
+
+/** The address of a source that must be fetched; null for what is at hand, or a path. */
+export function webAddress(source: ByteSource): string | null {
+  if (source instanceof URL) return source.protocol === 'file:' ? null : source.href;
+  if (typeof source !== 'string') return null;
+  if (/^[a-z][a-z0-9+.-]+:/i.test(source)) return /^file:/i.test(source) ? null : source;
+  // In a page a bare name is an address relative to it.
+  return node() === null
+    ? new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href
+    : null;
+}
+
+const names: Readonly<Record<string, WeightFormat>> = {
+  npz: 'npz',
+  safetensors: 'safetensors',
+  json: 'tfjs',
+  tflite: 'tflite',
+  h5: 'hdf5',
+  hdf5: 'hdf5',
+  keras: 'hdf5',
+  pth: 'pytorch',
+  pt: 'pytorch',
+};
+
+/** What a file is, by its first bytes; where several formats begin alike (zip), by its entries. */
+async function sniff(access: RandomAccess): Promise<WeightFormat> {
+  const start = await access.read(0, Math.min(16, access.size));
+  const text = String.fromCharCode(...start);
+  if (isHdf5(start)) return 'hdf5';
+  if (isLegacyPytorch(start)) return 'pytorch';
+  if (text.slice(4, 8) === 'TFL3') return 'tflite';
+  if (text.startsWith('PK')) return (await hasPickle(access)) ? 'pytorch' : 'npz';
+  const ending = names[/\.(\w+)$/.exec(access.name)?.[1]?.toLowerCase() ?? ''];
+  // A length of eight bytes, then JSON.
+  if (start[8] === 0x7b && ending !== 'tfjs') return 'safetensors';
+  if (/^\s*[[{]/.test(text)) return 'tfjs';
+  const advice = 'Is it the page of a website in place of the file? Otherwise convert it first.';
+  const got = access.size === 0 ? 'an empty file' : JSON.stringify(text);
+  throw new FormatError(
+    { file: access.name },
+    `a file of weights (${[...new Set(Object.values(names))].join(', ')})`,
+    got,
+    advice,
+  );
+}
+
+async function hasPickle(access: RandomAccess): Promise<boolean> {
+  const { records } = await ZipFile.open(access);
+  return [...records.keys()].some((name) => /^[^/]+\/data\.pkl$/.test(name));
+}
+
+async function openFormat(
+  access: RandomAccess,
+  format: WeightFormat | undefined,
+  beside?: (path: string) => Promise<RandomAccess>,
+): Promise<WeightFile> {
+  try {
+    switch (format ?? (await sniff(access))) {
+      case 'npz':
+        return await NpzWeights.open(access);
+      case 'safetensors':
+        return await SafetensorsWeights.open(access);
+      case 'pytorch':
+        return await PytorchWeights.open(access);
+      case 'hdf5':
+        return await Hdf5Weights.open(access);
+      case 'tfjs':
+        return await openManifest(access, beside!);
+      case 'tflite': {
+        const arrays = readTfliteConstants(await access.read(0, access.size), access.name);
+        await access.close();
+        return new MemoryWeights(access.name, 'tflite', arrays);
+      }
+    }
+  } catch (error) {
+    await access.close();
+    throw error;
+  }
+}
+
+/** A part of a file as a file. */
+class PartAccess implements RandomAccess {
+  readonly name: string;
+  readonly size: number;
+
+  constructor(
+    readonly whole: RandomAccess,
+    readonly start: number,
+    end: number,
+  ) {
+    this.name = whole.name;
+    this.size = end - start;
+  }
+
+  read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    return this.whole.read(this.start + start, this.start + end, signal);
+  }
+
+  close(): Promise<void> {
+    return this.whole.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

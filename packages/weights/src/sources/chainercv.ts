@@ -1,0 +1,64 @@
+/** ChainerCV's files of weights: from the folder in which ChainerCV itself keeps them, or from our cache. */
+
+import { NpzWeights } from '../formats/npz.ts';
+import { chainercvBaseUrl, pretrainedModels } from '../pretrained-models.ts';
+import { type CacheOptions, cachedFile } from './cache/cached-file.ts';
+import { node } from './node.ts';
+import { openRandomAccess } from './random-access.ts';
+import type { ByteSource } from './read-bytes.ts';
+
+export interface FetchModelOptions extends CacheOptions {
+  /** The folder's address, ending in '/', where not ChainerCV's own server is asked. */
+  readonly baseUrl?: string | undefined;
+}
+
+/**
+ * Where ChainerCV keeps a file of weights: `$CHAINER_DATASET_ROOT/pfnet/chainercv/models/<file>`, by default below
+ * `~/.chainer/dataset`. Null in a page.
+ */
+export function chainerCachePath(file: string): string | null {
+  const modules = node();
+  if (modules === null) return null;
+  const { os, path } = modules;
+  const root = process.env['CHAINER_DATASET_ROOT'] || path.join(os.homedir(), '.chainer', 'dataset');
+  return path.join(root, 'pfnet', 'chainercv', 'models', file);
+}
+
+/**
+ * One of ChainerCV's files of weights: the one that ChainerCV has downloaded, else from the cache, else downloaded. A new
+ * file is kept only if it is a sound npz archive.
+ * @returns a path in Node, a Blob in the browser; the bytes, where nothing can be kept.
+ * @throws DownloadError when the download fails; FormatError when it is no npz file.
+ */
+export async function fetchModel(file: string, options: FetchModelOptions = {}): Promise<ByteSource> {
+  const { baseUrl = chainercvBaseUrl, ...rest } = options;
+  options.signal?.throwIfAborted();
+  const chainers = chainerCachePath(file);
+  if (chainers !== null && (await isFile(chainers))) return chainers;
+  const url = new URL(file, baseUrl).href;
+  const { bytes, sha256 } = knownDigest(file);
+  return cachedFile(url, {
+    bytes,
+    sha256,
+    ...rest,
+    cacheAs: new URL(file, chainercvBaseUrl).href,
+    async check(source) {
+      await using npz = await NpzWeights.open(await openRandomAccess(source, { name: url }));
+      await rest.check?.(source);
+      return void npz;
+    },
+  });
+}
+
+/** Length and digest of a file of the table, as far as the table has them. */
+function knownDigest(file: string): { bytes?: number | undefined; sha256?: string | undefined } {
+  const entries = Object.values(pretrainedModels).flatMap((table) => Object.values(table));
+  return entries.find((entry) => entry.file === file) ?? {};
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const stat = await node()!
+    .fs.stat(path)
+    .catch(() => null);
+  return stat?.isFile() ?? false;
+}

@@ -1,0 +1,190 @@
+/** Any part of a file, read when it is needed: memory, a Blob, a file on the disk, a server that can send ranges. */
+
+import { node } from './node.ts';
+import { type ByteSource, sourceName } from './read-bytes.ts';
+import { SourceError } from './source-error.ts';
+
+export interface RandomAccess extends AsyncDisposable {
+  /** The file's name, for messages. */
+  readonly name: string;
+  readonly size: number;
+  /**
+   * The bytes from `start` up to before `end`. They may share the file's memory: they are not to be changed.
+   * @throws SourceError when they are not all there.
+   */
+  read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a local source; a stream is read into memory.
+ * @param source no address of the web: see `openHttpRanges`, `cachedFile`.
+ * @throws SourceError when it cannot be opened.
+ */
+export async function openRandomAccess(
+  source: ByteSource,
+  { signal, name = sourceName(source) }: { signal?: AbortSignal | undefined; name?: string } = {},
+): Promise<RandomAccess> {
+  signal?.throwIfAborted();
+  if (source instanceof ArrayBuffer) return new BytesAccess(new Uint8Array(source), name);
+  if (source instanceof Uint8Array) {
+    // Memory shared between threads is copied: the text decoder and WebGPU refuse it.
+    const own =
+      source.buffer instanceof ArrayBuffer ? (source as Uint8Array<ArrayBuffer>) : new Uint8Array(source);
+    return new BytesAccess(own, name);
+  }
+  if (source instanceof Blob) return new BlobAccess(source, name);
+  if (source instanceof ReadableStream) return new BytesAccess(await collect(source, signal), name);
+  return openFile(source, name);
+}
+
+abstract class Access implements RandomAccess {
+  constructor(
+    readonly name: string,
+    readonly size: number,
+  ) {}
+
+  async read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    signal?.throwIfAborted();
+    if (!(start >= 0 && start <= end && end <= this.size)) {
+      throw new SourceError(
+        this.name,
+        `bytes ${start} to ${end}`,
+        `only ${this.size} bytes`,
+        'The file is cut off.',
+      );
+    }
+    return this.readChecked(start, end, signal);
+  }
+
+  protected abstract readChecked(
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+
+  async close(): Promise<void> {}
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+class BytesAccess extends Access {
+  constructor(
+    readonly bytes: Uint8Array<ArrayBuffer>,
+    name: string,
+  ) {
+    super(name, bytes.length);
+  }
+
+  protected async readChecked(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    return this.bytes.subarray(start, end);
+  }
+}
+
+class BlobAccess extends Access {
+  constructor(
+    readonly blob: Blob,
+    name: string,
+  ) {
+    super(name, blob.size);
+  }
+
+  protected async readChecked(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return new Uint8Array(await this.blob.slice(start, end).arrayBuffer());
+    } catch (error) {
+      // A File whose file on the disk has changed or gone.
+      throw new SourceError(
+        this.name,
+        'a readable file',
+        (error as Error).message,
+        'Choose the file again.',
+        error,
+      );
+    }
+  }
+}
+
+async function openFile(path: string | URL, name: string): Promise<RandomAccess> {
+  const modules = node();
+  if (modules === null) {
+    throw new SourceError(name, 'an address or a Blob', 'a file path', 'A page cannot read files by path.');
+  }
+  const advice = 'Check the path and its permissions.';
+  const local = typeof path === 'string' && /^file:/i.test(path) ? new URL(path) : path;
+  try {
+    const handle = await modules.fs.open(local);
+    const stat = await handle.stat();
+    if (stat.isFile()) return new FileAccess(handle, name, stat.size);
+    await handle.close();
+    throw new SourceError(name, 'a file', 'a folder or a device', advice);
+  } catch (error) {
+    if (error instanceof SourceError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    const got = code === 'ENOENT' ? 'no such file' : message;
+    throw new SourceError(name, 'a readable file', got, advice, error);
+  }
+}
+
+class FileAccess extends Access {
+  constructor(
+    readonly handle: import('node:fs/promises').FileHandle,
+    name: string,
+    size: number,
+  ) {
+    super(name, size);
+  }
+
+  protected async readChecked(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(end - start);
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await this.handle.read(bytes, at, bytes.length - at, start + at);
+      if (bytesRead === 0) {
+        throw new SourceError(
+          this.name,
+          `${this.size} bytes`,
+          `${start + at}`,
+          'The file became shorter meanwhile.',
+        );
+      }
+      at += bytesRead;
+    }
+    return bytes;
+  }
+
+  override close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+async function collect(
+  stream: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = stream.getReader();
+  const stop = () => void reader.cancel(signal?.reason).catch(() => {});
+  signal?.addEventListener('abort', stop, { once: true });
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
+      if (done) break;
+      parts.push(value);
+      length += value.length;
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    await reader.cancel().catch(() => {});
+  }
+  const out = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { writeNpz, writeSafetensors } from '@chaingrad/weights';
+import { expect } from 'chai';
+import { floats } from '../support.ts';
+
+const script = fileURLToPath(new URL('./peak.ts', import.meta.url));
+const tsx = createRequire(import.meta.url).resolve('tsx');
+
+describe('peak memory of loading', () => {
+  let folder: string;
+  before(async function () {
+    if (!existsSync('/proc/self/status')) this.skip();
+    folder = await mkdtemp(join(tmpdir(), 'chaingrad-peak-'));
+  });
+  after(() => folder && rm(folder, { recursive: true }));
+
+  const arrays = () =>
+    [
+      ['W', floats([4096, 8192], (i) => i & 255)],
+      ['b', floats([4096])],
+    ] as const;
+  const files = {
+    'w.npz': () => writeNpz(arrays(), { compression: false }),
+    'w.safetensors': () => writeSafetensors(arrays()),
+  };
+
+  for (const [name, make] of Object.entries(files)) {
+    for (const backend of ['cpu', 'wasm']) {
+      it(`${name} on ${backend}: the model once, and little else`, async () => {
+        const file = join(folder, name);
+        await writeFile(file, make());
+        const args = [
+          '--expose-gc',
+          '--import',
+          tsx,
+          '--conditions=chaingrad-source',
+          script,
+          'linear',
+          file,
+          backend,
+        ];
+        const { stdout } = await promisify(execFile)(process.execPath, args);
+        const { bytes, peak } = JSON.parse(stdout.trim().split('\n').at(-1)!) as {
+          bytes: number;
+          peak: number;
+        };
+        expect(bytes).to.equal(4 * (4096 * 8192 + 4096));
+        // 134 MB. Twice that would be the file beside the model; what Node itself takes is some tens of megabytes.
+        expect(peak).to.be.lessThan(1.3 * bytes + 40e6);
+      });
+    }
+  }
+});
