@@ -55,7 +55,7 @@ describe('useBackend', () => {
       expect((await useBackend('webgpu')).name).to.equal('webgpu');
     } catch (error) {
       expect(error).to.be.instanceOf(BackendUnavailableError);
-      expect((error as Error).message).to.match(/no GPU adapter|npm package `webgpu`/);
+      expect((error as Error).message).to.include('no GPU adapter');
       return this.skip();
     }
     expect(tf.getBackend()).to.equal('webgpu');

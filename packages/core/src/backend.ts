@@ -14,14 +14,25 @@ export interface BackendInfo {
   readonly notes: readonly string[];
 }
 
-/** A backend was asked for that this platform does not have. */
+/** A backend was asked for that this platform does not have, or whose npm package is not installed. */
 export class BackendUnavailableError extends ChaingradError {
   constructor(
     readonly backend: BackendName,
     readonly reason: string,
+    /** The npm package to install, where one is missing. */
+    readonly packageName?: string,
+    options?: ErrorOptions,
   ) {
-    super(`Backend '${backend}' cannot be used here: ${reason}`);
+    super(`Backend '${backend}' cannot be used here: ${reason}`, options);
   }
+}
+
+/** The error for a backend whose npm package could not be imported, with what to install. */
+function packageMissing(backend: BackendName, packageName: string, cause: unknown): BackendUnavailableError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const command = `npm install ${packageName}${packageName.startsWith('@tensorflow/') ? `@${tf.version_core}` : ''}`;
+  const reason = `it needs the npm package ${packageName}, which could not be imported. Install it: ${command} (${why})`;
+  return new BackendUnavailableError(backend, reason, packageName, { cause });
 }
 
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
@@ -47,27 +58,35 @@ function installedTfjsWasm(): Uint8Array {
   return readFileSync(createRequire(import.meta.url).resolve(file));
 }
 
+/**
+ * What imports and configures each backend. An import stands in a `try` with its literal name: so bundlers find the package,
+ * and those that do not (esbuild, webpack) warn of one that is not installed, where they else would fail.
+ */
 const loaders: Readonly<Record<BackendName, (options: BackendOptions) => Promise<void>>> = {
   cpu: async () => {
-    await import('@tensorflow/tfjs-backend-cpu');
+    try {
+      await import('@tensorflow/tfjs-backend-cpu');
+    } catch (error) {
+      throw packageMissing('cpu', '@tensorflow/tfjs-backend-cpu', error);
+    }
     // Its first tensor would print an advertisement under Node.
     const backend = tf.findBackend('cpu') as { firstUse?: boolean } | null;
     if (backend !== null) backend.firstUse = false;
   },
   wasm: async ({ wasmFile, threads }) => {
-    const kernels = await import('@chaingrad/kernels/wasm');
+    const { kernels, setWasmPaths } = await importWasm();
     if (threads !== undefined) await kernels.setWasmKernelOptions({ threads });
     if ('wasm' in tf.engine().registry) return;
-    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     if (!isNode) await kernels.provideTfjsWasm(setWasmPaths, wasmFile);
     else if (threads !== 1) kernels.shareTfjsWasmMemory(setWasmPaths, installedTfjsWasm());
   },
   webgpu: async () => {
-    if (isNode && !(await provideNodeGpu())) {
-      throw new BackendUnavailableError(
-        'webgpu',
-        'Node needs the npm package `webgpu` for it: npm install webgpu',
-      );
+    if (isNode) {
+      try {
+        await provideNodeGpu();
+      } catch (error) {
+        throw packageMissing('webgpu', 'webgpu', error);
+      }
     }
     const adapter = await globalThis.navigator?.gpu?.requestAdapter();
     if (!adapter) {
@@ -76,9 +95,23 @@ const loaders: Readonly<Record<BackendName, (options: BackendOptions) => Promise
         'there is no GPU adapter. Use wasm, which runs everywhere.',
       );
     }
-    await import('@tensorflow/tfjs-backend-webgpu');
+    try {
+      await import('@tensorflow/tfjs-backend-webgpu');
+    } catch (error) {
+      throw packageMissing('webgpu', '@tensorflow/tfjs-backend-webgpu', error);
+    }
   },
 };
+
+/** tfjs' WASM backend, and our kernels for it. */
+async function importWasm() {
+  try {
+    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+    return { setWasmPaths, kernels: await import('@chaingrad/kernels/wasm') };
+  } catch (error) {
+    throw packageMissing('wasm', '@tensorflow/tfjs-backend-wasm', error);
+  }
+}
 
 /**
  * Runs `start` and removes the listeners of uncaught errors that it leaves on the process: those of tfjs' WASM module throw

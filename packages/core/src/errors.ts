@@ -5,8 +5,8 @@ const shapeText = (shape: readonly (number | null)[] | null): string =>
 
 /** The base of all errors of chaingrad's core. */
 export class ChaingradError extends Error {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = new.target.name;
   }
 }

@@ -6,16 +6,14 @@ const importByName = (name: string): Promise<unknown> =>
 
 /**
  * Makes `navigator.gpu` where the platform has none. It must come before tfjs' webgpu backend is imported, which looks for one once.
- * @returns false where the package is not installed.
+ * It throws what the import does where the package is not installed.
  */
-export async function provideNodeGpu(): Promise<boolean> {
-  if (globalThis.navigator?.gpu) return true;
-  let dawn: { create(options: string[]): GPU; globals: Record<string, unknown> };
-  try {
-    dawn = (await importByName('webgpu')) as typeof dawn;
-  } catch {
-    return false;
-  }
+export async function provideNodeGpu(): Promise<void> {
+  if (globalThis.navigator?.gpu) return;
+  const dawn = (await importByName('webgpu')) as {
+    create(options: string[]): GPU;
+    globals: Record<string, unknown>;
+  };
   for (const [key, value] of Object.entries(dawn.globals)) {
     if (!(key in globalThis))
       Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
@@ -26,5 +24,4 @@ export async function provideNodeGpu(): Promise<boolean> {
   } else {
     Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true });
   }
-  return true;
 }
