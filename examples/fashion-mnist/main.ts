@@ -22,6 +22,7 @@ import {
   Evaluator,
   LogReport,
   PrintReport,
+  RateSchedule,
   SerialIterator,
   StandardUpdater,
   Trainer,
@@ -32,7 +33,6 @@ import {
   fashionMnistLabelNames,
   type MnistDataset,
   openFashionMnist,
-  RateSchedule,
 } from '@chaingrad/vision';
 import { saveNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';

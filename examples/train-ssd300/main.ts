@@ -15,6 +15,7 @@ import {
   LogReport,
   observeValue,
   PrintReport,
+  RateSchedule,
   SerialIterator,
   StandardUpdater,
   Trainer,
@@ -23,7 +24,6 @@ import {
 import {
   MultiboxTrainChain,
   openVocDataset,
-  RateSchedule,
   SSD300,
   type SSDTrainExample,
   ssdBatch,

@@ -5,8 +5,6 @@ export * from './extensions/index.ts';
 export * from './image/index.ts';
 export * from './models/index.ts';
 export type { Rng } from './rng.ts';
-export * from './ssd/index.ts';
-export * from './training/index.ts';
 export * from './transforms/index.ts';
 export * from './utils/index.ts';
 export * from './visualizations/index.ts';

@@ -7,7 +7,7 @@ import {
   type Predictions,
 } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { squares } from '../training/squares.ts';
+import { squares } from '../squares.ts';
 
 const examples = squares(7).map((example, i) => ({ ...example, difficult: Uint8Array.of(i === 3 ? 1 : 0) }));
 

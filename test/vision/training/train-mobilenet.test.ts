@@ -20,7 +20,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose } from '../../support/backends.ts';
-import { squares } from './squares.ts';
+import { squares } from '../squares.ts';
 
 const file = createRequire(import.meta.url).resolve(
   '@mediapipe/objectron/objectron_solution_packed_assets.data',

@@ -20,7 +20,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose, useTestBackend } from '../../support/backends.ts';
 import { TinySSD } from '../models/tiny-ssd.ts';
-import { squares } from './squares.ts';
+import { squares } from '../squares.ts';
 
 const examples = squares(6);
 

@@ -38,7 +38,7 @@ import { MultiboxTrainChain, type SSDTrainExample, ssdBatch, ssdTransform } from
 import * as tf from '@tensorflow/tfjs-core';
 import { valuesOf } from '../../training/support.ts';
 import { TinySSD } from '../models/tiny-ssd.ts';
-import { squares } from './squares.ts';
+import { squares } from '../squares.ts';
 
 interface Training extends Disposable {
   readonly trainer: Trainer;

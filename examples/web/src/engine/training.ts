@@ -4,6 +4,7 @@ import {
   type LogEntry,
   LogReport,
   priorities,
+  RateSchedule,
   SerialIterator,
   StandardUpdater,
   snapshot,
@@ -13,7 +14,6 @@ import {
 import {
   type DetectionExample,
   MultiboxTrainChain,
-  RateSchedule,
   SSDMobileNetV2,
   type SSDTrainExample,
   ssdBatch,

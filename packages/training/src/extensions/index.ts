@@ -6,5 +6,6 @@ export * from './parameter-statistics.ts';
 export * from './plot-report.ts';
 export * from './print-report.ts';
 export * from './progress-bar.ts';
+export * from './rate-schedule.ts';
 export * from './shifts.ts';
 export * from './snapshot.ts';

@@ -2,7 +2,7 @@
  * The default boxes of TensorFlow's object detection SSDs, in fractions of the image's sides.
  * Scale k of 6 is 0.2 + 0.15 k; the square between two scales has the side sqrt(s_k * s_(k+1)), s_6 = 1.
  */
-import { MultiboxCoder } from '../../ssd/index.ts';
+import { MultiboxCoder } from '../ssd/multibox-coder.ts';
 
 /** Where the in-between square stands among the boxes of a cell. */
 export type BetweenSquare = 'second' | 'last';

@@ -1,6 +1,6 @@
 import { Chain, report } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { multiboxLoss } from '../../ssd/index.ts';
+import { multiboxLoss } from './multibox-loss.ts';
 import type { SSD } from './ssd.ts';
 
 export interface MultiboxTrainOptions {

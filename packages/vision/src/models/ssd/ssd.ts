@@ -2,11 +2,11 @@ import { Chain, usingConfig } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
 import { type ImageArray, type ImageSource, toImageArray } from '../../image/index.ts';
-import { MultiboxCoder } from '../../ssd/index.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
 import { stack, subtractMean } from '../batch.ts';
 import type { SSDExtractor } from './extractor.ts';
 import type { Multibox } from './multibox.ts';
+import { MultiboxCoder } from './multibox-coder.ts';
 
 /** Default boxes of the extractor's grids and the heads' aspect ratios, or a coder of one's own. */
 export type SSDBoxes =

@@ -1,9 +1,9 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray, PixelData } from '../image/image-array.ts';
-import { choice, type Rng } from '../rng.ts';
-import { type CropParam, crop } from '../transforms/image/crop.ts';
-import { bboxIou } from '../utils/bbox/bbox-iou.ts';
-import type { NumberList } from '../utils/bbox/detections.ts';
+import type { ImageArray, PixelData } from '../../../image/image-array.ts';
+import { choice, type Rng } from '../../../rng.ts';
+import { type CropParam, crop } from '../../../transforms/image/crop.ts';
+import { bboxIou } from '../../../utils/bbox/bbox-iou.ts';
+import type { NumberList } from '../../../utils/bbox/detections.ts';
 
 /** Limits of the IoU of the part with every box; null is no limit. */
 export type IouConstraint = readonly [min: number | null, max: number | null];

@@ -1,7 +1,7 @@
 import { BboxFormatError, MultiboxCoder, type MultiboxGrid, VisionOptionError } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { generate } from '../../support/goldens.ts';
-import { expectClose, goldens } from '../support.ts';
+import { generate } from '../../../support/goldens.ts';
+import { expectClose, goldens } from '../../support.ts';
 
 interface CoderDescription {
   grids: number[];
@@ -38,7 +38,7 @@ function coderOf(name: string, override: Partial<MultiboxGrid> = {}): MultiboxCo
 const row = (values: Float32Array, width: number, rows: ArrayLike<number>) =>
   Array.from(rows, (r) => [...values.subarray(r * width, (r + 1) * width)]).flat();
 
-describe('vision/ssd/MultiboxCoder', () => {
+describe('vision/models/ssd/MultiboxCoder', () => {
   it('has the default boxes of ChainerCV', () => {
     expect(coderOf('ssd300').length).to.equal(8732);
     expectClose(coderOf('ssd300').defaultBbox, boxes.f64('default_bbox/ssd300'), 1e-9);

@@ -1,7 +1,7 @@
-import { BboxFormatError } from '../errors.ts';
-import { bboxIou, countBoxes } from '../utils/bbox/bbox-iou.ts';
-import type { Detections, NumberList } from '../utils/bbox/detections.ts';
-import { nonMaximumSuppression } from '../utils/bbox/non-maximum-suppression.ts';
+import { BboxFormatError } from '../../errors.ts';
+import { bboxIou, countBoxes } from '../../utils/bbox/bbox-iou.ts';
+import type { Detections, NumberList } from '../../utils/bbox/detections.ts';
+import { nonMaximumSuppression } from '../../utils/bbox/non-maximum-suppression.ts';
 import { defaultBbox, type MultiboxGrid } from './default-bbox.ts';
 
 /** The grid of an SSD, or a list of boxes; and the variances of position and size. */

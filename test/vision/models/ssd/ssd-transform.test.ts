@@ -2,10 +2,10 @@ import { Random } from '@chaingrad/core';
 import { ssdBatch, ssdTransform } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { useTestBackend } from '../../support/backends.ts';
-import { TinySSD } from '../models/tiny-ssd.ts';
-import { expectClose } from '../support.ts';
-import { squares } from './squares.ts';
+import { useTestBackend } from '../../../support/backends.ts';
+import { squares } from '../../squares.ts';
+import { expectClose } from '../../support.ts';
+import { TinySSD } from '../tiny-ssd.ts';
 
 describe('ssdTransform and ssdBatch', () => {
   before(() => useTestBackend('cpu'));

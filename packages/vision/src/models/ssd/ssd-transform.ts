@@ -1,9 +1,9 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { DetectionExample } from '../datasets/index.ts';
-import type { SSD } from '../models/index.ts';
-import type { Rng } from '../rng.ts';
-import { resizeBbox } from '../transforms/index.ts';
-import { type SSDAugmentOptions, ssdAugment } from './ssd-augment.ts';
+import type { DetectionExample } from '../../datasets/index.ts';
+import type { Rng } from '../../rng.ts';
+import { resizeBbox } from '../../transforms/index.ts';
+import { type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
+import type { SSD } from './ssd.ts';
 
 /** What an SSD learns from one image: the pixels as the network takes them, and the targets of its default boxes. */
 export interface SSDTrainExample {

@@ -1,6 +1,5 @@
-import { UnknownNameError } from '@chaingrad/core';
-import type { Trainer } from '@chaingrad/training';
-import { RateSchedule, VisionOptionError } from '@chaingrad/vision';
+import { InvalidArgumentError, UnknownNameError } from '@chaingrad/core';
+import { RateSchedule, type Trainer } from '@chaingrad/training';
 import { expect } from 'chai';
 
 /** As much of a trainer as the schedule looks at. */
@@ -26,6 +25,6 @@ describe('RateSchedule', () => {
     expect(() => new RateSchedule({ peak: 2, progress }).call(trainerAt(0, hyperparam))).to.throw(
       UnknownNameError,
     );
-    expect(() => new RateSchedule({ peak: 0, progress })).to.throw(VisionOptionError);
+    expect(() => new RateSchedule({ peak: 0, progress })).to.throw(InvalidArgumentError);
   });
 });

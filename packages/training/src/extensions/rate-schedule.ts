@@ -1,6 +1,6 @@
-import { UnknownNameError } from '@chaingrad/core';
-import type { Extension, Trainer } from '@chaingrad/training';
-import { VisionOptionError } from '../errors.ts';
+import { InvalidArgumentError, UnknownNameError } from '@chaingrad/core';
+import type { Extension } from '../extension.ts';
+import type { Trainer } from '../trainer.ts';
 
 export interface RateScheduleOptions {
   /** The hyperparameter. Default 'lr'; Adam's is 'alpha'. */
@@ -26,10 +26,11 @@ export class RateSchedule implements Extension {
   readonly defaultName = 'RateSchedule';
   readonly #options: Required<RateScheduleOptions>;
 
-  /** @throws VisionOptionError for a rate that is not positive. */
+  /** @throws InvalidArgumentError for a rate that is not positive. */
   constructor({ attr = 'lr', peak, warmup = 0, end = 0.01, progress }: RateScheduleOptions) {
-    if (!(peak > 0 && Number.isFinite(peak)))
-      throw new VisionOptionError('RateSchedule', 'peak', 'a positive number', peak);
+    if (!(peak > 0 && Number.isFinite(peak))) {
+      throw new InvalidArgumentError('RateSchedule', "a positive 'peak'", peak);
+    }
     this.#options = { attr, peak, warmup, end, progress };
   }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { SSD } from '../models/index.ts';
+import type { SSD } from './ssd.ts';
 import type { SSDTrainExample } from './ssd-transform.ts';
 
 /**

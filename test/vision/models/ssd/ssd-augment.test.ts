@@ -1,7 +1,7 @@
 import { Random } from '@chaingrad/core';
 import { ssdAugment } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { squares } from './squares.ts';
+import { squares } from '../../squares.ts';
 
 const size = [80, 64] as const;
 

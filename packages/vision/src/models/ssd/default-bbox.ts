@@ -1,4 +1,4 @@
-import { VisionOptionError } from '../errors.ts';
+import { VisionOptionError } from '../../errors.ts';
 
 /** Where the default boxes of an SSD are: one entry a feature map. Lengths are in pixels of the network's input. */
 export interface MultiboxGrid {

@@ -3,7 +3,7 @@ import { type DetectorAbout, describedDetector, readDetectorAbout } from '@chain
 import { loadNpz, openNpz, serializeNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
-import { TinySSD } from '../models/tiny-ssd.ts';
+import { TinySSD } from './tiny-ssd.ts';
 
 describe('describedDetector and readDetectorAbout', () => {
   before(() => useTestBackend('cpu'));

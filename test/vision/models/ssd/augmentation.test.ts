@@ -9,8 +9,15 @@ import {
   VisionOptionError,
 } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { hsvToRgb, rgbToHsv } from '../../../packages/vision/src/ssd/hsv.ts';
-import { expectClose, generatedImage, goldens, type RecordedDraw, ReplayedRng, TestRng } from '../support.ts';
+import { hsvToRgb, rgbToHsv } from '../../../../packages/vision/src/models/ssd/augmentation/hsv.ts';
+import {
+  expectClose,
+  generatedImage,
+  goldens,
+  type RecordedDraw,
+  ReplayedRng,
+  TestRng,
+} from '../../support.ts';
 
 interface RecordedCrop {
   draws: RecordedDraw[];
@@ -29,7 +36,7 @@ const set = goldens<{
 const reversed = (pixels: Uint8Array): Uint8Array =>
   Uint8Array.from(pixels, (_, i) => pixels[i - (i % 3) + 2 - (i % 3)]!);
 
-describe('vision/ssd/hsv', () => {
+describe('vision/models/ssd/hsv', () => {
   const bgr = () => set.array('hsv/bgr').data as Uint8Array;
   const hsv = () => set.array('hsv/hsv').data as Uint8Array;
 
@@ -49,7 +56,7 @@ describe('vision/ssd/hsv', () => {
   });
 });
 
-describe('vision/ssd/randomDistort', () => {
+describe('vision/models/ssd/randomDistort', () => {
   for (let n = 0; n < 12; n++) {
     it(`equals ChainerCV with the same draws, ${n}`, () => {
       const rng = new ReplayedRng(set.json().random_distort[n]!.draws);
@@ -78,7 +85,7 @@ describe('vision/ssd/randomDistort', () => {
   });
 });
 
-describe('vision/ssd/randomCropWithBboxConstraints', () => {
+describe('vision/models/ssd/randomCropWithBboxConstraints', () => {
   const image: ImageArray = generatedImage('crop', 80, 100);
 
   for (let n = 0; n < 10; n++) {
@@ -136,7 +143,7 @@ describe('vision/ssd/randomCropWithBboxConstraints', () => {
   });
 });
 
-describe('vision/ssd/resizeWithRandomInterpolation', () => {
+describe('vision/models/ssd/resizeWithRandomInterpolation', () => {
   it('draws one of the five of OpenCV, in the order of ChainerCV', () => {
     ['bilinear', 'area', 'nearest', 'bicubic', 'lanczos'].forEach((name, n) => {
       const rng = new ReplayedRng([['choice', ['sequence of 5'], n]]);

@@ -1,16 +1,15 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { DetectionExample } from '../datasets/index.ts';
-import type { ImageArray } from '../image/index.ts';
-import { integerBetween, type Rng } from '../rng.ts';
+import type { DetectionExample } from '../../../datasets/index.ts';
+import type { ImageArray } from '../../../image/index.ts';
+import { integerBetween, type Rng } from '../../../rng.ts';
+import { fillValues } from '../../../transforms/image/paste.ts';
+import { crop, cropBbox, type Fill, flip, flipBbox, translateBbox } from '../../../transforms/index.ts';
 import {
   type BboxConstraintsOptions,
-  type RandomDistortOptions,
   randomCropWithBboxConstraints,
-  randomDistort,
-  resizeWithRandomInterpolation,
-} from '../ssd/index.ts';
-import { fillValues } from '../transforms/image/paste.ts';
-import { crop, cropBbox, type Fill, flip, flipBbox, translateBbox } from '../transforms/index.ts';
+} from './random-crop-with-bbox-constraints.ts';
+import { type RandomDistortOptions, randomDistort } from './random-distort.ts';
+import { resizeWithRandomInterpolation } from './resize-with-random-interpolation.ts';
 
 export interface SSDAugmentOptions {
   /** Height and width of the result in pixels. */

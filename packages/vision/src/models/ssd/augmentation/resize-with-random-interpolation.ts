@@ -1,8 +1,8 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray } from '../image/image-array.ts';
-import { choice, type Rng } from '../rng.ts';
-import { resize } from '../transforms/image/resize.ts';
-import type { Interpolation } from '../transforms/image/resize-taps.ts';
+import type { ImageArray } from '../../../image/image-array.ts';
+import { choice, type Rng } from '../../../rng.ts';
+import { resize } from '../../../transforms/image/resize.ts';
+import type { Interpolation } from '../../../transforms/image/resize-taps.ts';
 
 /** In ChainerCV's order, so that the same draw means the same. */
 const INTERPOLATIONS: readonly Interpolation[] = ['bilinear', 'area', 'nearest', 'bicubic', 'lanczos'];

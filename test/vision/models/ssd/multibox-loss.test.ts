@@ -2,9 +2,9 @@ import { InvalidArgumentError, ShapeMismatchError } from '@chaingrad/core';
 import { multiboxLoss } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { describeBackends, expectClose } from '../../support/backends.ts';
-import { generate } from '../../support/goldens.ts';
-import { goldens } from '../support.ts';
+import { describeBackends, expectClose } from '../../../support/backends.ts';
+import { generate } from '../../../support/goldens.ts';
+import { goldens } from '../../support.ts';
 
 interface Case {
   k: number;
@@ -58,7 +58,7 @@ function scatterRows(rows: Int32Array, values: Float32Array, width: number, size
   return out;
 }
 
-describeBackends('vision/ssd/multiboxLoss', () => {
+describeBackends('vision/models/ssd/multiboxLoss', () => {
   for (const name of ['plain', 'k1', 'khuge', 'khalf', 'nopos', 'allpos', 'onesample', 'big']) {
     it(`equals ChainerCV in value and gradients, ${name}`, async () => {
       const key = `loss/${name}`;

@@ -1,7 +1,7 @@
 import { defaultRandom } from '@chaingrad/core';
-import { VisionOptionError } from '../errors.ts';
-import { checkImage, type ImageArray } from '../image/image-array.ts';
-import { integerBetween, type Rng } from '../rng.ts';
+import { VisionOptionError } from '../../../errors.ts';
+import { checkImage, type ImageArray } from '../../../image/image-array.ts';
+import { integerBetween, type Rng } from '../../../rng.ts';
 import { hsvToRgb, rgbToHsv } from './hsv.ts';
 
 export interface RandomDistortOptions {

@@ -1,0 +1,33 @@
+export {
+  type BboxConstraintsOptions,
+  type BboxConstraintsParam,
+  type IouConstraint,
+  randomCropWithBboxConstraints,
+} from './augmentation/random-crop-with-bbox-constraints.ts';
+export { type RandomDistortOptions, randomDistort } from './augmentation/random-distort.ts';
+export { resizeWithRandomInterpolation } from './augmentation/resize-with-random-interpolation.ts';
+export { type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
+export { defaultBbox, type MultiboxGrid } from './default-bbox.ts';
+export type { SSDExtractor } from './extractor.ts';
+export { type CellBoxes, Multibox, type MultiboxOptions } from './multibox.ts';
+export {
+  MultiboxCoder,
+  type MultiboxCoderOptions,
+  type MultiboxDecodeOptions,
+  type MultiboxTarget,
+} from './multibox-coder.ts';
+export { multiboxLoss } from './multibox-loss.ts';
+export { MultiboxTrainChain, type MultiboxTrainOptions } from './multibox-train-chain.ts';
+export {
+  type Predictions,
+  type PredictOptions,
+  SSD,
+  type SSDBoxes,
+  type SSDOptions,
+  type SSDPreset,
+} from './ssd.ts';
+export { ssdBatch } from './ssd-batch.ts';
+export { type SSDTrainExample, type SSDTransformOptions, ssdTransform } from './ssd-transform.ts';
+export { type PretrainedSSDOptions, SSD300, SSD512, type SSDVGG16Options } from './ssd-vgg16.ts';
+export { ssdUpdateHooks } from './update-hooks.ts';
+export { VGG16Extractor, VGG16Extractor300, VGG16Extractor512 } from './vgg16-extractor.ts';
