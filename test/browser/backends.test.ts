@@ -34,7 +34,7 @@ const sets = {
       'kernels/ops/pool-2d.test.ts',
       'vision/models/ssd/multibox.test.ts',
       'vision/models/ssd/ssd.test.ts',
-      'vision/ssd/multibox-loss.test.ts',
+      'vision/models/ssd/multibox-loss.test.ts',
     ],
   },
   webgpu: { backend: 'webgpu', files: [...goldens, 'vision/models/ssd/multibox.test.ts'] },
