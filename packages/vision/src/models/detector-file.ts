@@ -1,4 +1,5 @@
 import { type ArrayFile, FormatError, type Link, type SerialEntry, type Serializable } from '@chaingrad/core';
+import type { ScoreFunction } from './ssd/multibox-coder.ts';
 
 /** What a detector's file tells beside the parameters, so that whoever loads it decodes alike. */
 export interface DetectorAbout {
@@ -7,7 +8,7 @@ export interface DetectorAbout {
   /** Names of the classes in the order of the labels. */
   readonly labelNames: readonly string[];
   /** How class outputs become scores. */
-  readonly scoreFunction: 'softmax' | 'sigmoid';
+  readonly scoreFunction: ScoreFunction;
 }
 
 /** The key of the array that holds it: one string of JSON. NumPy reads it, Chainer passes it over. */

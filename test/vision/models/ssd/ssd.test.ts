@@ -182,9 +182,7 @@ describe('vision/models/SSD', () => {
         super(
           new TinyExtractor(),
           new Multibox(3, [3, 3], { ksize: 1, pad: 0, initialW: 0, initialBias: 0 }),
-          {
-            coder,
-          },
+          { coder, scoreFunction: 'sigmoid' },
         );
       }
       override prepare(): ImageArray<Float32Array> {
@@ -193,9 +191,6 @@ describe('vision/models/SSD', () => {
       override boxScale([h, w]: readonly [number, number]): [number, number] {
         const side = Math.max(h, w) / this.insize;
         return [side, side];
-      }
-      override get scoreFunction() {
-        return 'sigmoid' as const;
       }
     }
     using square = new Square();

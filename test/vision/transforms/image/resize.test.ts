@@ -7,7 +7,9 @@ import {
   scale,
   VisionOptionError,
 } from '@chaingrad/vision';
+import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { useTestBackend } from '../../../support/backends.ts';
 import { channelsLast } from '../../../support/goldens.ts';
 import { expectClose, generatedImage, goldens } from '../../support.ts';
 
@@ -117,6 +119,27 @@ describe('vision/transforms/resize', () => {
     }
   });
 
+  it('equals tfjs without half-pixel centres', async () => {
+    await useTestBackend('cpu');
+    const img = generatedImage('resize', 20, 30);
+    for (const size of [
+      [13, 50],
+      [7, 11],
+      [41, 64],
+      [20, 9],
+      [1, 1],
+    ] as [number, number][]) {
+      const [bilinear, nearest] = tf.tidy(() => {
+        const x = tf.tensor3d(Float32Array.from(img.data), [...img.shape]);
+        return [tf.image.resizeBilinear(x, size), tf.image.resizeNearestNeighbor(x, size)].map((y) =>
+          y.dataSync(),
+        );
+      });
+      expectClose(resize(img, size, { backend: 'tf' }).data, bilinear!, 1e-4);
+      expectClose(resize(img, size, { backend: 'tf', interpolation: 'nearest' }).data, nearest!, 0);
+    }
+  });
+
   it('averages exact areas when it shrinks by a whole factor', () => {
     const img = { data: Float32Array.from({ length: 24 }, (_, i) => i), shape: [4, 6, 1] as const };
     for (const backend of backends) {
@@ -130,7 +153,11 @@ describe('vision/transforms/resize', () => {
     expect(() => resize(img, [2.5, 3])).to.throw(VisionOptionError, 'size');
     expect(() => resize(img, [2, 3], { backend: 'gpu' as ResizeBackend })).to.throw(
       VisionOptionError,
-      "'cv2' or 'PIL'",
+      "'cv2', 'PIL' or 'tf'",
+    );
+    expect(() => resize(img, [2, 3], { backend: 'tf', interpolation: 'area' })).to.throw(
+      VisionOptionError,
+      "nearest, bilinear for 'tf'",
     );
     expect(() => resize(img, [2, 3], { interpolation: 'best' as Interpolation })).to.throw(
       VisionOptionError,

@@ -1,7 +1,8 @@
 import { type NamedArray, StructureMismatchError, transferParams } from '@chaingrad/core';
 import { loadTfjsWeights } from '@chaingrad/weights';
 import type { ImageArray, ImageSource } from '../../image/index.ts';
-import { type ResizeBackend, resize } from '../../transforms/index.ts';
+import { paste } from '../../transforms/image/paste.ts';
+import { resize } from '../../transforms/index.ts';
 import { toSymmetricRange } from '../batch.ts';
 import { Multibox } from '../ssd/multibox.ts';
 import { type Predictions, type PredictOptions, SSD } from '../ssd/ssd.ts';
@@ -16,8 +17,9 @@ const FACE = 0;
 /**
  * A face detector: MobileNetV1 with its batch normalization, six feature maps, scores by sigmoid.
  *
- * The weights are those of npm's @vladmandic/face-api. Images are padded with black at the bottom and right to a square, so
- * that faces keep their aspect; the input is 512 x 512, RGB scaled to -1..1.
+ * The weights are those of npm's @vladmandic/face-api, and the defaults too. Images are padded with black at the bottom and
+ * right to a square, so that faces keep their aspect; the input is 512 x 512, RGB scaled to -1..1. Boxes lie where the network
+ * puts them: face-api.js moves them by up to a thousandth, as it takes the sides of the resized photo for whole pixels.
  */
 export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
   readonly labelNames: readonly string[] = ['face'];
@@ -26,8 +28,11 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
     const extractor = new MobileNetV1Extractor512();
     super(extractor, new Multibox(CLASSES, tensorflowCells, { ksize: 1, pad: 0 }), {
       coder: tensorflowCoder(extractor.grids, 'second'),
+      scoreFunction: 'sigmoid',
+      resizeBackend: 'tf',
     });
     this.scoreThresh = 0.5;
+    this.nmsThresh = 0.5;
   }
 
   /**
@@ -41,8 +46,9 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
     return model;
   }
 
-  override prepare(img: ImageArray, resizeBackend: ResizeBackend = 'cv2'): ImageArray<Float32Array> {
-    const square = padToSquare(img);
+  override prepare(img: ImageArray, resizeBackend = this.resizeBackend): ImageArray<Float32Array> {
+    const side = Math.max(img.shape[0], img.shape[1]);
+    const square = paste(img, [side, side], [0, 0], 0);
     const { data, shape } = resize(square, [this.insize, this.insize], { backend: resizeBackend });
     return { data: toSymmetricRange(data), shape };
   }
@@ -51,10 +57,6 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
   override boxScale([height, width]: readonly [height: number, width: number]): [y: number, x: number] {
     const side = Math.max(height, width);
     return [side, side];
-  }
-
-  override get scoreFunction(): 'softmax' | 'sigmoid' {
-    return 'sigmoid';
   }
 
   /** Finds faces; every label is 0. */
@@ -67,14 +69,6 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
       scores: scores.map((score, n) => Float32Array.from(keep[n]!, (i) => score[i]!)),
     };
   }
-}
-
-function padToSquare({ data, shape: [height, width, channels] }: ImageArray): ImageArray<Float32Array> {
-  const side = Math.max(height, width);
-  const out = new Float32Array(side * side * channels);
-  const row = width * channels;
-  for (let y = 0; y < height; y++) out.set(data.subarray(y * row, (y + 1) * row), y * side * channels);
-  return { data: out, shape: [side, side, channels] };
 }
 
 /** Our path for each name of the file; graph constants have none. */

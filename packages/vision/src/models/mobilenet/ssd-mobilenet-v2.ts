@@ -8,9 +8,10 @@ import {
 } from '@chaingrad/weights';
 import { VisionOptionError } from '../../errors.ts';
 import type { ImageArray } from '../../image/index.ts';
-import { type ResizeBackend, resize } from '../../transforms/index.ts';
+import { resize } from '../../transforms/index.ts';
 import { toSymmetricRange } from '../batch.ts';
 import { Multibox } from '../ssd/multibox.ts';
+import type { ScoreFunction } from '../ssd/multibox-coder.ts';
 import { SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
 import { MobileNetV2Extractor300 } from './extractor-v2.ts';
@@ -23,7 +24,7 @@ export interface SSDMobileNetV2Options {
   /** Classes without the background. */
   readonly nFgClass: number;
   /** How class outputs become scores. Default 'sigmoid', as its pretrained heads; new heads may be trained for 'softmax'. */
-  readonly scoreFunction?: 'softmax' | 'sigmoid';
+  readonly scoreFunction?: ScoreFunction;
 }
 
 /**
@@ -35,7 +36,6 @@ export interface SSDMobileNetV2Options {
 export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
   /** Names of the classes, where the weights came with some. */
   labelNames: readonly string[] | null = null;
-  readonly #scoreFunction: 'softmax' | 'sigmoid';
 
   /** @throws VisionOptionError without a positive number of classes. */
   constructor({ nFgClass, scoreFunction = 'sigmoid' }: SSDMobileNetV2Options) {
@@ -45,9 +45,9 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
     const extractor = new MobileNetV2Extractor300();
     super(extractor, new Multibox(nFgClass + 1, tensorflowCells, { ksize: 1, pad: 0 }), {
       coder: tensorflowCoder(extractor.grids, 'last'),
+      scoreFunction,
     });
     this.scoreThresh = 0.5;
-    this.#scoreFunction = scoreFunction;
   }
 
   /**
@@ -70,7 +70,7 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
     return detector;
   }
 
-  override prepare(img: ImageArray, resizeBackend: ResizeBackend = 'cv2'): ImageArray<Float32Array> {
+  override prepare(img: ImageArray, resizeBackend = this.resizeBackend): ImageArray<Float32Array> {
     const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
     return { data: toSymmetricRange(data), shape };
   }
@@ -78,10 +78,6 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
   /** Default boxes are fractions of the sides. */
   override boxScale([height, width]: readonly [height: number, width: number]): [y: number, x: number] {
     return [height, width];
-  }
-
-  override get scoreFunction(): 'softmax' | 'sigmoid' {
-    return this.#scoreFunction;
   }
 }
 

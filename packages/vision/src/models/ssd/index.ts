@@ -15,6 +15,7 @@ export {
   type MultiboxCoderOptions,
   type MultiboxDecodeOptions,
   type MultiboxTarget,
+  type ScoreFunction,
 } from './multibox-coder.ts';
 export { multiboxLoss } from './multibox-loss.ts';
 export { MultiboxTrainChain, type MultiboxTrainOptions } from './multibox-train-chain.ts';

@@ -17,13 +17,16 @@ export interface MultiboxTarget {
   readonly mbLabel: Int32Array;
 }
 
+/** How scores come from class outputs: softmax over a row, or each column's sigmoid. */
+export type ScoreFunction = 'softmax' | 'sigmoid';
+
 export interface MultiboxDecodeOptions {
   /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. */
   readonly nmsThresh?: number | null;
   /** Boxes with this score or more are given. */
   readonly scoreThresh?: number;
-  /** How scores come from the class outputs: softmax over a row, or each column's sigmoid. */
-  readonly scoreFunction?: 'softmax' | 'sigmoid';
+  /** Default 'softmax'. */
+  readonly scoreFunction?: ScoreFunction;
 }
 
 /** Below this IoU a default box is never bound to a truth (ChainerCV's constant). */

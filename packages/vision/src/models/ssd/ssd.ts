@@ -6,7 +6,7 @@ import { type ResizeBackend, resize } from '../../transforms/index.ts';
 import { stack, subtractMean } from '../batch.ts';
 import type { SSDExtractor } from './extractor.ts';
 import type { Multibox } from './multibox.ts';
-import { MultiboxCoder } from './multibox-coder.ts';
+import { MultiboxCoder, type ScoreFunction } from './multibox-coder.ts';
 
 /** Default boxes of the extractor's grids and the heads' aspect ratios, or a coder of one's own. */
 export type SSDBoxes =
@@ -22,6 +22,10 @@ export type SSDBoxes =
 export type SSDOptions = SSDBoxes & {
   /** Subtracted from every pixel: one number, or one a channel (RGB). Default 0. */
   readonly mean?: number | readonly number[];
+  /** How class outputs become scores: softmax over a row, or each column's sigmoid. Default 'softmax'. */
+  readonly scoreFunction?: ScoreFunction;
+  /** Whose resizing the network was trained with. Default `cv2`. */
+  readonly resizeBackend?: ResizeBackend;
 };
 
 export interface PredictOptions {
@@ -29,7 +33,7 @@ export interface PredictOptions {
   readonly nmsThresh?: number | null;
   /** Boxes with this score or more are given. Default `model.scoreThresh`. */
   readonly scoreThresh?: number;
-  /** Whose resizing. Default `cv2`, with which the networks were trained. */
+  /** Whose resizing. Default `model.resizeBackend`. */
   readonly resizeBackend?: ResizeBackend;
 }
 
@@ -53,8 +57,7 @@ const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: numb
 /**
  * A single shot multibox detector: an extractor of feature maps, heads over them, and the coder of their boxes.
  *
- * Subclasses for other networks override `prepare`, `boxScale` and `scoreFunction`. Children are `extractor` and
- * `multibox`. Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD`.
+ * Subclasses for other networks override `prepare` and `boxScale`. Children are `extractor` and `multibox`. Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD`.
  *
  * ```ts
  * const { bboxes, labels, scores } = await model.predict([image]);
@@ -63,6 +66,10 @@ const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: numb
 export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
   readonly coder: MultiboxCoder;
   readonly mean: number | readonly number[];
+  /** How class outputs become scores. */
+  readonly scoreFunction: ScoreFunction;
+  /** Whose resizing the network was trained with. */
+  readonly resizeBackend: ResizeBackend;
   /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. */
   nmsThresh: number | null = PRESETS.visualize.nmsThresh;
   /** Boxes with this score or more are given. */
@@ -72,10 +79,12 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
   constructor(
     readonly extractor: E,
     readonly multibox: Multibox,
-    { mean = 0, ...boxes }: SSDOptions,
+    { mean = 0, scoreFunction = 'softmax', resizeBackend = 'cv2', ...boxes }: SSDOptions,
   ) {
     super();
     this.mean = mean;
+    this.scoreFunction = scoreFunction;
+    this.resizeBackend = resizeBackend;
     this.coder = 'coder' in boxes ? boxes.coder : gridCoder(extractor, multibox, boxes);
   }
 
@@ -110,7 +119,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
    * @param img (H, W, 3), RGB, 0..255.
    * @returns (insize, insize, 3).
    */
-  prepare(img: ImageArray, resizeBackend: ResizeBackend = 'cv2'): ImageArray<Float32Array> {
+  prepare(img: ImageArray, resizeBackend = this.resizeBackend): ImageArray<Float32Array> {
     const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
     return { data: subtractMean(data, this.mean), shape };
   }
@@ -118,11 +127,6 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
   /** Pixels of an image of this size in one unit of the default boxes, along y and x. The inverse of `prepare`'s stretching. */
   boxScale([height, width]: readonly [height: number, width: number]): [y: number, x: number] {
     return [height / this.insize, width / this.insize];
-  }
-
-  /** How class outputs become scores. */
-  get scoreFunction(): 'softmax' | 'sigmoid' {
-    return 'softmax';
   }
 
   /**
@@ -138,7 +142,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
     {
       nmsThresh = this.nmsThresh,
       scoreThresh = this.scoreThresh,
-      resizeBackend = 'cv2',
+      resizeBackend = this.resizeBackend,
     }: PredictOptions = {},
   ): Promise<Predictions> {
     const out: Predictions = { bboxes: [], labels: [], scores: [] };

@@ -1,8 +1,8 @@
 /**
  * Which pixels along one axis make up each pixel of a resized image, and with what weights.
  *
- * Two families, as ChainerCV has two backends: OpenCV's, which look at a fixed number of neighbours whatever the scale,
- * and Pillow's, whose filters widen when an image shrinks.
+ * Three families: OpenCV's, which look at a fixed number of neighbours whatever the scale, Pillow's, whose filters widen
+ * when an image shrinks, and TensorFlow's, which put the first pixels' corners on each other instead of their centres.
  */
 
 /** How neighbouring pixels are combined. `area` is OpenCV's INTER_AREA and Pillow's BOX, `lanczos` LANCZOS4 and LANCZOS. */
@@ -111,6 +111,23 @@ export function openCvTaps(from: number, to: number, kind: Interpolation | 'enla
         if (end - last > 1e-3) list.add(last, Math.min(end - last, 1, width) / width);
         break;
       }
+    }
+    list.next();
+  }
+  return list.taps;
+}
+
+/** The taps of TensorFlow's `resize_bilinear` and `resize_nearest_neighbor` with `half_pixel_centers` and `align_corners` off. */
+export function tensorFlowTaps(from: number, to: number, kind: 'nearest' | 'bilinear'): Taps {
+  const list = new TapList(from);
+  const scale = from / to;
+  for (let i = 0; i < to; i++) {
+    const x = Math.fround(i * scale);
+    const low = Math.floor(x);
+    if (kind === 'nearest') list.add(low, 1);
+    else {
+      list.add(low, 1 - (x - low));
+      list.add(low + 1, x - low);
     }
     list.next();
   }

@@ -1,22 +1,32 @@
 import { VisionOptionError } from '../../errors.ts';
 import { asFloat32, checkImage, type ImageArray } from '../../image/image-array.ts';
-import { type Interpolation, openCvTaps, pillowTaps, type Taps } from './resize-taps.ts';
+import { type Interpolation, openCvTaps, pillowTaps, type Taps, tensorFlowTaps } from './resize-taps.ts';
 
-/** Whose arithmetic: OpenCV's, which ChainerCV prefers and its models were trained with, or Pillow's. */
-export type ResizeBackend = 'cv2' | 'PIL';
+/**
+ * Whose arithmetic: OpenCV's, which ChainerCV prefers and its models were trained with, Pillow's, or TensorFlow's without
+ * half-pixel centres (`tf.image.resizeBilinear` of tfjs, `tf.image.resize` of TensorFlow 1).
+ */
+export type ResizeBackend = 'cv2' | 'PIL' | 'tf';
 
 export interface ResizeOptions {
   readonly interpolation?: Interpolation;
-  /** They agree when an image grows; when it shrinks only PIL averages over all pixels. */
+  /** cv2 and PIL agree when an image grows; when it shrinks only PIL averages over all pixels. tf knows nearest and bilinear. */
   readonly backend?: ResizeBackend;
 }
 
-const INTERPOLATIONS: readonly string[] = ['nearest', 'bilinear', 'area', 'bicubic', 'lanczos'];
+const ALL: readonly Interpolation[] = ['nearest', 'bilinear', 'area', 'bicubic', 'lanczos'];
+
+/** The interpolations of each backend. */
+const INTERPOLATIONS: Readonly<Record<ResizeBackend, readonly Interpolation[]>> = {
+  cv2: ALL,
+  PIL: ALL,
+  tf: ['nearest', 'bilinear'],
+};
 
 /**
  * An image stretched to a size; the aspect ratio is not kept.
  *
- * Pixel centres are at half integers. Bicubic and Lanczos overshoot the range of the values, as they do for float images
+ * Pixel centres are at half integers, but for the backend `tf`. Bicubic and Lanczos overshoot the range of the values, as they do for float images
  * in ChainerCV. Chainer counterpart: `chainercv.transforms.resize`.
  *
  * @param img (H, W, C), any number of channels.
@@ -35,16 +45,17 @@ export function resize(
   if (!(Number.isInteger(outH) && outH > 0 && Number.isInteger(outW) && outW > 0)) {
     throw new VisionOptionError('resize', 'size', 'two positive whole numbers [height, width]', size);
   }
-  if (!INTERPOLATIONS.includes(interpolation)) {
+  if (!Object.hasOwn(INTERPOLATIONS, backend)) {
+    throw new VisionOptionError('resize', 'backend', "'cv2', 'PIL' or 'tf'", backend);
+  }
+  const known = INTERPOLATIONS[backend];
+  if (!known.includes(interpolation)) {
     throw new VisionOptionError(
       'resize',
       'interpolation',
-      `one of ${INTERPOLATIONS.join(', ')}`,
+      `one of ${known.join(', ')} for '${backend}'`,
       interpolation,
     );
-  }
-  if (backend !== 'cv2' && backend !== 'PIL') {
-    throw new VisionOptionError('resize', 'backend', "'cv2' or 'PIL'", backend);
   }
   if (inH === 0 || inW === 0) {
     throw new VisionOptionError('resize', 'img', 'an image with at least one pixel', img.shape);
@@ -55,12 +66,15 @@ export function resize(
   // OpenCV averages areas only where both axes shrink.
   const grows = outH > inH || outW > inW;
   const kind = interpolation === 'area' && grows ? 'enlargeArea' : interpolation;
-  const taps = (from: number, to: number): Taps =>
-    backend === 'cv2' ? openCvTaps(from, to, kind) : pillowTaps(from, to, interpolation);
+  const taps = (from: number, to: number): Taps => {
+    if (backend === 'cv2') return openCvTaps(from, to, kind);
+    if (backend === 'PIL') return pillowTaps(from, to, interpolation);
+    return tensorFlowTaps(from, to, interpolation === 'nearest' ? 'nearest' : 'bilinear');
+  };
   const rows = taps(inH, outH);
   const columns = taps(inW, outW);
   const data = asFloat32(img.data);
-  const twoTaps = backend === 'cv2' && (kind === 'bilinear' || kind === 'enlargeArea');
+  const twoTaps = backend !== 'PIL' && (kind === 'bilinear' || kind === 'enlargeArea');
   const out = twoTaps
     ? interpolateLinearly(data, inW, channels, rows, columns)
     : sumRows(sumColumns(data, inW, channels, columns), outW * channels, rows);
