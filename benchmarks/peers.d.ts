@@ -1,34 +1,6 @@
 /**
- * The parts of the peers that the benchmarks use. The repository checks its types without having the peers installed.
+ * The parts of the peers that the benchmarks use and the repository does not install: it checks its types without them.
  */
-declare module 'onnxruntime-web' {
-  export interface Tensor {
-    readonly data: unknown;
-  }
-  export const Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => Tensor;
-  export interface InferenceSession {
-    run(feeds: Record<string, Tensor>): Promise<Record<string, Tensor>>;
-    release(): Promise<void>;
-  }
-  export namespace InferenceSession {
-    interface SessionOptions {
-      executionProviders?: string[];
-      graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'all';
-      freeDimensionOverrides?: Record<string, number>;
-      intraOpNumThreads?: number;
-      interOpNumThreads?: number;
-    }
-  }
-  export const InferenceSession: {
-    create(bytes: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession>;
-  };
-  export const env: { logLevel: string; wasm: { numThreads: number; wasmPaths: string } };
-}
-
-declare module 'onnxruntime-node' {
-  export { InferenceSession, Tensor } from 'onnxruntime-web';
-}
-
 declare module '@tensorflow/tfjs-core/dist/register_all_gradients' {}
 
 declare module '@jax-js/jax' {

@@ -11,7 +11,7 @@ import { transform } from 'esbuild';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const packages = ['kernels', 'core', 'weights', 'training', 'vision', 'cli'];
+const packages = ['kernels', 'core', 'weights', 'onnx', 'training', 'vision', 'cli'];
 
 /** The TypeScript blocks of a Markdown file. */
 const codeOf = (path: string) =>

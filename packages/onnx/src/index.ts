@@ -1,0 +1,2 @@
+/** ONNX files: networks go out as graphs that any runtime runs. */
+export * from './proto/index.ts';

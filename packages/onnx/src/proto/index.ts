@@ -1,0 +1,2 @@
+/** ONNX' messages. */
+export * from './messages.ts';

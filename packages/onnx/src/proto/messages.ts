@@ -1,0 +1,35 @@
+/**
+ * ONNX' messages (onnx.proto of ONNX 1.20), as the package onnx-buf has compiled them: `create(NodeProtoSchema, {...})`,
+ * `fromBinary(ModelProtoSchema, bytes)`, `toBinary(ModelProtoSchema, model)`. What is read shares its bytes with the file.
+ */
+export { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+export {
+  type AttributeProto,
+  AttributeProto_AttributeType as AttributeType,
+  AttributeProtoSchema,
+  type FunctionProto,
+  FunctionProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  type StringStringEntryProto,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation as DataLocation,
+  TensorProto_DataType as ElementType,
+  TensorProtoSchema,
+  type TensorShapeProto,
+  type TensorShapeProto_Dimension,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  type TypeProto,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+  Version,
+} from 'onnx-buf';
