@@ -7,7 +7,7 @@ import { installGradients } from './gradients/index.ts';
 import { installKernels, supportedBackends } from './install.ts';
 
 export * from './attrs.ts';
-export { KernelArgumentError, UnsupportedKernelError } from './errors.ts';
+export { KernelArgumentError, SecondGradientError, UnsupportedKernelError } from './errors.ts';
 export { installFastKernels } from './fast.ts';
 export { differentiableKernels, installGradients } from './gradients/index.ts';
 export { installKernels, supportedBackends } from './install.ts';

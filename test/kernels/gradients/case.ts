@@ -35,16 +35,43 @@ function valuesOf({ shape, offset = 0, scale = 1 / 16 }: Input, key: string): Fl
 
 const weightsOf = (n: number) => Float32Array.from({ length: n }, (_, i) => unit('dy', i));
 
+const tensorsOf = (inputs: readonly Input[]) =>
+  inputs.map((input, i) => tf.tensor(valuesOf(input, `x${i}`), input.shape));
+
+function shapeOf({ of, inputs }: GradientCase): number[] {
+  return tf.tidy(() => of(...tensorsOf(inputs)).shape);
+}
+
+/** As tf.grads, with zeros by an input on which nothing depends. */
+function gradients(of: GradientCase['of'], xs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] {
+  return tf.tidy(() => {
+    const { grads } = tf.engine().gradients(() => of(...xs), xs, dy, true);
+    return xs.map((x, i) => (grads[i] as tf.Tensor | undefined) ?? tf.zeros(x.shape));
+  });
+}
+
+/** The gradients of a case, one after the other, as a function of its inputs and of dy. */
+export function gradientCase(original: GradientCase): GradientCase {
+  const shape = shapeOf(original);
+  const dy: Input = { shape, scale: 2 ** -Math.ceil(Math.log2(sizeOf(shape) + 1)) };
+  return {
+    ...original,
+    of: (...args) =>
+      tf.concat(gradients(original.of, args.slice(0, -1), args.at(-1)!).map((g) => tf.reshape(g, [-1]))),
+    inputs: [...original.inputs, dy],
+  };
+}
+
 /** The gradients that the rules give on the active backend. Fails when tensors are left over. */
 export async function gradientsOf({ of, inputs }: GradientCase): Promise<Float32Array[]> {
-  const xs = inputs.map((input, i) => tf.tensor(valuesOf(input, `x${i}`), input.shape));
+  const xs = tensorsOf(inputs);
   const shape = tf.tidy(() => of(...xs).shape);
   const dy = tf.tensor(weightsOf(sizeOf(shape)), shape);
   const before = tf.memory().numTensors;
-  const gradients = tf.grads(of)(xs, dy);
+  const found = gradients(of, xs, dy);
   expect(tf.memory().numTensors - before, 'tensors left by the gradient').to.equal(xs.length);
-  const values = await Promise.all(gradients.map((g) => g.data() as Promise<Float32Array>));
-  tf.dispose([xs, dy, gradients]);
+  const values = await Promise.all(found.map((g) => g.data() as Promise<Float32Array>));
+  tf.dispose([xs, dy, found]);
   return values;
 }
 
@@ -57,23 +84,60 @@ const step = 2 ** -8;
  */
 export function numericalGradients({ of, inputs }: GradientCase): Float64Array[] {
   const values = inputs.map((input, i) => valuesOf(input, `x${i}`));
-  const loss = () =>
-    tf.tidy(() => {
-      const y = of(...values.map((v, i) => tf.tensor(v.slice(), inputs[i]!.shape))).dataSync();
-      const weights = weightsOf(y.length);
-      return weights.reduce((sum, weight, i) => sum + weight * y[i]!, 0);
-    });
   return values.map((v) =>
-    Float64Array.from(v, (x, i) => {
-      const at = (offset: number) => {
+    Float64Array.from(v, (x, i) =>
+      derivative(step, (offset) => {
         v[i] = x + offset;
-        const result = loss();
+        const result = weightedSum(of, values, inputs);
         v[i] = x;
         return result;
-      };
-      return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step);
-    }),
+      }),
+    ),
   );
+}
+
+const derivative = (h: number, at: (offset: number) => number) =>
+  (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+
+/** Summed in float64. */
+function weightedSum(of: GradientCase['of'], values: Float32Array[], inputs: readonly Input[]): number {
+  const y = tf.tidy(() => of(...values.map((v, i) => tf.tensor(v.slice(), inputs[i]!.shape))).dataSync());
+  return weightsOf(y.length).reduce((sum, weight, i) => sum + weight * y[i]!, 0);
+}
+
+/**
+ * Expects gradients to agree with differences along random directions of signs, a few an input: as sharp as one an element,
+ * and much cheaper. The tolerance is relative to the length of the gradient, which is what such a derivative is expected to be.
+ */
+export function expectAlongDirections(
+  { of, inputs }: GradientCase,
+  found: readonly Float32Array[],
+  tolerance: number,
+  directions = 4,
+): void {
+  const values = inputs.map((input, i) => valuesOf(input, `x${i}`));
+  for (const [i, v] of values.entries()) {
+    const length = Math.hypot(...found[i]!);
+    for (let direction = 0; direction < directions; direction++) {
+      const signs = Float32Array.from(v, (_, k) => (unit(`direction ${direction}`, k) < 0 ? -1 : 1));
+      // Half the step: two neighbours may move towards each other.
+      const expected = derivative(step / 2, (offset) =>
+        weightedSum(
+          of,
+          values.with(
+            i,
+            v.map((x, k) => x + signs[k]! * offset),
+          ),
+          inputs,
+        ),
+      );
+      const actual = signs.reduce((sum, sign, k) => sum + sign * found[i]![k]!, 0);
+      expect(actual, `gradient of input ${i} along direction ${direction}`).to.be.closeTo(
+        expected,
+        tolerance * Math.max(length, 1e-2),
+      );
+    }
+  }
 }
 
 /** What to name the gradient of an input in a failure. */

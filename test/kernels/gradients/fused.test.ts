@@ -55,5 +55,18 @@ describeBackends('the gradient of the fused', (backend) => {
         expectClose(await actual[i]!.data(), await e.data(), 3e-6, `gradient of input ${i}`);
       tf.dispose([...inputs, ...actual, ...expected]);
     });
+
+    it(`${name}, and its own gradient`, async () => {
+      const inputs = shapes.map((shape, i) => random(shape, `${name}${i}`));
+      const penalty = (of: Operation) => {
+        const inner = tf.grads((...xs) => tf.square(of(...(xs as [tf.Tensor, tf.Tensor, tf.Tensor]))));
+        return tf.grads((...xs) => tf.addN(inner(xs).map((g) => tf.sum(tf.square(g)))))(inputs);
+      };
+      const actual = penalty(fused);
+      const expected = penalty(plain);
+      for (const [i, e] of expected.entries())
+        expectClose(await actual[i]!.data(), await e.data(), 1e-5, `gradient of input ${i}`);
+      tf.dispose([...inputs, ...actual, ...expected]);
+    });
   }
 });

@@ -5,24 +5,13 @@
 import { differentiableKernels, installKernels } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { type BackendName, describeBackends, useTestBackend } from '../../support/backends.ts';
-import { expectSame, type GradientCases, gradientsOf, numericalGradients } from './case.ts';
-import { elementwiseCases } from './elementwise-cases.ts';
-import { structureCases } from './structure-cases.ts';
-import { windowCases } from './window-cases.ts';
-
-const tables: GradientCases = { ...elementwiseCases, ...structureCases, ...windowCases };
+import { describeBackends, useTestBackend } from '../../support/backends.ts';
+import { expectSame, gradientsOf, numericalGradients } from './case.ts';
+import { casesOn, lacking, tables } from './tables.ts';
 
 /** Of the largest gradient: float32 in the differences of the numerical one. */
 const numericalTolerance = 1e-3;
 const backendTolerance = 1e-5;
-
-/** What a backend of tfjs lacks, among the kernels that have a rule; `without` tells of those it has but cannot run in Node. */
-const lacking: Readonly<Record<BackendName, readonly string[]>> = {
-  cpu: [],
-  wasm: [],
-  webgpu: ['BitwiseAnd', 'NonMaxSuppressionV4'],
-};
 
 /** Runs `f` and tells whether the kernel's gradient rule was asked. */
 async function usesRule(kernelName: string, f: () => Promise<void>): Promise<boolean> {
@@ -57,11 +46,9 @@ describeBackends('the gradient of', (backend) => {
     expect(absent).to.have.members(lacking[backend]);
   });
 
-  for (const [kernelName, cases] of Object.entries(tables)) {
-    if (lacking[backend].includes(kernelName)) continue;
-    if ([cases].flat().some((c) => c.without?.backends.includes(backend))) continue;
+  for (const [kernelName, cases] of casesOn(backend)) {
     it(kernelName, async () => {
-      for (const oneCase of [cases].flat()) {
+      for (const oneCase of cases) {
         let actual: Float32Array[] = [];
         const used = await usesRule(kernelName, async () => {
           actual = await gradientsOf(oneCase);

@@ -126,6 +126,20 @@ export const windowCases: GradientCases = {
     of: (dy, filter) => tf.conv2dTranspose(dy as tf.Tensor4D, filter as tf.Tensor4D, [2, 6, 8, 3], 2, 'same'),
     inputs: [{ shape: [2, 3, 4, 2] }, { shape: [3, 3, 3, 2] }],
   },
+  Conv2DBackpropFilter: {
+    of: (t, dy) =>
+      run(
+        'Conv2DBackpropFilter',
+        { x: t, dy },
+        {
+          strides: [2, 2],
+          pad: 'same',
+          dataFormat: 'NHWC',
+          filterShape: [3, 3, 2, 3],
+        },
+      ),
+    inputs: [even, { shape: [2, 3, 2, 3] }],
+  },
   Conv3D: [
     {
       of: (x, filter) => tf.conv3d(x as tf.Tensor5D, filter as tf.Tensor5D, 2, 'same'),
@@ -139,12 +153,45 @@ export const windowCases: GradientCases = {
       inputs: [{ shape: [1, 4, 3, 5, 2] }, { shape: [2, 2, 2, 2, 1] }],
     },
   ],
+  Conv3DBackpropInputV2: {
+    of: (dy, filter) =>
+      tf.conv3dTranspose(dy as tf.Tensor5D, filter as tf.Tensor5D, [1, 4, 5, 6, 2], [2, 1, 2], 'same'),
+    inputs: [{ shape: [1, 2, 5, 3, 2] }, { shape: [2, 3, 2, 2, 2] }],
+  },
   DepthwiseConv2dNative: [
     depthwise(1, 'same', 1, odd, 1),
     depthwise(2, 1, 1, even, 2),
     depthwise(1, 'same', 2, odd, 2),
     depthwise(1, asymmetric, 1, odd, 1),
   ],
+  DepthwiseConv2dNativeBackpropFilter: {
+    of: (t, dy) =>
+      run(
+        'DepthwiseConv2dNativeBackpropFilter',
+        { x: t, dy },
+        {
+          strides: [1, 1],
+          pad: 'same',
+          dilations: [1, 1],
+          filterShape: [3, 3, 2, 2],
+        },
+      ),
+    inputs: [even, { shape: [2, 6, 4, 4] }],
+  },
+  DepthwiseConv2dNativeBackpropInput: {
+    of: (dy, filter) =>
+      run(
+        'DepthwiseConv2dNativeBackpropInput',
+        { dy, filter },
+        {
+          strides: [1, 1],
+          pad: 'same',
+          dilations: [1, 1],
+          inputShape: even.shape,
+        },
+      ),
+    inputs: [{ shape: [2, 6, 4, 4] }, { shape: [3, 3, 2, 2] }],
+  },
   Dilation2D: {
     of: (x, filter) => tf.dilation2d(x as tf.Tensor4D, filter as tf.Tensor3D, 1, 'valid'),
     inputs: [

@@ -21,6 +21,9 @@ const safeLog = (a: tf.Tensor) => {
   return tf.log(tf.where(positive, a, tf.onesLike(a)));
 };
 
+/** The exponent of the derivative: where the power is constant it stays 0, as 0 * 0^-1 is no number. */
+const lowered = (b: tf.Tensor) => tf.where(tf.equal(b, 0), tf.zerosLike(b), sub(b, 1));
+
 export const binaryRules: RuleTable = {
   Add: of(
     (dy) => dy,
@@ -58,7 +61,7 @@ export const binaryRules: RuleTable = {
   ),
   NotEqual: nil,
   Pow: of(
-    (dy, a, b) => mul(dy, mul(b, tf.pow(a, sub(b, 1)))),
+    (dy, a, b) => mul(dy, mul(b, tf.pow(a, lowered(b)))),
     (dy, a, b) => mul(dy, mul(tf.pow(a, b), safeLog(a))),
   ),
   Prelu: rule({ inputs: ['x', 'alpha'] }, (dy, [x, alpha]) => ({

@@ -4,7 +4,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { CONV_2D_BACKPROP_FILTER, CONV_2D_BACKPROP_INPUT } from '../attrs.ts';
+import { dilation2dBackpropFilter, dilation2dBackpropInput } from '../fixes/dilation.ts';
 import { assertKernel, runKernel } from '../run.ts';
+import { isRecorded } from '../tape.ts';
 import { convAttrs, type TfjsConvAttrs } from '../tfjs-windows.ts';
 import { conv3dBackpropFilter, conv3dBackpropInput, type Shape5, type TfjsConv3DAttrs } from '../volumes.ts';
 import { type RuleTable, rule } from './rule.ts';
@@ -78,17 +80,17 @@ const convolution = (layout: Layout) =>
     };
   });
 
+/** Runs one of tfjs' own kernels, whose rules are here. */
+const runTfjs = (name: string, inputs: tf.NamedTensorMap, attrs: object) =>
+  tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
+
 /** tfjs' transposed convolution: its own gradient is a convolution of what arrives. */
 const transposedConvolution = rule<TfjsConvAttrs & { inputShape: Shape4 }>(
   { inputs: ['dy', 'filter'] },
   (ddx, [dy, filterAny], { inputShape: _, ...attrs }) => {
     const filter = filterAny as tf.Tensor4D;
     return {
-      dy: () =>
-        tf.engine().runKernel('Conv2D', { x: ddx, filter }, {
-          ...attrs,
-          dilations: 1,
-        } as unknown as tf.NamedAttrMap) as tf.Tensor,
+      dy: () => runTfjs('Conv2D', { x: ddx, filter }, { ...attrs, dilations: 1 }),
       filter: () => {
         const x = toNHWC(ddx, attrs.dataFormat);
         const ours = convAttrs(x.shape, [filter.shape[0], filter.shape[1]], attrsNHWC(attrs), 1);
@@ -103,16 +105,70 @@ const transposedConvolution = rule<TfjsConvAttrs & { inputShape: Shape4 }>(
   },
 );
 
-const dilation2d = rule<object>({ inputs: ['x', 'filter'] }, (dy, [x, filter], attrs) => {
+const dilation2d = rule<TfjsConvAttrs>({ inputs: ['x', 'filter'] }, (dy, [x, filter], attrs) => {
   const inputs = { x: x!, filter: filter!, dy };
+  // The compositions can be differentiated; where a backend has kernels of its own these are faster.
+  const call = { inputs, attrs, backend: tf.backend() };
   return {
-    x: () => runKernel('Dilation2DBackpropInput', inputs, attrs),
-    filter: () => runKernel('Dilation2DBackpropFilter', inputs, attrs),
+    x: () =>
+      isRecorded() ? dilation2dBackpropInput(call) : runKernel('Dilation2DBackpropInput', inputs, attrs),
+    filter: () =>
+      isRecorded() ? dilation2dBackpropFilter(call) : runKernel('Dilation2DBackpropFilter', inputs, attrs),
   };
 });
 
+/** The gradient of a filter, which tf.fused.conv2d asks for. It is linear in both of its inputs. */
+const filterGradient = rule<TfjsConvAttrs & { filterShape: Shape4 }>(
+  { inputs: ['x', 'dy'] },
+  (ddw, [x, dy], { filterShape: _, ...attrs }) => ({
+    x: () => runTfjs('Conv2DBackpropInput', { dy: dy!, filter: ddw }, { ...attrs, inputShape: x!.shape }),
+    dy: () => runTfjs('Conv2D', { x: x!, filter: ddw }, { ...attrs, dilations: 1 }),
+  }),
+);
+
+/** What tf.fused.depthwiseConv2d asks for. */
+const depthwiseInputGradient = rule<TfjsConvAttrs & { inputShape: Shape4 }>(
+  { inputs: ['dy', 'filter'] },
+  (ddx, [dy, filter], { inputShape: _, ...attrs }) => ({
+    dy: () => runTfjs('DepthwiseConv2dNative', { x: ddx, filter: filter! }, { ...attrs, dataFormat: 'NHWC' }),
+    filter: () =>
+      runTfjs(
+        'DepthwiseConv2dNativeBackpropFilter',
+        { x: ddx, dy: dy! },
+        { ...attrs, filterShape: filter!.shape },
+      ),
+  }),
+);
+
+const depthwiseFilterGradient = rule<TfjsConvAttrs & { filterShape: Shape4 }>(
+  { inputs: ['x', 'dy'] },
+  (ddw, [x, dy], { filterShape: _, ...attrs }) => ({
+    x: () =>
+      runTfjs(
+        'DepthwiseConv2dNativeBackpropInput',
+        { dy: dy!, filter: ddw },
+        { ...attrs, inputShape: x!.shape },
+      ),
+    dy: () => runTfjs('DepthwiseConv2dNative', { x: x!, filter: ddw }, { ...attrs, dataFormat: 'NHWC' }),
+  }),
+);
+
+/** tf.conv3dTranspose. */
+const transposedConvolution3d = rule<TfjsConv3DAttrs & { inputShape: Shape5 }>(
+  { inputs: ['dy', 'filter'] },
+  (ddx, [dy, filter], { inputShape: _, ...attrs }) => {
+    assertKernel(CONV_2D_BACKPROP_FILTER);
+    return {
+      dy: () => runTfjs('Conv3D', { x: ddx, filter: filter! }, { ...attrs, dilations: 1 }),
+      filter: () =>
+        conv3dBackpropFilter(ddx as tf.Tensor5D, dy as tf.Tensor5D, filter!.shape as Shape5, attrs),
+    };
+  },
+);
+
 export const convolutionRules: RuleTable = {
   Conv2D: convolution(plain),
+  Conv2DBackpropFilter: filterGradient,
   Conv2DBackpropInput: transposedConvolution,
   Conv3D: rule<TfjsConv3DAttrs>({ inputs: ['x', 'filter'] }, (dy, [x, filter], attrs) => {
     assertKernel(CONV_2D_BACKPROP_INPUT);
@@ -121,6 +177,9 @@ export const convolutionRules: RuleTable = {
       filter: () => conv3dBackpropFilter(x as tf.Tensor5D, dy as tf.Tensor5D, filter!.shape as Shape5, attrs),
     };
   }),
+  Conv3DBackpropInputV2: transposedConvolution3d,
   DepthwiseConv2dNative: convolution(depthwise),
+  DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
+  DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
   Dilation2D: dilation2d,
 };

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { mendTape } from '../tape.ts';
 import { binaryRules } from './binary.ts';
 import { chaingradRules } from './chaingrad.ts';
 import { convolutionRules } from './convolution.ts';
@@ -40,9 +41,10 @@ function configOf(kernelName: string, rule: Rule): tf.GradConfig {
 
 /**
  * Registers a gradient for every kernel of `differentiableKernels`, over those that are there. tfjs-core alone has none
- * under plain Node. Registering them again does no harm.
+ * under plain Node. Also mends tfjs' tape, so that gradients can be differentiated again. Calling it again does no harm.
  */
 export function installGradients(): void {
+  mendTape();
   for (const table of tables)
     for (const [kernelName, rule] of Object.entries(table)) tf.registerGradient(configOf(kernelName, rule));
 }

@@ -1,5 +1,6 @@
 /** Gradients of reductions and of running sums and products. */
 import * as tf from '@tensorflow/tfjs-core';
+import { isRecorded } from '../tape.ts';
 import { axesOf, keptShape, product, type RuleTable, rule, where, zeros } from './rule.ts';
 
 interface Reduction {
@@ -30,14 +31,25 @@ const extremum = rule<Reduction>(
 
 const nil = rule({ inputs: ['x'] }, (_, [x]) => ({ x: () => zeros(x!) }));
 
-/** The product of all other elements along the reduced axes. Made of running products, so zeros do no harm. */
+/** The product of the other elements of each row, made of running products, so that zeros do no harm. */
+const othersOfRows = (rows: tf.Tensor) =>
+  tf.mul(tf.cumprod(rows, 1, true, false), tf.cumprod(rows, 1, true, true));
+
+/** The same with right gradients where elements are zero, which running products do not have: as many copies as columns. */
+function othersOfRowsRecorded(rows: tf.Tensor): tf.Tensor {
+  const [count, size] = rows.shape as [number, number];
+  const copies = tf.broadcastTo(tf.reshape(rows, [count, 1, size]), [count, size, size]);
+  return tf.prod(tf.where(tf.cast(tf.eye(size), 'bool'), tf.onesLike(copies), copies), 2);
+}
+
+/** The product of all other elements along the reduced axes. */
 function productOfOthers(x: tf.Tensor, axes: number[]): tf.Tensor {
   const others = Array.from({ length: x.rank }, (_, i) => i).filter((axis) => !axes.includes(axis));
   const perm = [...others, ...axes];
   const back = perm.map((_, axis) => perm.indexOf(axis));
   const moved = tf.transpose(x, perm);
   const rows = tf.reshape(moved, [-1, product(axes.map((axis) => x.shape[axis]!))]);
-  const rest = tf.mul(tf.cumprod(rows, 1, true, false), tf.cumprod(rows, 1, true, true));
+  const rest = isRecorded() ? othersOfRowsRecorded(rows) : othersOfRows(rows);
   return tf.transpose(tf.reshape(rest, moved.shape), back);
 }
 

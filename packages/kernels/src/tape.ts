@@ -1,0 +1,104 @@
+/**
+ * The seam to tfjs' tape, for gradients of gradients.
+ *
+ * A gradient function works on copies of what the forward pass saved. tfjs 4.22 records the copying of an output before the
+ * operation that makes the output, so that the copy seems to come from nowhere: a second gradient takes it for a constant.
+ * What a custom gradient saves of its own intermediate values is not recorded at all. Both gave wrong numbers without a word.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { SecondGradientError } from './errors.ts';
+
+interface TapeNode {
+  inputs: tf.NamedTensorMap;
+  readonly outputs: readonly tf.Tensor[];
+  readonly saved: readonly tf.Tensor[];
+  gradient?: (dys: tf.Tensor[]) => Record<string, () => tf.Tensor>;
+}
+
+type CustomGrad = (f: (...args: never[]) => unknown) => (...inputs: tf.Tensor[]) => tf.Tensor;
+
+/** What is used of tfjs' engine, some of it private. */
+interface Recorder {
+  readonly state: {
+    readonly activeTape: TapeNode[];
+    readonly gradientDepth: number;
+    readonly activeScope: { readonly name: string } | null;
+  };
+  nextTensorId(): number;
+  addTapeNode(...args: unknown[]): void;
+  customGrad: CustomGrad;
+}
+
+const recorder = () => tf.engine() as unknown as Recorder;
+
+/** Asked in a gradient function: whether its steps are recorded, because its result will be differentiated again. */
+export const isRecorded = (): boolean => recorder().state.gradientDepth > 0;
+
+/** Runs `f`. @returns its result, and whether a tensor was made by it. */
+export function withTensorsMade<R>(f: () => R): { result: R; isMade: (tensor: tf.Tensor) => boolean } {
+  const first = recorder().nextTensorId();
+  const result = f();
+  const last = recorder().nextTensorId();
+  return { result, isMade: ({ id }) => id > first && id < last };
+}
+
+/** The name of the operation that the innermost scope belongs to. */
+function operationName(): string | null {
+  const name = recorder().state.activeScope?.name ?? '';
+  return name.endsWith('__op') ? name.slice(0, -'__op'.length) : null;
+}
+
+/**
+ * Puts the copies of outputs, which were recorded just before the last node, behind it. Copies of values made inside of a
+ * custom gradient since `firstInside` refuse to be differentiated.
+ */
+function relinkSaved(tape: TapeNode[], firstInside: number): void {
+  const node = tape.at(-1)!;
+  const { saved, outputs } = node;
+  const begin = tape.length - 1 - saved.length;
+  const copies = tape.slice(Math.max(begin, 0), -1);
+  if (copies.length !== saved.length || copies.some((copy, i) => copy.outputs[0] !== saved[i])) return;
+  const behind: TapeNode[] = [];
+  const before: TapeNode[] = [];
+  for (const copy of copies) {
+    const source = copy.inputs['x']!;
+    if (outputs.includes(source)) behind.push(copy);
+    else before.push(copy);
+    if (outputs.includes(source) || source.id < firstInside) continue;
+    const operation = operationName();
+    copy.inputs = node.inputs;
+    copy.gradient = () => {
+      throw new SecondGradientError(operation);
+    };
+  }
+  tape.splice(begin, copies.length + 1, ...before, node, ...behind);
+}
+
+// The engine is one for the whole process, so it is mended once, whatever copies of this package there are.
+const mended = Symbol.for('@chaingrad/kernels/tape');
+
+/** Makes tfjs record what is saved for gradients so that these can be differentiated again. Calling it again does no harm. */
+export function mendTape(): void {
+  const engine = recorder() as Recorder & { [mended]?: true };
+  if (engine[mended]) return;
+  engine[mended] = true;
+  const { addTapeNode, customGrad } = engine;
+  let firstInside = Number.POSITIVE_INFINITY;
+  engine.addTapeNode = (...args) => {
+    addTapeNode.apply(engine, args);
+    const { activeTape } = engine.state;
+    if (activeTape.at(-1)!.saved.length > 0) relinkSaved(activeTape, firstInside);
+  };
+  engine.customGrad = (f) => {
+    const operation = customGrad.call(engine, f);
+    return (...inputs) => {
+      const outside = firstInside;
+      firstInside = engine.nextTensorId();
+      try {
+        return operation(...inputs);
+      } finally {
+        firstInside = outside;
+      }
+    };
+  };
+}
