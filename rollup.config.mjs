@@ -65,6 +65,9 @@ const browserFile = {
   },
 };
 
+/** `using` and Symbol.dispose stand in our types: programs for an older target have no declaration of them by themselves. */
+const typesBanner = '/// <reference lib="esnext.disposable" />';
+
 const modules = packages.flatMap((name) => {
   const input = Object.fromEntries(
     entries(name).map((file) => [file.replace(/^.*src\//, '').replace(/\.ts$/, ''), file]),
@@ -86,7 +89,7 @@ const modules = packages.flatMap((name) => {
       plugins: [
         dts({ tsconfig: 'tsconfig.json', respectExternal: false, compilerOptions: { customConditions: [] } }),
       ],
-      output: { dir, format: 'es' },
+      output: { dir, format: 'es', banner: typesBanner },
     },
   ];
 });
