@@ -37,7 +37,8 @@ step() {
 if [ -d node_modules ] && npm ls --all >/dev/null 2>&1; then
   echo 'Dependencies are installed'
 else
-  step 'Installing the dependencies' npm ci --no-audit --no-fund
+  # Of onnxruntime, which only tests use, the libraries for GPUs are not fetched.
+  step 'Installing the dependencies' env ONNXRUNTIME_NODE_INSTALL=skip npm ci --no-audit --no-fund
 fi
 step 'Building the packages' npm run build
 
