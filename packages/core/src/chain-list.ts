@@ -39,7 +39,7 @@ export class ChainList<L extends Link = Link> extends Link {
 
   /** Replaces the link at `index`. */
   set(index: number, link: L): void {
-    linksOf(this)[this.position(index)] = checkLink(link);
+    this.setChild(String(this.position(index)), checkLink(link));
   }
 
   /** Inserts a link before `index`; the names behind it move up. */
@@ -80,11 +80,19 @@ export class ChainList<L extends Link = Link> extends Link {
     return linksOf(this).map((link, i) => [String(i), link]);
   }
 
+  protected override childNamed(name: string): Link | undefined {
+    return linksOf(this)[Number(name)];
+  }
+
+  protected override setChild(name: string, link: Link): void {
+    linksOf(this)[Number(name)] = link;
+  }
+
   override copy(mode: CopyMode = 'share', memo: CopyMemo = new Map()): this {
     const done = memo.get(this);
     if (done !== undefined) return done as this;
     const copy = super.copy(mode, memo);
-    linksOf(copy).push(...linksOf(this).map((link) => link.copy(mode, memo)));
+    linksOf(copy).splice(0, Number.POSITIVE_INFINITY, ...linksOf(this).map((link) => link.copy(mode, memo)));
     return copy;
   }
 }

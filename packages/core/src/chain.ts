@@ -19,6 +19,15 @@ export class Chain extends Link {
       .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   }
 
+  protected override childNamed(name: string): Link | undefined {
+    const value: unknown = Object.hasOwn(this, name) ? Reflect.get(this, name) : undefined;
+    return value instanceof Link ? value : undefined;
+  }
+
+  protected override setChild(name: string, link: Link): void {
+    Object.defineProperty(this, name, { value: link });
+  }
+
   /** Adds a child under a computed name. */
   addLink<L extends Link>(name: string, link: L): L {
     if (!(link instanceof Link))
@@ -29,14 +38,9 @@ export class Chain extends Link {
 
   /** The child of a computed name (Chainer's `chain[name]`). */
   child(name: string): Link {
-    const entries = this.childEntries();
-    const found = entries.find(([key]) => key === name);
-    if (found === undefined)
-      throw new UnknownNameError(
-        this.constructor.name,
-        name,
-        entries.map(([key]) => key),
-      );
-    return found[1];
+    const found = this.childNamed(name);
+    if (found !== undefined) return found;
+    const names = this.childEntries().map(([key]) => key);
+    throw new UnknownNameError(this.constructor.name, name, names);
   }
 }

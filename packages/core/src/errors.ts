@@ -86,6 +86,38 @@ export class StructureMismatchError extends ChaingradError {
   }
 }
 
+/** A part of a model lies where the traversal does not see it: it would be neither trained nor saved nor copied. */
+export class HiddenPartError extends ChaingradError {
+  constructor(
+    /** The field, or the link whose `forward` uses the part. */
+    readonly where: string,
+    readonly part: string,
+    advice: string,
+  ) {
+    super(
+      `${where}: expected every link and parameter in a field of its own, a ChainList or a ChainDict, got ${part}. ` +
+        `There it would be neither trained nor saved nor copied. ${advice}`,
+    );
+  }
+}
+
+/** A link has `#private` fields that a copy would lack. */
+export class NotCopyableError extends ChaingradError {
+  constructor(
+    /** The class that has them. */
+    readonly className: string,
+    readonly names: readonly string[],
+    cause?: unknown,
+  ) {
+    super(
+      `${className}.copy: the values of ${names.map((name) => `#${name}`).join(', ')} cannot be read from outside the class, and its ` +
+        `constructor cannot be run again without arguments. Use TypeScript's private in place of #, or define in ${className}: ` +
+        `protected override newInstance() { return new ${className}(...); }`,
+    );
+    this.cause = cause;
+  }
+}
+
 /** A call that would have changed nothing, where something was asked for. */
 export class NothingToDoError extends ChaingradError {}
 

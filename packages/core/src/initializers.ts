@@ -71,6 +71,12 @@ export class Values extends Initializer {
   }
 }
 
+/** The initializer that a number or an array stands for. */
+export function toInitializer(initial: Initializer | number | ArrayLike<number>): Initializer {
+  if (initial instanceof Initializer) return initial;
+  return typeof initial === 'number' ? new Constant(initial) : new Values(initial);
+}
+
 /** The unit matrix times `scale`; only for square matrices. */
 export class Identity extends Initializer {
   constructor(readonly scale = 1) {

@@ -1,26 +1,32 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   DuplicateNameError,
+  HiddenPartError,
   InvalidArgumentError,
+  NotCopyableError,
   StructureMismatchError,
   UnknownNameError,
 } from './errors.ts';
+import { hiddenPart } from './hidden-parts.ts';
 import { type InitializerLike, NotANumber, type Shape } from './initializers.ts';
 import { globalLinkHooks, type LinkHook } from './link-hook.ts';
 import type { SerialEntry, Serializable } from './matching/serial-entry.ts';
 import { withShapesOnly } from './meta/backend.ts';
 import { type Owner, Parameter } from './parameter.ts';
 import { Persistent, type PersistentValue } from './persistent.ts';
+import { privateFields } from './private-fields.ts';
+import { runningLink, runningLinks, whileRunning } from './running.ts';
 import { callWithShapes, type InputSpec, type Summary, summarize } from './summary.ts';
 
 export type CopyMode = 'share' | 'copy' | 'init';
 
 /** What a link knows of itself beside its fields. Kept outside the fields, which are the model. */
 interface LinkState {
+  /** As last seen; `holderOf` tells whether it still is so. */
   name: string | null;
   parent: Link | null;
   hooks: Map<string, LinkHook>;
-  /** The children and parameters know their names (for messages). */
+  /** The fields were looked through once. */
   adopted: boolean;
 }
 
@@ -42,10 +48,18 @@ export type CopyMemo = Map<object, object>;
 const byCodeUnit = <T>(entries: [string, T][]): [string, T][] =>
   entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 
+/** What a value is in a model, for messages about parts in places that the traversal does not see. */
+function nameOfPart(value: unknown): string | null {
+  if (value instanceof Link) return 'a link';
+  if (value instanceof Parameter) return 'a parameter';
+  if (value instanceof Persistent) return 'a persistent';
+  return value instanceof tf.Variable ? 'a tf.Variable' : null;
+}
+
 /**
  * A building block with parameters (Chainer's `Link`). Its own enumerable fields *are* its registration: a field that
- * holds a Parameter is a parameter, a Persistent a persistent, anything else plain configuration.
- * `#private` fields are not seen; a link that has some must override `copy`.
+ * holds a Parameter is a parameter, a Persistent a persistent, anything else plain configuration. Parts in places that the
+ * traversal does not see (arrays, objects, Maps, Sets, `#private` fields) are errors, see `HiddenPartError`.
  *
  * Subclasses define `forward`; users call `call`, which is typed after `forward`.
  */
@@ -57,19 +71,46 @@ export class Link implements Serializable, Owner {
 
   /**
    * Runs hooks and `forward`. Tensors made on the way are freed; the result is the caller's.
-   * What `forward` wants to keep, it must keep by itself (`tf.keep`, Parameter, Persistent).
+   * What `forward` wants to keep, it must keep by itself (`keep`, Parameter, Persistent).
+   * @throws HiddenPartError when it is called inside the `forward` of a link that does not hold it.
    */
-  call(...args: Parameters<this['forward']>): ReturnType<this['forward']> {
-    const own = stateOf(this).hooks;
+  call<A extends unknown[], R>(this: Link & { forward(...args: A): R }, ...args: A): R {
+    const state = stateOf(this);
     const outer = globalLinkHooks();
-    if (!stateOf(this).adopted) this.adopt();
-    if (own.size === 0 && outer.size === 0)
-      return tf.tidy(() => this.forward(...args) as tf.TensorContainer) as never;
-    const hooks = [...new Map([...outer, ...own]).values()];
+    const parent = runningLink();
+    if (parent !== undefined) this.checkHeld(parent);
+    if (!state.adopted) {
+      this.attachFields();
+      this.adoptChildren();
+      state.adopted = true;
+    }
+    const forward = () => whileRunning(this, () => this.forward(...args) as tf.TensorContainer);
+    if (state.hooks.size === 0 && outer.size === 0) return tf.tidy(forward) as R;
+    const hooks = [...new Map([...outer, ...state.hooks]).values()];
     for (const hook of hooks) hook.forwardPreprocess?.({ link: this, args, out: null });
-    const out = tf.tidy(() => this.forward(...args) as tf.TensorContainer);
+    const out = tf.tidy(forward);
     for (const hook of hooks) hook.forwardPostprocess?.({ link: this, args, out });
-    return out as never;
+    return out as R;
+  }
+
+  /** Refuses a call inside the forward pass of a model that does not hold this link, so that it would not be trained. */
+  private checkHeld(parent: Link): void {
+    const state = stateOf(this);
+    const held = () => state.parent === parent && parent.childNamed(state.name!) === this;
+    if (held()) return;
+    // The child came later, moved, or is held by two.
+    parent.adoptChildren();
+    if (held()) return;
+    const running = runningLinks();
+    for (let link: Link | null = this; link !== null; link = link.holder())
+      if (running.includes(link)) return;
+    for (const link of running[0]!.links()) if (link === this) return;
+    if (!this.updateEnabled) return;
+    throw new HiddenPartError(
+      parent.pathInText,
+      `a ${this.constructor.name} that its forward calls and no field holds`,
+      'If it is meant to stay outside of the model, freeze it: link.disableUpdate().',
+    );
   }
 
   /**
@@ -91,40 +132,62 @@ export class Link implements Serializable, Owner {
 
   /** The name in the parent: the field, or null for a root. */
   get name(): string | null {
-    return stateOf(this).name;
+    return this.holder() === null ? null : stateOf(this).name;
   }
 
   /** The path as last seen from the root; '' for a root. */
   get path(): string {
-    const { parent, name } = stateOf(this);
-    return parent === null ? '' : `${parent.path}/${name}`;
+    const holder = this.holder();
+    return holder === null ? '' : `${holder.path}/${stateOf(this).name}`;
+  }
+
+  private get pathInText(): string {
+    return `${this.constructor.name} ${this.path || '/'}`;
   }
 
   // TypeScript's private: `copy` makes objects without a constructor, which #private methods refuse.
-  /** The fields that hold parameters and persistents, in order. Checks that nothing trainable hides in a plain array. */
-  private ownEntries(): { params: [string, Parameter][]; persistents: [string, Persistent][] } {
+  /** The link that holds this one, as last seen; null where it holds it no more. */
+  private holder(): Link | null {
+    const state = stateOf(this);
+    const { parent, name } = state;
+    if (parent === null || parent.childNamed(name!) === this) return parent;
+    const entry = parent.childEntries().find(([, child]) => child === this);
+    if (entry === undefined) state.parent = null;
+    state.name = entry?.[0] ?? null;
+    return state.parent;
+  }
+
+  /**
+   * Tells the parameters and persistents in the fields their names. Every traversal and the first call do it.
+   * @returns the fields that hold some, in order.
+   * @throws HiddenPartError for a part of the model in a place that the traversal does not see.
+   */
+  attachFields(): { params: [string, Parameter][]; persistents: [string, Persistent][] } {
     const params: [string, Parameter][] = [];
     const persistents: [string, Persistent][] = [];
+    let children: Map<string, Link> | null = null;
     for (const [key, value] of Object.entries(this) as [string, unknown][]) {
+      if (typeof value !== 'object' || value === null) continue;
       if (value instanceof Parameter || value instanceof Persistent) {
         this.checkName(key);
         value.attach(key, this);
         if (value instanceof Parameter) params.push([key, value]);
         else persistents.push([key, value]);
-      } else if (Array.isArray(value) && value.some((v) => v instanceof Link || v instanceof Parameter)) {
-        throw new InvalidArgumentError(
-          `${this.path}/${key}`,
-          'links in a ChainList, parameters in fields of their own',
-          'an array of them',
-          'The traversal does not look into arrays, so these would be neither trained nor saved.',
-        );
-      } else if (value instanceof Link && !this.childEntries().some(([name]) => name === key)) {
+      } else if (value instanceof Link) {
+        children ??= new Map(this.childEntries());
+        if (children.get(key) === value) continue;
         throw new InvalidArgumentError(
           `${this.path}/${key}`,
           'no link in a field of this class',
           'a link',
           'Extend Chain.',
         );
+      } else {
+        const hidden = nameOfPart(value) ?? hiddenPart(value, nameOfPart);
+        if (hidden === null) continue;
+        const advice =
+          value instanceof tf.Variable ? 'Make it a Parameter.' : 'The traversal does not look into it.';
+        throw new HiddenPartError(`${this.path}/${key}`, hidden, advice);
       }
     }
     return { params: byCodeUnit(params), persistents: byCodeUnit(persistents) };
@@ -136,16 +199,30 @@ export class Link implements Serializable, Owner {
     }
   }
 
-  /** The direct children with their names, in order. A Link has none; Chain and ChainList override. */
+  /** The direct children with their names, in order. A Link has none; containers override. */
   protected childEntries(): [string, Link][] {
     return [];
+  }
+
+  /** The child of this name; undefined where there is none. */
+  protected childNamed(name: string): Link | undefined {
+    return this.childEntries().find(([key]) => key === name)?.[1];
   }
 
   /** Tells the children who holds them and under which name. Returns them in order. */
   protected adoptChildren(): [string, Link][] {
     const entries = this.childEntries();
+    if (entries.length === 0) return entries;
+    const above = new Set<Link>();
+    for (let link: Link | null = this; link !== null; link = link.holder()) above.add(link);
     for (const [name, child] of entries) {
       this.checkName(name);
+      if (above.has(child)) {
+        throw new StructureMismatchError(
+          `${this.pathInText}/${name}`,
+          `a ${child.constructor.name} is held by itself or by a link below it. A model is a tree: take one of the references out.`,
+        );
+      }
       const state = stateOf(child);
       state.name = name;
       state.parent = this;
@@ -153,14 +230,39 @@ export class Link implements Serializable, Owner {
     return entries;
   }
 
-  private adopt(): void {
-    this.ownEntries();
+  /**
+   * Puts `link` in the place of the child of this name.
+   * @returns the old child, which is neither changed nor disposed.
+   * @throws UnknownNameError when there is no such child; InvalidArgumentError when `link` is no Link.
+   */
+  replaceChild(name: string, link: Link): Link {
+    const old = this.childNamed(name);
+    if (old === undefined) {
+      const names = this.childEntries().map(([key]) => key);
+      throw new UnknownNameError(`${this.constructor.name}.replaceChild`, name, names);
+    }
+    if (!(link instanceof Link))
+      throw new InvalidArgumentError(`${this.constructor.name}.replaceChild`, 'a Link', typeof link);
+    this.setChild(name, link);
     this.adoptChildren();
-    stateOf(this).adopted = true;
+    return old;
   }
+
+  /** Stores `link` under the name of a child that there is; containers override. */
+  protected setChild(_name: string, _link: Link): void {}
 
   *children(): Generator<Link> {
     for (const [, child] of this.adoptChildren()) yield child;
+  }
+
+  /** This link and all below, depth-first, with their paths; this one's is ''. */
+  private *walk(): Generator<[path: string, link: Link]> {
+    const stack: [string, Link][] = [['', this]];
+    for (let entry = stack.pop(); entry !== undefined; entry = stack.pop()) {
+      yield entry;
+      const [path, link] = entry;
+      for (const [name, child] of link.adoptChildren().reverse()) stack.push([`${path}/${name}`, child]);
+    }
   }
 
   /** All links below, depth-first, this one first. */
@@ -170,11 +272,7 @@ export class Link implements Serializable, Owner {
 
   /** All links with their paths; this one is '/'. */
   *namedlinks(skipself = false): Generator<[path: string, link: Link]> {
-    if (!skipself) yield ['/', this];
-    for (const [name, child] of this.adoptChildren()) {
-      yield [`/${name}`, child];
-      for (const [path, link] of child.namedlinks(true)) yield [`/${name}${path}`, link];
-    }
+    for (const [path, link] of this.walk()) if (path !== '' || !skipself) yield [path || '/', link];
   }
 
   *params(includeUninit = true): Generator<Parameter> {
@@ -183,19 +281,17 @@ export class Link implements Serializable, Owner {
 
   /** Parameters with their paths: own ones first, sorted by name, then each child's. */
   *namedparams(includeUninit = true): Generator<[path: string, param: Parameter]> {
-    for (const [name, param] of this.ownEntries().params) {
-      if (includeUninit || param.isInitialized) yield [`/${name}`, param];
-    }
-    for (const [name, child] of this.adoptChildren()) {
-      for (const [path, param] of child.namedparams(includeUninit)) yield [`/${name}${path}`, param];
+    for (const [path, link] of this.walk()) {
+      for (const [name, param] of link.attachFields().params) {
+        if (includeUninit || param.isInitialized) yield [`${path}/${name}`, param];
+      }
     }
   }
 
   /** Persistents with their paths, in the same order. */
   *namedpersistents(): Generator<[path: string, persistent: Persistent]> {
-    for (const [name, persistent] of this.ownEntries().persistents) yield [`/${name}`, persistent];
-    for (const [name, child] of this.adoptChildren()) {
-      for (const [path, persistent] of child.namedpersistents()) yield [`/${name}${path}`, persistent];
+    for (const [path, link] of this.walk()) {
+      for (const [name, persistent] of link.attachFields().persistents) yield [`${path}/${name}`, persistent];
     }
   }
 
@@ -334,6 +430,7 @@ export class Link implements Serializable, Owner {
   /**
    * A copy without a parent or hooks. 'share': new parameters on the same storage, gradients null. 'copy': independent, equal
    * values. 'init': independent, initialized parameters drawn anew. Plain fields are copied by reference.
+   * @throws NotCopyableError for a class whose `#private` fields cannot be carried over; see `newInstance`.
    */
   copy(mode: CopyMode = 'share', memo: CopyMemo = new Map()): this {
     if (mode !== 'share' && mode !== 'copy' && mode !== 'init') {
@@ -341,18 +438,31 @@ export class Link implements Serializable, Owner {
     }
     const done = memo.get(this);
     if (done !== undefined) return done as this;
-    const copy = Object.create(Object.getPrototypeOf(this)) as this;
+    const copy = blank(this, () => this.newInstance());
     memo.set(this, copy);
-    for (const [key, value] of Object.entries(this) as [string, unknown][]) {
-      const field = copyField(value, mode, memo);
-      Object.defineProperty(copy, key, {
-        value: field,
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
+    for (const key of Reflect.ownKeys(this)) {
+      const field = Object.getOwnPropertyDescriptor(this, key)!;
+      if ('value' in field) field.value = copyField(field.value, mode, memo);
+      Object.defineProperty(copy, key, field);
     }
     return copy;
+  }
+
+  /**
+   * Makes the object that `copy` gives copies of all other fields. A class with `#private` fields overrides it, as nobody else
+   * can read them:
+   *
+   * ```ts
+   * protected override newInstance(): Link {
+   *   return new Net(this.#scale);
+   * }
+   * ```
+   *
+   * Without it such a class is made anew by its constructor, if that takes no arguments and the `#private` fields are never
+   * assigned after their declaration. The constructor runs with shapes only: nothing is drawn.
+   */
+  protected newInstance(): Link {
+    return new (this.constructor as new () => Link)();
   }
 
   // ---- hooks ------------------------------------------------------------------------------------------------------
@@ -408,6 +518,48 @@ function specText(value: unknown): string {
   if (Array.isArray(value)) return `(${value.join(', ')})`;
   if (typeof value === 'function') return value.name;
   return String(value);
+}
+
+/** The classes of `link` from its own up to Link, which is left out. */
+function classesOf(link: Link): (typeof Link)[] {
+  const classes: (typeof Link)[] = [];
+  for (
+    let proto = Object.getPrototypeOf(link);
+    proto !== Link.prototype;
+    proto = Object.getPrototypeOf(proto)
+  )
+    classes.push(proto.constructor);
+  return classes;
+}
+
+/** An object of the class of `link` with its `#private` fields and no others, by `make` where there are some. */
+function blank<L extends Link>(link: L, make: () => Link): L {
+  const proto = Object.getPrototypeOf(link);
+  const classes = classesOf(link);
+  if (classes.every((type) => privateFields(type).names.length === 0)) return Object.create(proto);
+  // What lies below the class with the override is unknown to it.
+  const at = classes.findIndex((type) => Object.hasOwn(type.prototype, 'newInstance'));
+  const type = classes.find((each) => privateFields(each).names.length > 0)!;
+  const refused = (each: typeof Link, cause?: unknown) =>
+    new NotCopyableError(each.name, privateFields(each).names, cause);
+  for (const each of at < 0 ? classes : classes.slice(0, at)) {
+    const { names, assigned, takesArguments } = privateFields(each);
+    if (names.length > 0 && (assigned || at >= 0)) throw refused(each);
+    if (at < 0 && takesArguments) throw refused(type);
+  }
+  const made = withShapesOnly(() => {
+    try {
+      return make();
+    } catch (cause) {
+      throw refused(type, cause);
+    }
+  }, false);
+  const expected = classes[Math.max(at, 0)]!;
+  if (!(made instanceof expected) || made === link)
+    throw new InvalidArgumentError(`${expected.name}.newInstance`, `a new ${expected.name}`, made);
+  made.dispose();
+  for (const key of Reflect.ownKeys(made)) delete (made as unknown as Record<PropertyKey, unknown>)[key];
+  return Object.setPrototypeOf(made, proto);
 }
 
 /** How `Link.copy` copies one field. */

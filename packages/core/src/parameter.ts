@@ -1,20 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   DisposedError,
+  HiddenPartError,
   InvalidArgumentError,
   ShapeMismatchError,
   UninitializedParameterError,
 } from './errors.ts';
-import {
-  Constant,
-  Initializer,
-  type InitializerLike,
-  NotANumber,
-  type Shape,
-  Values,
-} from './initializers.ts';
+import { Initializer, type InitializerLike, NotANumber, type Shape, toInitializer } from './initializers.ts';
 import { metaMode } from './meta/mode.ts';
 import type { UpdateRule } from './optimizer/update-rule.ts';
+import { runningLink } from './running.ts';
 
 /** The storage of a parameter. Share-copies hold the same one, so initializing one initializes the other. */
 interface Cell {
@@ -22,9 +17,10 @@ interface Cell {
   disposed: boolean;
 }
 
-/** How a parameter or link learns the path it is shown under in messages. */
+/** What holds parameters and persistents, and tells them the path they are shown under in messages. */
 export interface Owner {
   readonly path: string;
+  attachFields(): unknown;
 }
 
 /** A shape of which some dimensions are still open (null). */
@@ -86,13 +82,11 @@ export class Parameter {
   constructor(initializer?: InitializerLike | null, shape?: PartialShape | null, name: string | null = null) {
     this.name = name;
     this.#cell = { tensor: null, disposed: false };
-    if (initializer instanceof Initializer) this.#initializer = initializer;
-    else if (typeof initializer === 'number') this.#initializer = new Constant(initializer);
-    else if (initializer === undefined || initializer === null) this.#initializer = new NotANumber();
-    else this.#initializer = null;
+    const given = initializer ?? new NotANumber();
+    const draws = given instanceof Initializer || typeof given === 'number';
+    this.#initializer = draws ? toInitializer(given) : null;
 
-    if (this.#initializer === null) {
-      const values = initializer as tf.Tensor | ArrayLike<number>;
+    if (!draws) {
       if (shape && !isComplete(shape)) {
         throw new InvalidArgumentError(
           this.path,
@@ -100,16 +94,15 @@ export class Parameter {
           `(${shape.join(', ')})`,
         );
       }
-      const given = shape as Shape | null | undefined;
-      if (isTensor(values)) {
-        if (given && !shapesEqual(given, values.shape)) {
-          throw new ShapeMismatchError(this.path, given, values.shape);
+      if (isTensor(given)) {
+        if (shape && !shapesEqual(shape, given.shape)) {
+          throw new ShapeMismatchError(this.path, shape, given.shape);
         }
-        checkFloat(this.path, values);
-        this.#cell.tensor = keepClone(values);
+        checkFloat(this.path, given);
+        this.#cell.tensor = keepClone(given);
       } else {
-        const target = given ?? [values.length];
-        this.#cell.tensor = tf.keep(tf.tensor(new Values(values).generate(target), [...target], 'float32'));
+        const target = shape ?? [given.length];
+        this.#cell.tensor = tf.keep(tf.tensor(toInitializer(given).generate(target), [...target], 'float32'));
       }
     } else if (shape && isComplete(shape)) this.initialize(shape);
     else this.#partialShape = shape ?? null;
@@ -117,6 +110,7 @@ export class Parameter {
 
   /** The full path as last seen from the root, e.g. `/extractor/conv1_1/W`. */
   get path(): string {
+    if (this.#owner === null) runningLink()?.attachFields();
     const name = this.name ?? '(unnamed parameter)';
     if (this.#owner === null) return this.name === null ? name : `/${name}`;
     return `${this.#owner.path}/${name}`;
@@ -157,11 +151,28 @@ export class Parameter {
     this.assign(values);
   }
 
-  /** The values. @throws UninitializedParameterError while there are none. */
+  /**
+   * The values.
+   * @throws UninitializedParameterError while there are none; HiddenPartError inside the `forward` of a model that no field
+   *   of which holds this parameter, unless it is frozen.
+   */
   get tensor(): tf.Tensor {
     const tensor = this.array;
+    if (this.#owner === null && !this.frozen) this.#checkHeld();
     if (tensor === null) throw new UninitializedParameterError(this.path);
     return tensor;
+  }
+
+  /** Refuses a use inside a forward pass before any link was seen to hold this parameter. */
+  #checkHeld(): void {
+    const link = runningLink();
+    link?.attachFields();
+    if (link === undefined || this.#owner !== null) return;
+    throw new HiddenPartError(
+      `${link.constructor.name} ${link.path || '/'}`,
+      `${this} that its forward uses and no field holds`,
+      'If it is meant to stay outside of the model, freeze it: param.frozen = true.',
+    );
   }
 
   get shape(): number[] {

@@ -122,6 +122,22 @@ export class Sequential extends ChainList {
     return this.insertLayer(index, link);
   }
 
+  override remove(index: number): Link {
+    const link = this.at(index);
+    this.pop(this.layerIndex(index));
+    return link;
+  }
+
+  protected override setChild(name: string, link: Link): void {
+    this.change(this.layers.with(this.layerIndex(Number(name)), link));
+  }
+
+  /** The position among all layers of the link at `index`. */
+  private layerIndex(index: number): number {
+    const positions = [...this.layers.entries()].filter(([, layer]) => layer instanceof Link).map(([i]) => i);
+    return positions.at(index)!;
+  }
+
   override copy(mode: CopyMode = 'share', memo: CopyMemo = new Map()): this {
     const done = memo.get(this);
     if (done !== undefined) return done as this;

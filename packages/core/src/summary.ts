@@ -5,6 +5,7 @@ import type { Link } from './link.ts';
 import { withLinkHook } from './link-hook.ts';
 import { countedMacs, withShapesOnly } from './meta/backend.ts';
 import { metaMode } from './meta/mode.ts';
+import type { Parameter } from './parameter.ts';
 
 /** The shape of one argument of `forward`; float32 unless said. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: tf.DataType };
@@ -75,31 +76,27 @@ export function summarize(link: Link, inputs: readonly InputSpec[]): Summary {
       },
       () => callWithShapes(link, inputs),
     );
-    const rows: SummaryRow[] = [];
-    const seen = new Set<object>();
-    let total = 0;
-    for (const [path, each] of link.namedlinks()) {
-      const params: { name: string; shape: number[] }[] = [];
-      let count = 0;
-      for (const [name, param] of each.namedparams()) {
-        if (name.lastIndexOf('/') > 0) continue;
-        const shape = param.array?.shape ?? [];
-        params.push({ name: name.slice(1), shape });
-        const size = param.isInitialized ? param.size : 0;
-        count += size;
-        if (!seen.has(param)) total += size;
-        seen.add(param);
-      }
-      rows.push({
+    const own = new Map<string, [name: string, param: Parameter][]>();
+    for (const [path, param] of link.namedparams()) {
+      const at = path.lastIndexOf('/');
+      const owner = path.slice(0, at) || '/';
+      own.set(owner, [...(own.get(owner) ?? []), [path.slice(at + 1), param]]);
+    }
+    const countOf = (param: Parameter) => (param.isInitialized ? param.size : 0);
+    const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+    const rows = [...link.namedlinks()].map(([path, each]): SummaryRow => {
+      const params = own.get(path) ?? [];
+      return {
         path,
         link: each.constructor.name,
-        params,
-        count,
+        params: params.map(([name, param]) => ({ name, shape: param.array?.shape ?? [] })),
+        count: sum(params.map(([, param]) => countOf(param))),
         outputShapes: outputs.get(each) ?? null,
         macs: macs.get(each) ?? 0,
-      });
-    }
-    const summary = { rows, params: total, macs: [...macs.values()].reduce((a, b) => a + b, 0) };
+      };
+    });
+    const total = sum([...new Set(link.params())].map(countOf));
+    const summary = { rows, params: total, macs: sum([...macs.values()]) };
     return { ...summary, toString: () => table(summary) };
   }, false);
 }

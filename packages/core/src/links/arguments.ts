@@ -1,16 +1,20 @@
 /** What the constructors of links share. */
 import * as tf from '@tensorflow/tfjs-core';
-import { Initializer, type InitializerLike, LeCunNormal, type Shape, Values } from '../initializers.ts';
+import {
+  type Initializer,
+  type InitializerLike,
+  LeCunNormal,
+  type Shape,
+  toInitializer,
+} from '../initializers.ts';
 import { Parameter, type PartialShape } from '../parameter.ts';
 
 /** An initializer, or null for the default: LeCunNormal for weights, 0 for biases. */
 export type InitializerOption = InitializerLike | null;
 
 /** A plain array has no shape of its own: its values wait for the parameter's. */
-function waiting(initial: InitializerLike): InitializerLike {
-  const ready = typeof initial === 'number' || initial instanceof Initializer || initial instanceof tf.Tensor;
-  return ready ? initial : new Values(initial);
-}
+const waiting = (initial: InitializerLike): Initializer | tf.Tensor =>
+  initial instanceof tf.Tensor ? initial : toInitializer(initial);
 
 /** A weight. Dimensions that are null are found later. The name is for messages before the link is first traversed. */
 export function weight(name: string, initial: InitializerOption | undefined, shape: PartialShape): Parameter {

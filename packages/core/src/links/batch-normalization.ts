@@ -3,7 +3,7 @@ import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import type { Axes } from '../functions/arguments.ts';
 import { batchAxes, batchNormalization, fixedBatchNormalization } from '../functions/normalization.ts';
-import type { Shape } from '../initializers.ts';
+import { type InitializerLike, type Shape, toInitializer } from '../initializers.ts';
 import { Link } from '../link.ts';
 import { metaMode } from '../meta/mode.ts';
 import { type Parameter, shapesEqual } from '../parameter.ts';
@@ -45,8 +45,8 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
   readonly decay: number;
   readonly eps: number;
   readonly axis: Axes | null;
-  private readonly initialAvgMean: InitializerOption;
-  private readonly initialAvgVar: InitializerOption;
+  private readonly initialAvgMean: InitializerLike;
+  private readonly initialAvgVar: InitializerLike;
 
   /**
    * @param size the number of channels, or the shape of the axes that are not reduced; null: found at the first call.
@@ -83,7 +83,7 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
     this.fill(this.avg_var, this.initialAvgVar, shape);
   }
 
-  private fill(statistic: Persistent<tf.Tensor | null>, initial: InitializerOption, shape: Shape): void {
+  private fill(statistic: Persistent<tf.Tensor | null>, initial: InitializerLike, shape: Shape): void {
     if (statistic.value !== null) return;
     const mode = metaMode();
     if (mode !== null) {
@@ -93,8 +93,14 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
       });
       return;
     }
-    const drawn = bias('running statistics', initial, shape);
-    statistic.value = drawn.tensor;
+    if (initial instanceof tf.Tensor) {
+      if (!shapesEqual(initial.shape, shape))
+        throw new ShapeMismatchError(statistic.path, shape, initial.shape);
+      statistic.value = initial;
+      return;
+    }
+    const drawn = tf.tensor(toInitializer(initial).generate(shape), [...shape]);
+    statistic.value = drawn;
     drawn.dispose();
   }
 

@@ -1,0 +1,76 @@
+/** Every link class of core is copied whole, in all modes. A new class without a row fails. */
+import '@tensorflow/tfjs-backend-cpu';
+import * as core from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { type CopyRow, expectWholeCopies, linkClasses } from '../../support/copies.ts';
+
+const { Linear, Convolution2D } = core;
+
+class Picking extends core.PickableSequentialChain {
+  readonly first = new Linear(3, 4);
+  readonly act = core.relu;
+  readonly second = new Linear(4, 2);
+}
+
+const rows: Readonly<Record<string, CopyRow>> = {
+  Link: [() => Object.assign(new core.Link(), { scale: 3 }), null],
+  Chain: [
+    () => {
+      const chain = new core.Chain();
+      chain.addLink('a', new Linear(2, 3));
+      chain.addParam('p', [2], 1);
+      chain.addPersistent('q', 5);
+      return chain;
+    },
+    null,
+  ],
+  ChainList: [
+    () => new core.ChainList<core.Link>(new Linear(2, 3), new core.ChainList(new Linear(3, 3))),
+    null,
+  ],
+  ChainDict: [() => new core.ChainDict({ b: new Linear(2, 3), a: new Linear(3, 3) }), null],
+  Sequential: [() => new core.Sequential(new Linear(3, 4), core.relu, new Linear(4, 2)), [[1, 3]]],
+  PickableSequentialChain: [
+    () => {
+      const chain = new Picking();
+      chain.pick = ['act', 'second'];
+      return chain;
+    },
+    [[1, 3]],
+  ],
+  BatchNormalization: [() => new core.BatchNormalization(3, { decay: 0.5 }), [[2, 4, 4, 3]]],
+  Bias: [() => new core.Bias([3]), [[2, 4, 4, 3]]],
+  Classifier: [() => new core.Classifier(new Linear(3, 2)), [[4, 3], { shape: [4], dtype: 'int32' }]],
+  Conv2DActiv: [() => new core.Conv2DActiv(3, 4, 3), [[1, 5, 5, 3]]],
+  Conv2DBNActiv: [() => new core.Conv2DBNActiv(3, 4, 3), [[1, 5, 5, 3]]],
+  Convolution2D: [() => new Convolution2D(null, 4, 3), [[1, 5, 5, 3]]],
+  Deconvolution2D: [() => new core.Deconvolution2D(3, 4, 3, { stride: 2 }), [[1, 5, 5, 3]]],
+  DepthwiseConvolution2D: [() => new core.DepthwiseConvolution2D(3, 2, 3), [[1, 5, 5, 3]]],
+  DilatedConvolution2D: [() => new core.DilatedConvolution2D(3, 4, 3, { dilate: 2 }), [[1, 9, 9, 3]]],
+  EmbedID: [() => new core.EmbedID(5, 3, { ignoreLabel: 1 }), [{ shape: [2], dtype: 'int32' }]],
+  Linear: [() => new Linear(3, 2, { nobias: true }), [[4, 3]]],
+  Normalize: [() => new core.Normalize(3, { initial: 20 }), [[1, 5, 5, 3]]],
+  Scale: [() => new core.Scale([3], { biasTerm: true }), [[1, 5, 5, 3]]],
+  SeparableConv2DBNActiv: [() => new core.SeparableConv2DBNActiv(3, 4, 3), [[1, 5, 5, 3]]],
+};
+
+describe('copies of the links of core', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('has a row for every exported class', () => {
+    expect(Object.keys(rows).sort()).to.deep.equal(linkClasses(core));
+  });
+
+  for (const [name, row] of Object.entries(rows)) it(name, () => expectWholeCopies(row));
+
+  it('values: share follows, copy stays, init is drawn anew', () => {
+    const link = new Linear(3, 2);
+    const first = () => link.W.tensor.dataSync()[0];
+    const old = first();
+    const [share, copy, init] = [link.copy('share'), link.copy('copy'), link.copy('init')];
+    link.W.assign(tf.fill([2, 3], 7));
+    expect([share.W, copy.W].map((W) => W.tensor.dataSync()[0])).to.deep.equal([7, old]);
+    expect(init.W.tensor.dataSync()[0]).not.to.be.oneOf([7, old]);
+  });
+});

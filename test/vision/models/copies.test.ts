@@ -1,0 +1,67 @@
+/** Every link class of vision is copied whole, in all modes. A new class without a row fails. */
+import '@tensorflow/tfjs-backend-cpu';
+import { Convolution2D } from '@chaingrad/core';
+import * as vision from '@chaingrad/vision';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { type CopyRow, expectWholeCopies, linkClasses } from '../../support/copies.ts';
+
+const multibox = () => new vision.Multibox(3, [[2], [2, 3], [2, 3], [2, 3], [2], [2]]);
+const boxes = { steps: [8, 16, 32, 64, 100, 300], sizes: [30, 60, 111, 162, 213, 264, 315] };
+
+class Features extends Convolution2D {
+  readonly mean = [1, 2, 3];
+}
+
+const rows: Readonly<Record<string, CopyRow>> = {
+  FeaturePredictor: [
+    () => new vision.FeaturePredictor(new Features(3, 2, 3), { cropSize: 8 }),
+    [[1, 8, 8, 3]],
+  ],
+  MobileNetV1Extractor512: [() => new vision.MobileNetV1Extractor512(), [[1, 512, 512, 3]]],
+  MobileNetV2Extractor300: [() => new vision.MobileNetV2Extractor300(), [[1, 300, 300, 3]]],
+  Multibox: [multibox, null],
+  MultiboxTrainChain: [
+    () => new vision.MultiboxTrainChain(new vision.SSD300({ nFgClass: 2 }), { k: 2 }),
+    null,
+  ],
+  SSD: [() => new vision.SSD(new vision.VGG16Extractor300(), multibox(), boxes), [[1, 300, 300, 3]]],
+  SSD300: [() => new vision.SSD300({ nFgClass: 2 }), [[1, 300, 300, 3]]],
+  SSD512: [() => new vision.SSD512({ nFgClass: 2 }), [[1, 512, 512, 3]]],
+  SSDMobileNetV1Face: [() => new vision.SSDMobileNetV1Face(), [[1, 512, 512, 3]]],
+  SSDMobileNetV2: [
+    () => new vision.SSDMobileNetV2({ nFgClass: 2, scoreFunction: 'softmax' }),
+    [[1, 300, 300, 3]],
+  ],
+  VGG16: [
+    () => {
+      const vgg = new vision.VGG16({ nClass: 3 });
+      vgg.pick = ['conv5_3', 'fc7'];
+      return vgg;
+    },
+    [[1, 224, 224, 3]],
+  ],
+  VGG16Extractor: [() => new vision.VGG16Extractor(), null],
+  VGG16Extractor300: [() => new vision.VGG16Extractor300(), [[1, 300, 300, 3]]],
+  VGG16Extractor512: [() => new vision.VGG16Extractor512(), [[1, 512, 512, 3]]],
+};
+
+describe('copies of the links of vision', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('has a row for every exported class', () => {
+    expect(Object.keys(rows).sort()).to.deep.equal(linkClasses(vision));
+  });
+
+  for (const [name, row] of Object.entries(rows)) it(name, () => expectWholeCopies(row));
+
+  it('keeps how a detector scores', () => {
+    const model = new vision.SSDMobileNetV2({ nFgClass: 2, scoreFunction: 'softmax' });
+    for (const mode of ['share', 'copy', 'init'] as const) {
+      const copy = model.copy(mode);
+      expect(copy.scoreFunction).to.equal('softmax');
+      if (mode !== 'share') copy.dispose();
+    }
+    model.dispose();
+  });
+});
