@@ -35,7 +35,7 @@ class Small extends Chain {
   override forward(x: tf.Tensor4D): tf.Tensor2D {
     let h = x;
     for (const conv of [this.conv1, this.conv2, this.conv3, this.conv4, this.conv5]) h = conv.call(h, 'relu');
-    return this.fc.call(h) as tf.Tensor2D;
+    return this.fc.call(h);
   }
 }
 

@@ -77,7 +77,7 @@ function round(): number {
   for (let i = 0; i < 2; i++) usingConfig('train', false, () => tf.tidy(() => model.call(x).dataSync()));
   atWork.filterBytes = wasmFilterCacheBytes();
   const optimizer = new MomentumSGD({ lr: 0.01 }).setup(model);
-  const loss = optimizer.update(() => softmaxCrossEntropy(model.call(x), t) as tf.Scalar);
+  const loss = optimizer.update(() => softmaxCrossEntropy(model.call(x), t));
   const value = loss.dataSync()[0]!;
   atWork.numTensors = tf.memory().numTensors;
   optimizer.dispose();

@@ -24,8 +24,8 @@ class Net extends Chain {
 
   override forward(x: tf.Tensor4D): tf.Tensor {
     this.trainSeen = config.train;
-    let h = maxPooling2D(relu(this.bn.call(this.conv1.call(x)) as tf.Tensor4D), 2);
-    h = relu(this.conv2.call(h)) as tf.Tensor4D;
+    let h = maxPooling2D(relu(this.bn.call(this.conv1.call(x))), 2);
+    h = relu(this.conv2.call(h));
     return softmax(this.fc.call(h));
   }
 }

@@ -27,6 +27,6 @@ export class TinyVGG extends Chain {
     const pool = (h: tf.Tensor4D) => maxPooling2D(h, 2);
     const first = pool(relu(this.conv_1_2.call(relu(this.conv_1_1.call(x)))));
     const second = pool(relu(this.conv_2_2.call(relu(this.conv_2_1.call(first)))));
-    return softmax(this.output.call(second)) as tf.Tensor2D;
+    return softmax(this.output.call(second));
   }
 }

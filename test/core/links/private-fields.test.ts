@@ -122,10 +122,10 @@ describe('copies of links with #private fields', () => {
   before(() => tf.setBackend('cpu'));
 
   for (const mode of modes) {
-    for (const make of [() => new Scaled(), () => new Below(), () => new Listed()]) {
-      it(`${make().constructor.name}, '${mode}'`, () => {
+    for (const type of [Scaled, Below, Listed]) {
+      it(`${type.name}, '${mode}'`, () => {
         const before = tf.memory().numTensors;
-        const link = make();
+        const link = new type();
         const copy = link.copy(mode);
         if (mode !== 'init') expect(run(copy)).to.deep.equal(run(link));
         else expect(run(copy)).to.have.length(2);

@@ -62,7 +62,7 @@ export class MLP extends Chain {
   }
 
   override forward(x: tf.Tensor2D): tf.Tensor2D {
-    return this.l2.call(tf.tanh(this.l1.call(x)) as tf.Tensor2D);
+    return this.l2.call(tf.tanh(this.l1.call(x)));
   }
 }
 

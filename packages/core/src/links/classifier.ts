@@ -72,7 +72,7 @@ export class Classifier<P extends Link = Link> extends Chain {
   override forward(...args: readonly unknown[]): tf.Tensor {
     this.clear();
     const { inputs, t } = this.split(args);
-    const y = this.predictor.call(...(inputs as Parameters<P['forward']>)) as tf.Tensor;
+    const y = this.predictor.call(...(inputs as never[])) as tf.Tensor;
     const loss = this.lossfun(y, t);
     const acc = this.accfun?.(y, t) ?? null;
     if (metaMode() !== null) return loss;

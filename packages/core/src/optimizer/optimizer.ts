@@ -103,7 +103,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
   }
 
   #backward<A extends unknown[]>(target: Link, lossFn: LossFunction<A>, args: A): tf.Scalar {
-    const lossOf = lossFn instanceof Link ? () => lossFn.call(...(args as never)) : () => lossFn(...args);
+    const lossOf = lossFn instanceof Link ? () => lossFn.call(...args) : () => lossFn(...args);
     const forward = () => {
       const loss = lossOf();
       target.cleargrads();

@@ -92,8 +92,7 @@ export class Evaluator<E = unknown> implements Extension {
     const reporter = this.makeReporter();
     const means = new RunningMeans();
     const target = this.getTarget();
-    const evaluateBatch =
-      this.evalFunc ?? ((...args: never[]) => target.call(...(args as Parameters<Link['forward']>)));
+    const evaluateBatch = this.evalFunc ?? ((...args: never[]) => target.call(...args));
     this.iterator.reset();
     try {
       for await (const batch of this.iterator) {

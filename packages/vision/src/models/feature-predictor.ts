@@ -100,7 +100,7 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
 
   /** The features of prepared crops. */
   override forward(x: tf.Tensor4D): tf.Tensor | tf.Tensor[] {
-    return (this.extractor as Extractor).call(x);
+    return this.extractor.call(x);
   }
 
   /**
@@ -120,7 +120,7 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
       // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
       const features = usingConfig('train', false, () =>
         tf.tidy(() => {
-          const out = (this as FeaturePredictor).call(stack(crops));
+          const out = this.call(stack(crops));
           single = !Array.isArray(out);
           return [out].flat().map((feature) => averageCrops(feature, nCrop));
         }),

@@ -20,7 +20,7 @@ export class SeparableBlock extends Chain {
   }
 
   override forward(x: Tensor4D): Tensor4D {
-    return this.pw.call(relu6(this.bn.call(this.dw.call(x)) as Tensor4D) as Tensor4D, 'relu6');
+    return this.pw.call(relu6(this.bn.call(this.dw.call(x))), 'relu6');
   }
 }
 

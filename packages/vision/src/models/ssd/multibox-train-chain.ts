@@ -43,7 +43,7 @@ export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
    * @returns the loss, a scalar.
    */
   override forward(imgs: tf.Tensor4D, gtMbLocs: tf.Tensor3D, gtMbLabels: tf.Tensor2D): tf.Scalar {
-    const [mbLocs, mbConfs] = (this.model as SSD).call(imgs);
+    const [mbLocs, mbConfs] = this.model.call(imgs);
     const [loc, conf] = multiboxLoss(mbLocs, mbConfs, gtMbLocs, gtMbLabels, this.k);
     const loss = tf.add(tf.mul(loc, this.alpha), conf) as tf.Scalar;
     report({ loss, 'loss/loc': loc, 'loss/conf': conf }, this);

@@ -111,7 +111,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
    * @returns offsets (B, K, 4) and class outputs (B, K, nFgClass + 1) of the K default boxes.
    */
   override forward(x: tf.Tensor4D): [mbLocs: tf.Tensor3D, mbConfs: tf.Tensor3D] {
-    return this.multibox.call((this.extractor as SSDExtractor).call(x));
+    return this.multibox.call(this.extractor.call(x));
   }
 
   /**
@@ -150,7 +150,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
     const images = await Promise.all(imgs.map((img) => toImageArray(img)));
     const prepared = images.map((img) => this.prepare(img, resizeBackend));
     // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
-    const tensors = usingConfig('train', false, () => tf.tidy(() => (this as SSD).call(stack(prepared))));
+    const tensors = usingConfig('train', false, () => tf.tidy(() => this.call(stack(prepared))));
     const { nClass } = this.multibox;
     const count = this.coder.length;
     try {
