@@ -1,6 +1,6 @@
 /** Writes the networks' files, the same parameters in each side's own format. */
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
-import { readPicture } from 'chaingrad';
+import { readImage } from 'chaingrad';
 import { graphOf } from '../models/index.ts';
 import { tfjsLayout } from '../models/layouts.ts';
 import { onnxChunks } from '../models/onnx.ts';
@@ -54,7 +54,7 @@ export async function preparePhotos(): Promise<void> {
     ['face', 'astronaut.png'],
   ]) {
     if (existsSync(`${files}${name}.json`)) continue;
-    const { data, shape } = await readPicture(`${root}examples/images/${picture}`);
+    const { data, shape } = (await readImage(`${root}examples/images/${picture}`)).img;
     writeFileSync(`${files}${name}.rgb`, data);
     writeFileSync(`${files}${name}.json`, JSON.stringify({ shape }));
   }

@@ -98,7 +98,7 @@ const iterator = new SerialIterator<SSDTrainExample>(
   new TransformDataset(dataset, transform),
   Number(values.batch),
 );
-const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
+const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
 const trainer = new Trainer(updater, [steps, 'iteration'], { out: values.out, random: { rng } });
 const every = [Number(values.every), 'iteration'] as const;
 trainer.extend(

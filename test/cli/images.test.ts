@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Image } from '@chaingrad/vision';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { ImageError } from '../../packages/cli/src/errors.ts';
-import { type PictureFormat, readPicture, writePicture } from '../../packages/cli/src/images.ts';
+import { type ImageFormat, readImage, writeImage } from '../../packages/cli/src/images.ts';
 import { readJson } from '../support/goldens.ts';
 import { blockColours, blocks, colours, type Rgb, root, temporaryFolder } from './support.ts';
 
@@ -58,7 +59,7 @@ function expectColours(got: Rgb[][], expected: readonly (readonly Rgb[])[], tole
 
 async function failure(file: string): Promise<ImageError> {
   try {
-    await readPicture(file);
+    await readImage(file);
   } catch (error) {
     expect(error).to.be.instanceOf(ImageError);
     return error as ImageError;
@@ -78,9 +79,9 @@ describe('cli/images', () => {
             .withMetadata({ orientation })
             .toFormat(format, options)
             .toBuffer();
-          const picture = await readPicture(folder.write(`${orientation}.${format}`, bytes));
-          expect(picture.format).to.equal(format);
-          expectColours(blockColours(picture), upright[orientation]!, format === 'jpeg' ? 3 : 0);
+          const read = await readImage(folder.write(`${orientation}.${format}`, bytes));
+          expect(read.format).to.equal(format);
+          expectColours(blockColours(read.img), upright[orientation]!, format === 'jpeg' ? 3 : 0);
         });
       }
     }
@@ -91,37 +92,37 @@ describe('cli/images', () => {
       const levels: Rgb[][] = [[0, 100, 255].map((v): Rgb => [v, v, v])];
       const bytes = await blocks(levels).toColourspace('b-w').png().toBuffer();
       expect((await sharp(bytes).metadata()).channels).to.equal(1);
-      expectColours(blockColours(await readPicture(folder.write('gray.png', bytes))), levels, 1);
+      expectColours(blockColours((await readImage(folder.write('gray.png', bytes))).img), levels, 1);
     });
 
     it('reads 16 bits a channel as 8', async () => {
       const bytes = await blocks(colours).toColourspace('rgb16').png().toBuffer();
       expect((await sharp(bytes).metadata()).depth).to.equal('ushort');
-      expectColours(blockColours(await readPicture(folder.write('16.png', bytes))), colours, 0);
+      expectColours(blockColours((await readImage(folder.write('16.png', bytes))).img), colours, 0);
     });
 
     it('reads 16-bit gray', async () => {
       const levels: Rgb[][] = [[0, 100, 255].map((v): Rgb => [v, v, v])];
       const bytes = await blocks(levels).toColourspace('grey16').png().toBuffer();
       expect((await sharp(bytes).metadata()).depth).to.equal('ushort');
-      expectColours(blockColours(await readPicture(folder.write('gray16.png', bytes))), levels, 1);
+      expectColours(blockColours((await readImage(folder.write('gray16.png', bytes))).img), levels, 1);
     });
 
     it('puts transparent parts on white', async () => {
       const bytes = await blocks(colours).ensureAlpha(0.5).png().toBuffer();
       const half = colours.map((row) => row.map((rgb) => rgb.map((v) => (v + 255) / 2) as unknown as Rgb));
-      expectColours(blockColours(await readPicture(folder.write('alpha.png', bytes))), half, 1);
+      expectColours(blockColours((await readImage(folder.write('alpha.png', bytes))).img), half, 1);
     });
 
     it('reads a palette PNG', async () => {
       const bytes = await blocks(colours).png({ palette: true }).toBuffer();
-      expectColours(blockColours(await readPicture(folder.write('palette.png', bytes))), colours, 0);
+      expectColours(blockColours((await readImage(folder.write('palette.png', bytes))).img), colours, 0);
     });
 
     it('reads a CMYK JPEG by its colours, not by its inks', async () => {
       const bytes = await blocks(colours).toColourspace('cmyk').jpeg({ quality: 100 }).toBuffer();
       expect((await sharp(bytes).metadata()).space).to.equal('cmyk');
-      const [[r, g, b]] = blockColours(await readPicture(folder.write('cmyk.jpg', bytes))) as [
+      const [[r, g, b]] = blockColours((await readImage(folder.write('cmyk.jpg', bytes))).img) as [
         [Rgb, Rgb, Rgb],
       ];
       // Ink cannot show every screen colour: the largest channel tells which it was.
@@ -130,21 +131,21 @@ describe('cli/images', () => {
 
     it('reads a progressive JPEG', async () => {
       const bytes = await blocks(colours).jpeg({ progressive: true, quality: 100 }).toBuffer();
-      expectColours(blockColours(await readPicture(folder.write('progressive.jpg', bytes))), colours, 3);
+      expectColours(blockColours((await readImage(folder.write('progressive.jpg', bytes))).img), colours, 3);
     });
 
     for (const golden of ['golden-ssd-oidv4-tflite', 'golden-face']) {
       const image = readJson<{ images: { file: string; rgb_sha256: string }[] }>(`goldens/zoo/${golden}.json`)
         .images[0]!;
       it(`reads ${image.file} to the bit`, async () => {
-        const { data } = await readPicture(`${root}examples/images/${image.file}`);
+        const { data } = (await readImage(`${root}examples/images/${image.file}`)).img;
         expect(createHash('sha256').update(data).digest('hex')).to.equal(image.rgb_sha256);
       });
     }
 
     it('goes by the content of a file, not by its name', async () => {
       const bytes = await blocks(colours).png().toBuffer();
-      expect((await readPicture(folder.write('really-png.jpg', bytes))).format).to.equal('png');
+      expect((await readImage(folder.write('really-png.jpg', bytes))).format).to.equal('png');
     });
   });
 
@@ -205,34 +206,38 @@ describe('cli/images', () => {
   });
 
   describe('round trip', () => {
-    const rgba = (picture: { data: Uint8Array; shape: readonly number[] }) => {
-      const [height, width] = picture.shape as [number, number];
+    const rgba = ({ data: rgb, shape: [height, width] }: Image<Uint8Array>): Image<Uint8ClampedArray> => {
       const data = new Uint8ClampedArray(width * height * 4).fill(255);
-      for (let i = 0; i < width * height; i++) data.set(picture.data.subarray(3 * i, 3 * i + 3), 4 * i);
-      return { data, width, height };
+      for (let i = 0; i < width * height; i++) data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+      return { data, shape: [height, width, 4] };
     };
 
     for (const [format, tolerance] of Object.entries({ png: 0, jpeg: 2.5, webp: 3 }) as [
-      PictureFormat,
+      ImageFormat,
       number,
     ][]) {
-      it(`writes and reads a photo as ${format}`, async () => {
-        const picture = await readPicture(photo);
-        expect(picture.shape).to.deep.equal([300, 451, 3]);
-        const file = folder.path(`photo.${format}`);
-        await writePicture(file, rgba(picture), format);
-        const again = await readPicture(file);
-        expect(again.format).to.equal(format);
-        expect(again.shape).to.deep.equal(picture.shape);
-        const difference = again.data.reduce((sum, v, i) => sum + Math.abs(v - picture.data[i]!), 0);
-        expect(difference / again.data.length).to.be.at.most(tolerance);
-      });
+      for (const [kind, prepare] of [
+        ['RGB', (img: Image<Uint8Array>) => img],
+        ['RGBA', rgba],
+      ] as const) {
+        it(`writes and reads a photo in ${kind} as ${format}`, async () => {
+          const { img } = await readImage(photo);
+          expect(img.shape).to.deep.equal([300, 451, 3]);
+          const file = folder.path(`photo.${format}`);
+          await writeImage(file, prepare(img), format);
+          const again = await readImage(file);
+          expect(again.format).to.equal(format);
+          expect(again.img.shape).to.deep.equal(img.shape);
+          const difference = again.img.data.reduce((sum, v, k) => sum + Math.abs(v - img.data[k]!), 0);
+          expect(difference / img.data.length).to.be.at.most(tolerance);
+        });
+      }
     }
 
     it('says which file cannot be written', async () => {
       const file = folder.path('no/such/folder/x.png');
       try {
-        await writePicture(file, { data: new Uint8ClampedArray(4), width: 1, height: 1 }, 'png');
+        await writeImage(file, { data: new Uint8ClampedArray(4), shape: [1, 1, 4] }, 'png');
       } catch (error) {
         expect((error as Error).message).to.match(new RegExp(`^cannot write ${file}: `));
         return;

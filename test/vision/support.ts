@@ -1,6 +1,6 @@
 /** What the tests of the vision package share. */
 
-import type { ImageArray, Rng } from '@chaingrad/vision';
+import type { Image, Rng } from '@chaingrad/vision';
 import { expect } from 'chai';
 import { channelsLast, type GoldenArray, imageU8, readJson, readNpz } from '../support/goldens.ts';
 
@@ -26,7 +26,7 @@ export function goldens<Description>(name: string) {
     f64: (key: string) => array(key).data as Float64Array,
     i32: (key: string) => array(key).data as Int32Array,
     /** A golden image (CHW) as the package has them (HWC). */
-    image: (key: string): ImageArray<Float32Array> => {
+    image: (key: string): Image<Float32Array> => {
       const { shape, data } = array(key);
       const [c, h, w] = shape as [number, number, number];
       return { data: channelsLast(data as Float32Array, shape), shape: [h, w, c] };
@@ -35,7 +35,7 @@ export function goldens<Description>(name: string) {
 }
 
 /** The generated image of the goldens, HWC. */
-export const generatedImage = (key: string, h: number, w: number): ImageArray<Uint8Array> => ({
+export const generatedImage = (key: string, h: number, w: number): Image<Uint8Array> => ({
   data: channelsLast(imageU8(key, 3, h, w), [3, h, w]),
   shape: [h, w, 3],
 });

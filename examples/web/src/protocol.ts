@@ -72,10 +72,9 @@ export interface TreeRow {
   readonly frozen: 'all' | 'some' | 'none';
 }
 
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly rgba: Uint8ClampedArray<ArrayBuffer>;
+/** What the page shows of the inside of the network. */
+export interface Figure {
+  readonly image: ImageData;
   readonly caption: string;
 }
 
@@ -92,8 +91,8 @@ export interface Calls {
   save: ['npz' | 'safetensors', Uint8Array<ArrayBuffer>];
   tree: [null, TreeRow[]];
   freeze: [{ path: string; frozen: boolean }, TreeRow[]];
-  filters: [null, Picture];
-  featureMaps: [{ image: ImageBitmap; path: string }, Picture];
+  filters: [null, Figure];
+  featureMaps: [{ image: ImageBitmap; path: string }, Figure];
 }
 
 export type CallName = keyof Calls;

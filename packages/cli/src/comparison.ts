@@ -1,7 +1,7 @@
-/** A picture with the true boxes, and beside it the same one with those that were found. */
-import type { DetectionExample } from '@chaingrad/vision';
+/** An image with the true boxes, and beside it the same one with those that were found. */
+import type { DetectionExample, Image } from '@chaingrad/vision';
 import type { Found } from './detector.ts';
-import { type Drawing, drawDetections } from './draw.ts';
+import { drawDetections } from './draw.ts';
 
 const GAP = 8;
 
@@ -10,16 +10,11 @@ export function drawComparison(
   { img, bbox, label }: Pick<DetectionExample, 'img' | 'bbox' | 'label'>,
   found: Found,
   labelNames: readonly string[],
-): Drawing {
+): Image<Uint8ClampedArray> {
   const [height, width] = img.shape;
-  const picture = {
-    data: new Uint8Array(img.data),
-    shape: [height, width, 3] as const,
-    format: 'png' as const,
-  };
   const sides = [
-    drawDetections(picture, { bboxes: bbox, labels: label, scores: null }, labelNames),
-    drawDetections(picture, found, labelNames),
+    drawDetections(img, { bboxes: bbox, labels: label, scores: null }, labelNames),
+    drawDetections(img, found, labelNames),
   ];
   const outWidth = 2 * width + GAP;
   const data = new Uint8ClampedArray(outWidth * height * 4).fill(255);
@@ -29,5 +24,5 @@ export function drawComparison(
       data.set(side.data.subarray(y * width * 4, (y + 1) * width * 4), (y * outWidth + offset) * 4);
     }
   });
-  return { data, width: outWidth, height };
+  return { data, shape: [height, outWidth, 4] };
 }

@@ -3,7 +3,7 @@ import { useBackend } from '@chaingrad/core';
 import { type Detector, openDetector } from './detector.ts';
 import { drawDetections } from './draw.ts';
 import { ImageError, oneLine } from './errors.ts';
-import { readPicture, writePicture } from './images.ts';
+import { readImage, writeImage } from './images.ts';
 import { readLabels } from './labels.ts';
 import type { detectors } from './models.ts';
 import type { BackendChoice } from './options.ts';
@@ -56,12 +56,12 @@ export async function detect(files: readonly string[], options: DetectOptions): 
     for (const file of files) {
       progress.next(file);
       try {
-        const picture = await readPicture(file);
-        // Opened for the first picture that can be read, so that a wrong file name is told at once.
+        const { img, format } = await readImage(file);
+        // Opened for the first image that can be read, so that a wrong file name is told at once.
         detector ??= await openDetector(options.model, { ...options, labelNames, say: progress.say });
-        const [height, width] = picture.shape;
+        const [height, width] = img.shape;
         const start = performance.now();
-        const found = await detector.predict(picture, options);
+        const found = await detector.predict(img, options);
         const ms = round(performance.now() - start, 1);
         const names = detector.labelNames;
         const objects = [...found.labels].map((label, i) => ({
@@ -71,8 +71,8 @@ export async function detect(files: readonly string[], options: DetectOptions): 
             round(found.bboxes[4 * i + k]!, 2),
           ) as unknown as DetectedObject['bbox'],
         }));
-        const output = outputName(file, picture.format);
-        await writePicture(output, drawDetections(picture, found, names), picture.format);
+        const output = outputName(file, format);
+        await writeImage(output, drawDetections(img, found, names), format);
         const result = { file, width, height, ms, objects };
         images.push(result);
         progress.around(() => {

@@ -10,7 +10,7 @@ import {
   type ProblemPolicy,
 } from '@chaingrad/vision';
 import { CliError } from './errors.ts';
-import { decodePicture } from './images.ts';
+import { decodeImage } from './images.ts';
 
 /** Which images of a folder. */
 export interface DataOptions {
@@ -24,7 +24,7 @@ export interface DataOptions {
   readonly onProblem: ProblemPolicy;
 }
 
-const decode = (bytes: Uint8Array, file: string) => decodePicture(file, bytes);
+const decode = async (bytes: Uint8Array, file: string) => (await decodeImage(file, bytes)).img;
 
 /** Whether a folder says itself which images are for what. */
 export const hasLists = (data: string): boolean => existsSync(join(data, 'ImageSets/Main'));

@@ -1,8 +1,7 @@
 /** A detector with its weights and the names of its classes, as `detect` and others use it. */
 import type { ArrayFile } from '@chaingrad/core';
-import { readDetectorAbout, type SSD } from '@chaingrad/vision';
+import { type Image, readDetectorAbout, type SSD } from '@chaingrad/vision';
 import { CliError } from './errors.ts';
-import type { Picture } from './images.ts';
 import { type DetectorEntry, detectors, type Trained } from './models.ts';
 import { classesOf, loadArrays, readWeights, type Say } from './weights.ts';
 
@@ -21,9 +20,9 @@ export interface Thresholds {
   readonly nmsThresh?: number | undefined;
 }
 
-/** What was found in one picture, the best first. */
+/** What was found in one image, the best first. */
 export interface Found {
-  /** (n, 4): ymin, xmin, ymax, xmax in pixels of the picture. */
+  /** (n, 4): ymin, xmin, ymax, xmax in pixels of the image. */
   readonly bboxes: Float32Array;
   readonly labels: Int32Array;
   readonly scores: Float32Array;
@@ -32,7 +31,7 @@ export interface Found {
 export interface Detector extends Disposable {
   readonly model: SSD;
   readonly labelNames: readonly string[];
-  predict(picture: Picture, thresholds: Thresholds): Promise<Found>;
+  predict(img: Image, thresholds: Thresholds): Promise<Found>;
 }
 
 /**
@@ -64,8 +63,8 @@ export async function openDetector(
   return {
     model,
     labelNames: labelNames ?? trained.labelNames,
-    async predict(picture, { scoreThresh, nmsThresh }) {
-      const { bboxes, labels, scores } = await model.predict([picture], { scoreThresh, nmsThresh });
+    async predict(img, { scoreThresh, nmsThresh }) {
+      const { bboxes, labels, scores } = await model.predict([img], { scoreThresh, nmsThresh });
       return bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
     },
     [Symbol.dispose]: () => model.dispose(),

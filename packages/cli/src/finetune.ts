@@ -33,7 +33,7 @@ import { hasLists, heldOut, openData, tellProblems } from './detection-data.ts';
 import { bestFirst } from './detector.ts';
 import { CliError, oneLine } from './errors.ts';
 import { type FinetuneSettings, settingsFile, settingsOf } from './finetune-settings.ts';
-import { writePicture } from './images.ts';
+import { writeImage } from './images.ts';
 import { readLabels } from './labels.ts';
 import { type DetectorEntry, detectors } from './models.ts';
 import type { BackendChoice } from './options.ts';
@@ -87,7 +87,7 @@ export async function finetune({ out, resume = false, backend, ...chosen }: Fine
     new TransformDataset(train, transform),
     settings.batch,
   );
-  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
+  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
   const progress = ({ updater: { epochDetail }, elapsedTime }: Trainer) =>
     Math.max(
       settings.epochs === null ? 0 : epochDetail / settings.epochs,
@@ -311,6 +311,6 @@ async function drawPictures(
     const { bboxes, labels, scores } = await model.predict([example.img], { scoreThresh: DRAWN_SCORE });
     const found = bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
     const name = basename(test.records[i]!.file).replace(/\.[^.]*$/, '');
-    await writePicture(join(folder, `${name}.png`), drawComparison(example, found, labelNames), 'png');
+    await writeImage(join(folder, `${name}.png`), drawComparison(example, found, labelNames), 'png');
   }
 }

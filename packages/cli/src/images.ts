@@ -1,37 +1,37 @@
-/** Pictures from files to pixels and back. */
+/** Images from files to pixels and back. */
 import { readFile } from 'node:fs/promises';
+import type { Image } from '@chaingrad/vision';
 import sharp from 'sharp';
 import { CliError, ImageError, oneLine } from './errors.ts';
 
-/** RGB pixels 0..255, `shape` (height, width, 3): what the models of @chaingrad/vision take. */
-export interface Picture {
-  readonly data: Uint8Array;
-  readonly shape: readonly [height: number, width: number, channels: 3];
-  readonly format: PictureFormat;
+const formats = ['png', 'jpeg', 'webp'] as const;
+export type ImageFormat = (typeof formats)[number];
+
+/** What a file has: an image of three channels, and how it was encoded. */
+export interface ImageFile {
+  readonly img: Image<Uint8Array>;
+  readonly format: ImageFormat;
 }
 
-const formats = ['png', 'jpeg', 'webp'] as const;
-export type PictureFormat = (typeof formats)[number];
-
 /**
- * Reads a picture the way a viewer shows it: turned upright by its EXIF orientation, in sRGB (CMYK and gray are converted, 16 bits become 8),
+ * Reads an image the way a viewer shows it: turned upright by its EXIF orientation, in sRGB (CMYK and gray are converted, 16 bits become 8),
  * transparent parts on white, the first frame of an animation.
  *
  * @param file path of a PNG, JPEG or WebP file; the content decides, not the name.
  * @throws ImageError when the file is missing, broken, cut short or of another format.
  */
-export async function readPicture(file: string): Promise<Picture> {
-  return decodePicture(file, await readBytes(file));
+export async function readImage(file: string): Promise<ImageFile> {
+  return decodeImage(file, await readBytes(file));
 }
 
 /**
- * As `readPicture`, of bytes that have been read.
+ * As `readImage`, of bytes that have been read.
  *
  * @param file the name for messages.
  */
-export async function decodePicture(file: string, bytes: Uint8Array): Promise<Picture> {
+export async function decodeImage(file: string, bytes: Uint8Array): Promise<ImageFile> {
   // The reader tells formats apart by content, and has more of them than we promise (and than a browser reads).
-  // failOn 'error' refuses pictures that are cut short or damaged, but not those with a harmless oddity in a header.
+  // failOn 'error' refuses images that are cut short or damaged, but not those with a harmless oddity in a header.
   const reader = sharp(bytes, { failOn: 'error' });
   let format: string;
   try {
@@ -48,26 +48,26 @@ export async function decodePicture(file: string, bytes: Uint8Array): Promise<Pi
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    return { data, shape: [info.height, info.width, 3], format };
+    return { img: { data, shape: [info.height, info.width, 3] }, format };
   } catch (error) {
     throw new ImageError(file, `broken ${format.toUpperCase()} picture (${oneLine(error)})`);
   }
 }
 
 /**
- * Writes pixels as a picture of the given format.
+ * Writes an image in the given format.
  *
  * @param file path to write; an existing file is replaced.
- * @param image RGBA 0..255, row by row from the top.
+ * @param img RGB, or RGBA whose alpha is dropped.
  * @throws CliError when the file cannot be written.
  */
-export async function writePicture(
+export async function writeImage(
   file: string,
-  { data, width, height }: { data: Uint8ClampedArray; width: number; height: number },
-  format: PictureFormat,
+  { data, shape: [height, width, channels] }: Image<Uint8Array | Uint8ClampedArray>,
+  format: ImageFormat,
 ): Promise<void> {
   try {
-    await sharp(data, { raw: { width, height, channels: 4 } })
+    await sharp(data, { raw: { width, height, channels: channels as 3 | 4 } })
       .removeAlpha()
       .toFormat(format, format === 'png' ? {} : { quality: 92 })
       .toFile(file);
@@ -76,7 +76,7 @@ export async function writePicture(
   }
 }
 
-const isSupported = (format: string): format is PictureFormat =>
+const isSupported = (format: string): format is ImageFormat =>
   (formats as readonly string[]).includes(format);
 
 async function readBytes(file: string): Promise<Buffer> {

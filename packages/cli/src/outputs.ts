@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { extname, join, parse, resolve } from 'node:path';
 import { CliError, oneLine } from './errors.ts';
-import type { PictureFormat } from './images.ts';
+import type { ImageFormat } from './images.ts';
 
-const extensions: Record<PictureFormat, readonly [string, ...string[]]> = {
+const extensions: Record<ImageFormat, readonly [string, ...string[]]> = {
   png: ['.png'],
   jpeg: ['.jpg', '.jpeg'],
   webp: ['.webp'],
@@ -38,7 +38,7 @@ export function makeFolder(dir: string): void {
 export function outputNames(
   dir: string,
   inputs: readonly string[],
-): (input: string, format: PictureFormat) => string {
+): (input: string, format: ImageFormat) => string {
   makeFolder(dir);
   const taken = new Set(inputs.map(identity));
   return (input, format) => {

@@ -1,11 +1,6 @@
 import { Chain } from '@chaingrad/core';
 import { SerialIterator } from '@chaingrad/training';
-import {
-  DetectionVOCEvaluator,
-  evalDetectionVoc,
-  type ImageArray,
-  type Predictions,
-} from '@chaingrad/vision';
+import { DetectionVOCEvaluator, evalDetectionVoc, type Image, type Predictions } from '@chaingrad/vision';
 import { expect } from 'chai';
 import { squares } from '../squares.ts';
 
@@ -17,7 +12,7 @@ class Oracle extends Chain {
   override forward(): never {
     throw new Error('not called');
   }
-  async predict(imgs: readonly ImageArray[], options?: object): Promise<Predictions> {
+  async predict(imgs: readonly Image[], options?: object): Promise<Predictions> {
     this.asked.push(options);
     const found = imgs.map((img) => examples.findIndex((example) => example.img === img));
     return {

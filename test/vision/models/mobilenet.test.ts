@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { useBackend } from '@chaingrad/core';
-import { type ImageArray, SSDMobileNetV1Face, SSDMobileNetV2 } from '@chaingrad/vision';
+import { type Image, SSDMobileNetV1Face, SSDMobileNetV2 } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import sharp from 'sharp';
@@ -12,7 +12,7 @@ import { fixturePath, readJson } from '../../support/goldens.ts';
 
 const require = createRequire(import.meta.url);
 
-async function readImage(name: string, sha256: string): Promise<ImageArray> {
+async function readImage(name: string, sha256: string): Promise<Image> {
   const path = new URL(`../../../examples/images/${name}`, import.meta.url);
   const { data, info } = await sharp(readFileSync(path))
     .removeAlpha()
@@ -51,7 +51,7 @@ describe('SSDMobileNetV2 with Objectron’s weights', () => {
   );
   const photo = golden.images.find(({ file }) => file === 'chelsea.png')!;
   let model: SSDMobileNetV2;
-  let image: ImageArray;
+  let image: Image;
 
   before(async () => {
     await useBackend('wasm');

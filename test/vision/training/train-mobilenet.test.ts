@@ -39,7 +39,7 @@ async function train(steps: number): Promise<number[]> {
   const transform = ssdTransform(model, { rng: new Random(2), augment: { crop: null } });
   const examples = new TransformDataset(squares(1, 240, 320), transform);
   const iterator = new SerialIterator<SSDTrainExample>(examples, 1, { shuffle: false });
-  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
+  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
   const trainer = new Trainer(updater, [steps, 'iteration'], { out: new MemoryStore() });
   const log = new LogReport({ trigger: [1, 'iteration'], filename: null });
   trainer.extend(log);

@@ -40,7 +40,7 @@ async function train(iterations: number, store = new MemoryStore(), lr = 3e-3): 
   const rng = new Random(2);
   const transform = ssdTransform(model, { rng, iouThresh: 0.4, augment: { maxExpand: 1.3, crop: null } });
   const iterator = new SerialIterator<SSDTrainExample>(new TransformDataset(examples, transform), 4);
-  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
+  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
   const trainer = new Trainer(updater, [iterations, 'iteration'], { out: store, random: { rng } });
   const log = new LogReport({ trigger: [1, 'iteration'] });
   const tensors: number[] = [];

@@ -52,7 +52,7 @@ function detection(iterations: number, store: Store, seed: number): Training {
   const augmentation = new Random(seed + 1);
   const transform = ssdTransform(model, { rng: augmentation, iouThresh: 0.4 });
   const iterator = new SerialIterator<SSDTrainExample>(new TransformDataset(squares(6), transform), 4);
-  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
+  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
   const random = { augmentation };
   const trainer = new Trainer(updater, [iterations, 'iteration'], { out: store, random });
   return disposing(trainer, optimizer, model);

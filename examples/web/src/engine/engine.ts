@@ -1,14 +1,14 @@
 /** Everything that computes, in the worker: backend, models, training, what is inside. */
 import { type Link, useBackend } from '@chaingrad/core';
-import { describedDetector, SSDMobileNetV2, toImageArray } from '@chaingrad/vision';
+import { describedDetector, SSDMobileNetV2, toImage } from '@chaingrad/vision';
 import { loadNpz, serializeNpz, serializeSafetensors } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import type {
   BackendChoice,
   Detections,
+  Figure,
   ModelChoice,
   ModelFacts,
-  Picture,
   Started,
   TrainingStart,
   TrainingTask,
@@ -16,8 +16,8 @@ import type {
   Unfinished,
   WorkerEvent,
 } from '../protocol.ts';
+import { grid, range } from './figures.ts';
 import { OpfsStore } from './opfs-store.ts';
-import { grid, range } from './pictures.ts';
 import { forgetTask, readTask, Training, unfinished } from './training.ts';
 
 const MAX_MAPS = 36;
@@ -114,7 +114,7 @@ export class Engine {
   async detect({ image, threshold }: { image: ImageBitmap; threshold: number }): Promise<Detections> {
     if (this.#model === null) await this.loadModel('pretrained');
     const { model } = this.#current();
-    const picture = await toImageArray(image);
+    const picture = await toImage(image);
     image.close();
     const start = performance.now();
     const { bboxes, labels, scores } = await model.predict([picture], { scoreThresh: threshold });
@@ -224,7 +224,7 @@ export class Engine {
     return this.tree();
   }
 
-  async filters(): Promise<Picture> {
+  async filters(): Promise<Figure> {
     if (this.#model === null) await this.loadModel('pretrained');
     const { W } = this.#current().model.extractor.conv0;
     const [out, channels, height, width] = W.shape as [number, number, number, number];
@@ -243,11 +243,11 @@ export class Engine {
     );
   }
 
-  async featureMaps({ image, path }: { image: ImageBitmap; path: string }): Promise<Picture> {
+  async featureMaps({ image, path }: { image: ImageBitmap; path: string }): Promise<Figure> {
     const { model } = this.#current();
     const link = new Map(model.namedlinks()).get(path);
     if (link === undefined) throw new Error(`There is no link ${path}.`);
-    const picture = await toImageArray(image);
+    const picture = await toImage(image);
     image.close();
     let seen: tf.Tensor | null = null;
     link.addHook({

@@ -18,7 +18,7 @@ import {
   type SSDTrainExample,
   ssdBatch,
   ssdTransform,
-  toImageArray,
+  toImage,
 } from '@chaingrad/vision';
 import type { LabelledPicture, TrainingStart, TrainingTask, Unfinished } from '../protocol.ts';
 import { OpfsStore } from './opfs-store.ts';
@@ -73,7 +73,7 @@ async function writeTask(task: TrainingTask): Promise<void> {
 
 async function exampleOf({ image, boxes }: LabelledPicture): Promise<DetectionExample> {
   return {
-    img: await toImageArray(image),
+    img: await toImage(image),
     bbox: Float32Array.from(boxes.flatMap(({ box }) => box)),
     label: Int32Array.from(boxes, ({ label }) => label),
     difficult: new Uint8Array(boxes.length),
@@ -147,7 +147,7 @@ export class Training {
       new TransformDataset(examples, transform),
       Math.min(4, examples.length),
     );
-    const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch(model) });
+    const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
     const files = store();
     const trainer = new Trainer(updater, [task.iterations, 'iteration'], {
       out: files,

@@ -1,7 +1,7 @@
 /** The tree of links, filters and feature maps. */
 import type { Client } from '../client.ts';
 import { byId, make } from '../dom.ts';
-import type { Picture, TreeRow } from '../protocol.ts';
+import type { Figure, TreeRow } from '../protocol.ts';
 
 const depthOf = (path: string) => (path === '/' ? 0 : path.split('/').length - 1);
 
@@ -111,10 +111,10 @@ export class InspectView {
   }
 }
 
-function show(id: string, { width, height, rgba, caption }: Picture): void {
+function show(id: string, { image, caption }: Figure): void {
   const canvas = byId<HTMLCanvasElement>(id);
-  Object.assign(canvas, { width, height });
-  canvas.getContext('2d')!.putImageData(new ImageData(rgba, width, height), 0, 0);
+  Object.assign(canvas, { width: image.width, height: image.height });
+  canvas.getContext('2d')!.putImageData(image, 0, 0);
   canvas.dataset['drawn'] = '';
   byId(`${id}-caption`).textContent = caption;
 }

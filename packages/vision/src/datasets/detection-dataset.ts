@@ -1,5 +1,5 @@
 import { ImageFormatError } from '../errors.ts';
-import { type ImageArray, toImageArray } from '../image/index.ts';
+import { type Image, toImage } from '../image/index.ts';
 import { resize, resizeBbox } from '../transforms/index.ts';
 import { type DatasetFiles, whyUnreadable } from './files.ts';
 import { type DatasetProblem, ProblemLog, type ProblemPolicy } from './problems.ts';
@@ -7,7 +7,7 @@ import { type DatasetProblem, ProblemLog, type ProblemPolicy } from './problems.
 /** An image with what is in it. */
 export interface DetectionExample {
   /** RGB, 0..255. */
-  readonly img: ImageArray;
+  readonly img: Image;
   /** R * 4 values, rows of (yMin, xMin, yMax, xMax) in pixels. */
   readonly bbox: Float32Array;
   /** R labels, counting from 0. */
@@ -23,11 +23,11 @@ export interface DetectionRecord extends Omit<DetectionExample, 'img'> {
   /** Height and width as annotated. */
   readonly size: readonly [height: number, width: number];
   /** Pixels, where they have been loaded. */
-  readonly img?: ImageArray;
+  readonly img?: Image;
 }
 
 /** Turns the bytes of an image file into pixels (RGB, 0..255). `file` is for messages. */
-export type DecodeImage = (bytes: Uint8Array<ArrayBuffer>, file: string) => ImageArray | Promise<ImageArray>;
+export type DecodeImage = (bytes: Uint8Array<ArrayBuffer>, file: string) => Image | Promise<Image>;
 
 export interface DatasetOptions {
   /** How image files are decoded. In a page the browser does it; in Node give one, e.g. made with sharp. */
@@ -50,8 +50,8 @@ export interface PreloadOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** How the browser decodes; in Node `toImageArray` says that pixels must be given. */
-export const decodeInPage: DecodeImage = (bytes) => toImageArray(new Blob([bytes]));
+/** How the browser decodes; in Node `toImage` says that pixels must be given. */
+export const decodeInPage: DecodeImage = (bytes) => toImage(new Blob([bytes]));
 
 /**
  * Images with boxes: what `openVocDataset` and `openCocoDataset` give.
@@ -119,7 +119,7 @@ export class DetectionDataset {
     return record;
   }
 
-  async #load(record: DetectionRecord, log: ProblemLog): Promise<ImageArray | null> {
+  async #load(record: DetectionRecord, log: ProblemLog): Promise<Image | null> {
     if (record.img !== undefined) return record.img;
     const img = await loadImage(this.files, record.file, this.decode, log);
     if (img === null) return null;
@@ -144,7 +144,7 @@ export async function loadImage(
   file: string,
   decode: DecodeImage,
   log: ProblemLog,
-): Promise<ImageArray | null> {
+): Promise<Image | null> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = await files.read(file);
@@ -153,7 +153,7 @@ export async function loadImage(
     return null;
   }
   try {
-    return await toImageArray(await decode(bytes, file));
+    return await toImage(await decode(bytes, file));
   } catch (error) {
     // That no decoder was given is a mistake of the program, not of the file.
     if (
@@ -169,7 +169,7 @@ export async function loadImage(
 }
 
 /** The record with its image as bytes, no side longer than `maxSide`. */
-function shrunk(record: DetectionRecord & { img: ImageArray }, maxSide: number): DetectionRecord {
+function shrunk(record: DetectionRecord & { img: Image }, maxSide: number): DetectionRecord {
   const [height, width, channels] = record.img.shape;
   const factor = maxSide / Math.max(height, width);
   if (!(factor < 1))

@@ -1,5 +1,5 @@
 import { VisionOptionError } from '../errors.ts';
-import type { ImageArray } from '../image/index.ts';
+import type { Image } from '../image/index.ts';
 import { type DatasetOptions, type DecodeImage, decodeInPage, loadImage } from './detection-dataset.ts';
 import { type DatasetFiles, type DatasetSource, openFiles } from './files.ts';
 import { type DatasetProblem, ProblemLog } from './problems.ts';
@@ -7,7 +7,7 @@ import { type DatasetProblem, ProblemLog } from './problems.ts';
 /** An image of one class. */
 export interface LabelExample {
   /** RGB, 0..255. */
-  readonly img: ImageArray;
+  readonly img: Image;
   /** Counting from 0. */
   readonly label: number;
 }
@@ -28,7 +28,7 @@ export class FolderDataset {
 
   constructor(
     readonly files: DatasetFiles,
-    readonly records: readonly { readonly file: string; readonly label: number; readonly img?: ImageArray }[],
+    readonly records: readonly { readonly file: string; readonly label: number; readonly img?: Image }[],
     readonly labelNames: readonly string[],
     log: ProblemLog,
     private readonly decode: DecodeImage = decodeInPage,
@@ -59,10 +59,10 @@ export class FolderDataset {
    * @returns a dataset that holds the images, without those that were skipped as problems.
    * @throws DatasetError for an image that the policy refuses.
    */
-  async preload(transform: (img: ImageArray) => ImageArray = (img) => img): Promise<FolderDataset> {
+  async preload(transform: (img: Image) => Image = (img) => img): Promise<FolderDataset> {
     const log = new ProblemLog(this.#log.dataset, this.#log.policy);
     log.problems.push(...this.problems);
-    const records: { file: string; label: number; img: ImageArray }[] = [];
+    const records: { file: string; label: number; img: Image }[] = [];
     for (const { file, label, img: known } of this.records) {
       const img = known ?? (await loadImage(this.files, file, this.decode, log));
       if (img !== null) records.push({ file, label, img: transform(img) });

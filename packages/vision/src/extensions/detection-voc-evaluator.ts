@@ -6,13 +6,7 @@ import {
   type EvalDetectionVocOptions,
   evalDetectionVoc,
 } from '../evaluations/index.ts';
-import type { ImageArray } from '../image/index.ts';
-import type { Predictions, PredictOptions } from '../models/index.ts';
-
-/** A model that finds objects in images of any sizes. */
-export interface PredictingLink extends Link {
-  predict(imgs: readonly ImageArray[], options?: PredictOptions): Promise<Predictions>;
-}
+import type { DetectionLink, Predictions } from '../models/index.ts';
 
 export interface DetectionVOCEvaluatorOptions extends EvalDetectionVocOptions {
   /** Names of the classes, for `ap/<name>`; without them only the mean is reported. */
@@ -35,7 +29,7 @@ export interface DetectionVOCEvaluatorOptions extends EvalDetectionVocOptions {
  */
 export class DetectionVOCEvaluator extends Evaluator<DetectionExample> {
   readonly #options: DetectionVOCEvaluatorOptions;
-  readonly #model: PredictingLink;
+  readonly #model: Link & DetectionLink;
   #result: DetectionVocResult | null = null;
 
   /**
@@ -44,7 +38,7 @@ export class DetectionVOCEvaluator extends Evaluator<DetectionExample> {
    */
   constructor(
     iterator: BatchIterator<DetectionExample>,
-    model: PredictingLink,
+    model: Link & DetectionLink,
     options: DetectionVOCEvaluatorOptions = {},
   ) {
     super(iterator, model);

@@ -1,5 +1,1 @@
-export {
-  DetectionVOCEvaluator,
-  type DetectionVOCEvaluatorOptions,
-  type PredictingLink,
-} from './detection-voc-evaluator.ts';
+export { DetectionVOCEvaluator, type DetectionVOCEvaluatorOptions } from './detection-voc-evaluator.ts';

@@ -1,6 +1,6 @@
 /** What a 2-d canvas can draw, in a browser or with `@napi-rs/canvas`, and how its pixels are read. */
 import { ImageFormatError } from '../errors.ts';
-import type { ImageArray } from './image-array.ts';
+import type { Image } from './image.ts';
 
 interface CanvasLike {
   readonly width: number;
@@ -27,7 +27,7 @@ export const isDrawable = (input: object): boolean =>
   );
 
 /** RGBA pixels of a drawable. Images that are still loading are waited for. */
-export async function drawnPixels(input: object): Promise<ImageArray> {
+export async function drawnPixels(input: object): Promise<Image> {
   const scratch = (width: number, height: number): CanvasLike | null => {
     if (typeof OffscreenCanvas === 'function') return new OffscreenCanvas(width, height);
     if (typeof document === 'undefined') return null;
@@ -37,7 +37,7 @@ export async function drawnPixels(input: object): Promise<ImageArray> {
   if (isInstance(input, 'Blob')) {
     if (typeof createImageBitmap !== 'function') {
       throw new ImageFormatError(
-        'toImageArray',
+        'toImage',
         'decoded pixels',
         'a Blob',
         'Only a browser decodes blobs; in Node decode the file first.',
@@ -54,7 +54,7 @@ export async function drawnPixels(input: object): Promise<ImageArray> {
 
   const { width, height } = sizeOf(input);
   if (!(width > 0 && height > 0)) {
-    throw new ImageFormatError('toImageArray', 'an image with at least one pixel', `${width} x ${height}`);
+    throw new ImageFormatError('toImage', 'an image with at least one pixel', `${width} x ${height}`);
   }
   const canvas = scratch(width, height);
   if (canvas !== null) {
@@ -66,7 +66,7 @@ export async function drawnPixels(input: object): Promise<ImageArray> {
   const context = isCanvas(input) ? (input.getContext('2d') as CanvasRenderingContext2D | null) : null;
   if (context === null) {
     throw new ImageFormatError(
-      'toImageArray',
+      'toImage',
       'an image that can be drawn here',
       input.constructor.name,
       'There is no canvas to draw it on: give its pixels, or a canvas of @napi-rs/canvas.',
@@ -80,7 +80,7 @@ async function decoded<T>(result: Promise<T>): Promise<T> {
   try {
     return await result;
   } catch (error) {
-    throw new ImageFormatError('toImageArray', 'an image that the browser can decode', String(error));
+    throw new ImageFormatError('toImage', 'an image that the browser can decode', String(error));
   }
 }
 

@@ -1,2 +1,2 @@
-export type { ImageArray, PixelData } from './image-array.ts';
-export { type ImageSource, type SizedPixels, toImageArray } from './to-image-array.ts';
+export type { Image, PixelData } from './image.ts';
+export { type ImageDataLike, type ImageSource, toImage } from './to-image.ts';

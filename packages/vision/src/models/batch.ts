@@ -1,6 +1,6 @@
 /** What every predictor does with its prepared images. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { ImageArray } from '../image/index.ts';
+import type { Image } from '../image/index.ts';
 
 /** `data` (channels last) minus a mean, in place. */
 export function subtractMean(data: Float32Array, mean: number | readonly number[]): Float32Array {
@@ -16,7 +16,7 @@ export function toSymmetricRange(data: Float32Array): Float32Array {
 }
 
 /** One batch of images of equal size. */
-export function stack(images: readonly ImageArray<Float32Array>[]): tf.Tensor4D {
+export function stack(images: readonly Image<Float32Array>[]): tf.Tensor4D {
   const [height, width, channels] = images[0]!.shape;
   const batch = new Float32Array(images.length * height * width * channels);
   images.forEach(({ data }, i) => {

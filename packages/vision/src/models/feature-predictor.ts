@@ -1,7 +1,7 @@
 import { Chain, type Link, usingConfig } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../errors.ts';
-import { type ImageArray, type ImageSource, toImageArray } from '../image/index.ts';
+import { type Image, type ImageSource, toImage } from '../image/index.ts';
 import { centerCrop, type ResizeBackend, resize, scale, tenCrop } from '../transforms/index.ts';
 import { stack, subtractMean } from './batch.ts';
 
@@ -82,7 +82,7 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
    * The crops of one image as the network wants them.
    * @param img (H, W, C), RGB, 0..255; not changed.
    */
-  prepare(img: ImageArray): ImageArray<Float32Array>[] {
+  prepare(img: Image): Image<Float32Array>[] {
     const { scaleSize, cropSize } = this;
     const options = { backend: this.resizeBackend };
     const scaled =
@@ -104,13 +104,13 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
   }
 
   /**
-   * @param imgs RGB, 0..255: (H, W, 3) tensors, `ImageArray`s, `ImageData`, canvases, image bitmaps.
+   * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps.
    * @returns the features of all images: one array, or one for each name if the extractor picks several.
    */
   async predict(imgs: readonly ImageSource[]): Promise<FeatureArray | FeatureArray[]> {
     if (imgs.length === 0)
       throw new VisionOptionError('FeaturePredictor.predict', 'imgs', 'one image or more', []);
-    const images = await Promise.all(imgs.map((img) => toImageArray(img)));
+    const images = await Promise.all(imgs.map((img) => toImage(img)));
     const nCrop = this.crop === '10' ? 10 : 1;
     const perRun = Math.max(1, Math.floor(CROPS_PER_RUN / nCrop));
     const parts: FeatureArray[][] = [];

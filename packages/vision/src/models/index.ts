@@ -1,3 +1,4 @@
+export type { DetectionLink, Predictions, PredictOptions } from './detection-link.ts';
 export { type DetectorAbout, describedDetector, readDetectorAbout } from './detector-file.ts';
 export {
   type Crop,

@@ -1,3 +1,5 @@
+import type { ImageDataLike } from '../image/index.ts';
+
 /**
  * What the drawing functions need of a 2-d canvas: `CanvasRenderingContext2D`, `OffscreenCanvasRenderingContext2D` and
  * the contexts of `@napi-rs/canvas` have it.
@@ -15,15 +17,8 @@ export interface CanvasContext {
   strokeRect(x: number, y: number, width: number, height: number): void;
   fillText(text: string, x: number, y: number): void;
   measureText(text: string): { readonly width: number };
-  createImageData(width: number, height: number): PixelBuffer;
-  putImageData(pixels: PixelBuffer, x: number, y: number): void;
+  createImageData(width: number, height: number): ImageDataLike;
+  putImageData(pixels: ImageDataLike, x: number, y: number): void;
   save(): void;
   restore(): void;
-}
-
-/** RGBA pixels, as `ImageData` holds them. */
-export interface PixelBuffer {
-  readonly data: { [index: number]: number; readonly length: number };
-  readonly width: number;
-  readonly height: number;
 }

@@ -1,4 +1,4 @@
-export type { CanvasContext, PixelBuffer } from './canvas.ts';
+export type { CanvasContext } from './canvas.ts';
 export { type Rgb, vocColormap } from './colormap.ts';
 export { type VisBboxOptions, visBbox } from './vis-bbox.ts';
 export { visImage } from './vis-image.ts';

@@ -1,5 +1,5 @@
 import { BboxFormatError } from '../errors.ts';
-import type { ImageArray } from '../image/image-array.ts';
+import type { Image } from '../image/image.ts';
 import { countBoxes } from '../utils/bbox/bbox-iou.ts';
 import type { NumberList } from '../utils/bbox/detections.ts';
 import type { CanvasContext } from './canvas.ts';
@@ -59,7 +59,7 @@ const overlap = (a: Rect, b: Rect): boolean =>
  */
 export function visBbox(
   context: CanvasContext,
-  img: ImageArray | null,
+  img: Image | null,
   bbox: NumberList,
   label: NumberList | null = null,
   score: NumberList | null = null,

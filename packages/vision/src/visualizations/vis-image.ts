@@ -1,5 +1,5 @@
 import { ImageFormatError } from '../errors.ts';
-import { checkImage, type ImageArray } from '../image/image-array.ts';
+import { checkImage, type Image } from '../image/image.ts';
 import type { CanvasContext } from './canvas.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { CanvasContext } from './canvas.ts';
  * @param img (H, W, 3) or (H, W, 1), 0..255; other values are limited and rounded.
  * @throws ImageFormatError if it has other channels.
  */
-export function visImage(context: CanvasContext, img: ImageArray): void {
+export function visImage(context: CanvasContext, img: Image): void {
   checkImage(img, 'visImage');
   const [height, width, channels] = img.shape;
   if (channels !== 3 && channels !== 1) {

@@ -1,7 +1,7 @@
 import {
   bboxIou,
   cropBbox,
-  type ImageArray,
+  type Image,
   randomCropWithBboxConstraints,
   randomDistort,
   resize,
@@ -86,7 +86,7 @@ describe('vision/models/ssd/randomDistort', () => {
 });
 
 describe('vision/models/ssd/randomCropWithBboxConstraints', () => {
-  const image: ImageArray = generatedImage('crop', 80, 100);
+  const image: Image = generatedImage('crop', 80, 100);
 
   for (let n = 0; n < 10; n++) {
     it(`equals ChainerCV with the same draws, ${n}`, () => {

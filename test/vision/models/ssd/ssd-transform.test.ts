@@ -15,7 +15,7 @@ describe('ssdTransform and ssdBatch', () => {
     const transform = ssdTransform(model, { augment: null });
     for (const example of squares(4)) {
       const { img, mbLoc, mbLabel } = transform(example);
-      expectClose(img, model.prepare(example.img).data, 0);
+      expectClose(img.data, model.prepare(example.img).data, 0);
       const nClass = model.nFgClass + 1;
       const conf = new Float32Array(mbLabel.length * nClass);
       mbLabel.forEach((label, k) => {
@@ -45,7 +45,7 @@ describe('ssdTransform and ssdBatch', () => {
   it('stacks a batch in the order of the arguments of MultiboxTrainChain', async () => {
     const model = new TinySSD();
     const examples = squares(3).map(ssdTransform(model, { augment: null }));
-    const tensors = ssdBatch(model)(examples);
+    const tensors = ssdBatch(examples);
     const count = model.coder.length;
     expect(tensors.map(({ shape }) => shape)).to.deep.equal([
       [3, 32, 32, 3],

@@ -1,7 +1,7 @@
 import { UninitializedParameterError } from '@chaingrad/core';
 import {
   assertIsDetectionLink,
-  type ImageArray,
+  type Image,
   Multibox,
   MultiboxCoder,
   SSD,
@@ -111,7 +111,7 @@ describe('vision/models/SSD', () => {
     const img = images[0]!;
     const [h, w] = img.shape;
     const tensor = tf.tensor3d(img.data, [h, w, 3]);
-    const bytes: ImageArray = { data: Uint8Array.from(img.data), shape: img.shape };
+    const bytes: Image = { data: Uint8Array.from(img.data), shape: img.shape };
     const copy = img.data.slice();
     const [a, b, c] = await Promise.all([img, bytes, tensor].map((source) => model.predict([source])));
     expect(a!.labels[0]!.length).to.be.above(10);
@@ -126,7 +126,7 @@ describe('vision/models/SSD', () => {
     model.usePreset('evaluate');
     await assertIsDetectionLink(model, 3);
     const grey = { data: Uint8ClampedArray.from({ length: 7 * 95 }, (_, i) => i), width: 95, height: 7 };
-    const dot: ImageArray = { data: Float32Array.of(255, 0, 12), shape: [1, 1, 3] };
+    const dot: Image = { data: Float32Array.of(255, 0, 12), shape: [1, 1, 3] };
     const { bboxes, labels, scores } = await model.predict([grey, dot]);
     for (const i of [0, 1]) {
       expect(labels[i]!.length).to.be.above(0);
@@ -185,7 +185,7 @@ describe('vision/models/SSD', () => {
           { coder, scoreFunction: 'sigmoid' },
         );
       }
-      override prepare(): ImageArray<Float32Array> {
+      override prepare(): Image<Float32Array> {
         return { data: new Float32Array(32 * 32 * 3), shape: [32, 32, 3] };
       }
       override boxScale([h, w]: readonly [number, number]): [number, number] {

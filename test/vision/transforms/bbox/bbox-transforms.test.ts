@@ -3,7 +3,7 @@ import {
   cropBbox,
   flip,
   flipBbox,
-  type ImageArray,
+  type Image,
   randomRotate,
   resizeBbox,
   rotateBbox,
@@ -18,12 +18,12 @@ const bbox = () => boxes.f32('bbox_transforms/bbox');
 const size = [60, 80] as const;
 
 /** An image that is 1 inside a box and 0 elsewhere, and the box of such an image. */
-const paint = ([y0, x0, y1, x1]: number[], [h, w]: readonly [number, number]): ImageArray<Float32Array> => {
+const paint = ([y0, x0, y1, x1]: number[], [h, w]: readonly [number, number]): Image<Float32Array> => {
   const data = new Float32Array(h * w);
   for (let y = y0!; y < y1!; y++) data.fill(1, y * w + x0!, y * w + x1!);
   return { data, shape: [h, w, 1] };
 };
-const findBox = ({ data, shape: [, w] }: ImageArray): number[] => {
+const findBox = ({ data, shape: [, w] }: Image): number[] => {
   const inside = [...data.keys()].filter((i) => data[i] === 1);
   const ys = inside.map((i) => Math.floor(i / w));
   const xs = inside.map((i) => i % w);

@@ -3,7 +3,7 @@ import {
   centerCropParam,
   crop,
   cropBbox,
-  type ImageArray,
+  type Image,
   randomCrop,
   randomSizedCrop,
   tenCrop,
@@ -32,7 +32,7 @@ const set = goldens<{
 }>('eval_transforms');
 
 /** Whether `part` is what `param` says it is. */
-const expectCut = (part: ImageArray, img: ImageArray, param: Parameters<typeof crop>[1]) => {
+const expectCut = (part: Image, img: Image, param: Parameters<typeof crop>[1]) => {
   expect(part.shape).to.deep.equal([
     param.ySlice[1] - param.ySlice[0],
     param.xSlice[1] - param.xSlice[0],

@@ -1,5 +1,5 @@
 import {
-  type ImageArray,
+  type Image,
   type Interpolation,
   type ResizeBackend,
   resize,
@@ -27,7 +27,7 @@ const modes: [golden: string, interpolation: Interpolation, atol: number][] = [
 const backends: ResizeBackend[] = ['cv2', 'PIL'];
 
 /** A golden result as the functions of the package give it. */
-const expectImage = (got: ImageArray, key: string, atol: number) => {
+const expectImage = (got: Image, key: string, atol: number) => {
   const want = set.image(key);
   expect(got.shape, key).to.deep.equal(want.shape);
   expectClose(got.data, want.data, atol, key);

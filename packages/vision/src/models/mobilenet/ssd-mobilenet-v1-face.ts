@@ -1,11 +1,12 @@
 import { type NamedArray, StructureMismatchError, transferParams } from '@chaingrad/core';
 import { loadTfjsWeights } from '@chaingrad/weights';
-import type { ImageArray, ImageSource } from '../../image/index.ts';
+import type { Image, ImageSource } from '../../image/index.ts';
 import { paste } from '../../transforms/image/paste.ts';
 import { resize } from '../../transforms/index.ts';
 import { toSymmetricRange } from '../batch.ts';
+import type { Predictions, PredictOptions } from '../detection-link.ts';
 import { Multibox } from '../ssd/multibox.ts';
-import { type Predictions, type PredictOptions, SSD } from '../ssd/ssd.ts';
+import { SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
 import { MobileNetV1Extractor512 } from './extractor-v1.ts';
 import { permute } from './permute.ts';
@@ -46,7 +47,7 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
     return model;
   }
 
-  override prepare(img: ImageArray, resizeBackend = this.resizeBackend): ImageArray<Float32Array> {
+  override prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
     const side = Math.max(img.shape[0], img.shape[1]);
     const square = paste(img, [side, side], [0, 0], 0);
     const { data, shape } = resize(square, [this.insize, this.insize], { backend: resizeBackend });

@@ -7,7 +7,7 @@ import {
   type TfliteConvolution,
 } from '@chaingrad/weights';
 import { VisionOptionError } from '../../errors.ts';
-import type { ImageArray } from '../../image/index.ts';
+import type { Image } from '../../image/index.ts';
 import { resize } from '../../transforms/index.ts';
 import { toSymmetricRange } from '../batch.ts';
 import { Multibox } from '../ssd/multibox.ts';
@@ -70,7 +70,7 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
     return detector;
   }
 
-  override prepare(img: ImageArray, resizeBackend = this.resizeBackend): ImageArray<Float32Array> {
+  override prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
     const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
     return { data: toSymmetricRange(data), shape };
   }

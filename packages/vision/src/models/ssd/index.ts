@@ -20,8 +20,6 @@ export {
 export { multiboxLoss } from './multibox-loss.ts';
 export { MultiboxTrainChain, type MultiboxTrainOptions } from './multibox-train-chain.ts';
 export {
-  type Predictions,
-  type PredictOptions,
   SSD,
   type SSDBoxes,
   type SSDOptions,

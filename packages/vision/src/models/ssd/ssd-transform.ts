@@ -1,5 +1,6 @@
 import { defaultRandom } from '@chaingrad/core';
 import type { DetectionExample } from '../../datasets/index.ts';
+import type { Image } from '../../image/index.ts';
 import type { Rng } from '../../rng.ts';
 import { resizeBbox } from '../../transforms/index.ts';
 import { type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
@@ -7,8 +8,8 @@ import type { SSD } from './ssd.ts';
 
 /** What an SSD learns from one image: the pixels as the network takes them, and the targets of its default boxes. */
 export interface SSDTrainExample {
-  /** insize * insize * 3 values. */
-  readonly img: Float32Array;
+  /** (insize, insize, 3), prepared by the model. */
+  readonly img: Image<Float32Array>;
   /** K * 4 offsets. */
   readonly mbLoc: Float32Array;
   /** K labels, 0 for background. */
@@ -48,7 +49,7 @@ export function ssdTransform(
         : ssdAugment(example, { fill: fill as number | number[], ...augment, size }, rng);
     const units = bbox.map((value, k) => value / scale[k % 2]!);
     const { mbLoc, mbLabel } = model.coder.encode(units, label, iouThresh);
-    return { img: model.prepare(img).data, mbLoc, mbLabel };
+    return { img: model.prepare(img), mbLoc, mbLabel };
   };
 }
 

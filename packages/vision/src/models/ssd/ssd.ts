@@ -1,9 +1,10 @@
 import { Chain, usingConfig } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
-import { type ImageArray, type ImageSource, toImageArray } from '../../image/index.ts';
+import { type Image, type ImageSource, toImage } from '../../image/index.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
 import { stack, subtractMean } from '../batch.ts';
+import type { DetectionLink, Predictions, PredictOptions } from '../detection-link.ts';
 import type { SSDExtractor } from './extractor.ts';
 import type { Multibox } from './multibox.ts';
 import { MultiboxCoder, type ScoreFunction } from './multibox-coder.ts';
@@ -28,25 +29,6 @@ export type SSDOptions = SSDBoxes & {
   readonly resizeBackend?: ResizeBackend;
 };
 
-export interface PredictOptions {
-  /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. Default `model.nmsThresh`. */
-  readonly nmsThresh?: number | null;
-  /** Boxes with this score or more are given. Default `model.scoreThresh`. */
-  readonly scoreThresh?: number;
-  /** Whose resizing. Default `model.resizeBackend`. */
-  readonly resizeBackend?: ResizeBackend;
-}
-
-/** What was found, image by image. */
-export interface Predictions {
-  /** R * 4 values an image: rows of (yMin, xMin, yMax, xMax) in pixels of the image as given. */
-  readonly bboxes: Float32Array[];
-  /** R values an image, counting from 0. */
-  readonly labels: Int32Array[];
-  /** R values an image, in [0, 1]. */
-  readonly scores: Float32Array[];
-}
-
 export type SSDPreset = 'visualize' | 'evaluate';
 
 const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: number }>> = {
@@ -63,7 +45,7 @@ const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: numb
  * const { bboxes, labels, scores } = await model.predict([image]);
  * ```
  */
-export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
+export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements DetectionLink {
   readonly coder: MultiboxCoder;
   readonly mean: number | readonly number[];
   /** How class outputs become scores. */
@@ -119,7 +101,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
    * @param img (H, W, 3), RGB, 0..255.
    * @returns (insize, insize, 3).
    */
-  prepare(img: ImageArray, resizeBackend = this.resizeBackend): ImageArray<Float32Array> {
+  prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
     const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
     return { data: subtractMean(data, this.mean), shape };
   }
@@ -135,7 +117,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
    * Boxes are not clipped to the image; they come class by class, by descending score in a class. Dropout and batch
    * normalization work as in a test, whatever `config.train` says.
    *
-   * @param imgs RGB, 0..255: (H, W, 3) tensors, `ImageArray`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
+   * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
    */
   async predict(
     imgs: readonly ImageSource[],
@@ -147,7 +129,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain {
   ): Promise<Predictions> {
     const out: Predictions = { bboxes: [], labels: [], scores: [] };
     if (imgs.length === 0) return out;
-    const images = await Promise.all(imgs.map((img) => toImageArray(img)));
+    const images = await Promise.all(imgs.map((img) => toImage(img)));
     const prepared = images.map((img) => this.prepare(img, resizeBackend));
     // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
     const tensors = usingConfig('train', false, () => tf.tidy(() => this.call(stack(prepared))));

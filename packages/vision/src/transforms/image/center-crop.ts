@@ -1,4 +1,4 @@
-import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import type { Image, PixelData } from '../../image/image.ts';
 import { type CropParam, checkFits, crop } from './crop.ts';
 
 /** Python's rounding: halves go to the even neighbour. */
@@ -34,8 +34,8 @@ export function centerCropParam(
  * @throws VisionOptionError if the image is smaller than `size`.
  */
 export function centerCrop<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   size: readonly [height: number, width: number],
-): ImageArray<D> {
+): Image<D> {
   return crop(img, centerCropParam(img.shape, size));
 }

@@ -1,5 +1,5 @@
 import { VisionOptionError } from '../../errors.ts';
-import { checkImage, type ImageArray, type PixelData, pixelsLike } from '../../image/image-array.ts';
+import { checkImage, type Image, type PixelData, pixelsLike } from '../../image/image.ts';
 
 /** Rows or columns [start, stop) of an image, in pixels. */
 export type Slice = readonly [start: number, stop: number];
@@ -11,7 +11,7 @@ export interface CropParam {
 }
 
 /** A copy of a part of an image. Throws `VisionOptionError` if the part is not inside the image. */
-export function crop<D extends PixelData>(img: ImageArray<D>, { ySlice, xSlice }: CropParam): ImageArray<D> {
+export function crop<D extends PixelData>(img: Image<D>, { ySlice, xSlice }: CropParam): Image<D> {
   checkImage(img, 'crop');
   const [height, width, channels] = img.shape;
   const isInside = ([start, stop]: Slice, length: number) => start >= 0 && start <= stop && stop <= length;

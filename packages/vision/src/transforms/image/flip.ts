@@ -1,4 +1,4 @@
-import { checkImage, type ImageArray, type PixelData, pixelsLike } from '../../image/image-array.ts';
+import { checkImage, type Image, type PixelData, pixelsLike } from '../../image/image.ts';
 
 /** Which way an image and its boxes are mirrored. */
 export interface FlipParam {
@@ -10,9 +10,9 @@ export interface FlipParam {
 
 /** A mirrored copy of an image. Chainer counterpart: `chainercv.transforms.flip`. */
 export function flip<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   { yFlip = false, xFlip = false }: FlipParam,
-): ImageArray<D> {
+): Image<D> {
   checkImage(img, 'flip');
   const [height, width, channels] = img.shape;
   const data = pixelsLike(img.data, img.data.length);

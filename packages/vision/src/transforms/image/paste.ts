@@ -1,5 +1,5 @@
 import { VisionOptionError } from '../../errors.ts';
-import { checkImage, type ImageArray, type PixelData, pixelsLike } from '../../image/image-array.ts';
+import { checkImage, type Image, type PixelData, pixelsLike } from '../../image/image.ts';
 
 /** A colour: one value for all channels, or one for each. */
 export type Fill = number | readonly number[];
@@ -14,11 +14,11 @@ export function fillValues(fill: Fill, channels: number, where: string): readonl
 
 /** A canvas of one colour with `img`, which must fit, at an offset. */
 export function paste<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   [height, width]: readonly [number, number],
   [yOffset, xOffset]: readonly [number, number],
   fill: Fill,
-): ImageArray<D> {
+): Image<D> {
   checkImage(img, 'paste');
   const [h, w, channels] = img.shape;
   const values = fillValues(fill, channels, 'paste');

@@ -1,6 +1,6 @@
 import { defaultRandom } from '@chaingrad/core';
 import { VisionOptionError } from '../../errors.ts';
-import { asFloat32, checkImage, type ImageArray } from '../../image/image-array.ts';
+import { asFloat32, checkImage, type Image } from '../../image/image.ts';
 import type { Rng } from '../../rng.ts';
 
 export interface PcaLightingOptions {
@@ -32,11 +32,11 @@ const IMAGENET: Required<PcaLightingOptions> = {
  * @throws VisionOptionError if the image has not three channels.
  */
 export function pcaLighting(
-  img: ImageArray,
+  img: Image,
   sigma: number,
   { eigenValue = IMAGENET.eigenValue, eigenVector = IMAGENET.eigenVector }: PcaLightingOptions = {},
   rng: Rng = defaultRandom(),
-): ImageArray<Float32Array> {
+): Image<Float32Array> {
   checkImage(img, 'pcaLighting');
   if (img.shape[2] !== 3) {
     throw new VisionOptionError('pcaLighting', 'img', 'an RGB image of shape [height, width, 3]', img.shape);

@@ -1,5 +1,5 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import type { Image, PixelData } from '../../image/image.ts';
 import { integerBetween, type Rng } from '../../rng.ts';
 import { type CropParam, checkFits, crop } from './crop.ts';
 
@@ -11,10 +11,10 @@ import { type CropParam, checkFits, crop } from './crop.ts';
  * @throws VisionOptionError if the image is smaller than `size`.
  */
 export function randomCrop<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   size: readonly [height: number, width: number],
   rng: Rng = defaultRandom(),
-): { img: ImageArray<D>; param: CropParam } {
+): { img: Image<D>; param: CropParam } {
   checkFits('randomCrop', img.shape, size);
   const offset = (slack: number) => (slack === 0 ? 0 : integerBetween(rng, 0, slack));
   const y = offset(img.shape[0] - size[0]);

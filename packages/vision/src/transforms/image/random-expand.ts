@@ -1,5 +1,5 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import type { Image, PixelData } from '../../image/image.ts';
 import { integerBetween, type Rng } from '../../rng.ts';
 import { type Fill, paste } from './paste.ts';
 
@@ -25,10 +25,10 @@ export interface RandomExpandParam {
  * @returns the canvas, and where the image is, for `translateBbox`. With `maxRatio` of 1 or less: the image itself.
  */
 export function randomExpand<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   { maxRatio = 4, fill = 0 }: RandomExpandOptions = {},
   rng: Rng = defaultRandom(),
-): { img: ImageArray<D>; param: RandomExpandParam } {
+): { img: Image<D>; param: RandomExpandParam } {
   if (maxRatio <= 1) return { img, param: { ratio: 1, yOffset: 0, xOffset: 0 } };
   const [height, width] = img.shape;
   const ratio = rng.uniform(1, maxRatio);

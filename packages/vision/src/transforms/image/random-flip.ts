@@ -1,5 +1,5 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import type { Image, PixelData } from '../../image/image.ts';
 import { choice, type Rng } from '../../rng.ts';
 import { type FlipParam, flip } from './flip.ts';
 
@@ -16,10 +16,10 @@ export interface RandomFlipOptions {
  * @returns the image (itself if it is not mirrored), and how it was mirrored, for `flipBbox`.
  */
 export function randomFlip<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   { yRandom = false, xRandom = false }: RandomFlipOptions,
   rng: Rng = defaultRandom(),
-): { img: ImageArray<D>; param: Required<FlipParam> } {
+): { img: Image<D>; param: Required<FlipParam> } {
   const yFlip = yRandom && choice(rng, [true, false]);
   const xFlip = xRandom && choice(rng, [true, false]);
   const param = { yFlip, xFlip };

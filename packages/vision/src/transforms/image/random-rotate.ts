@@ -1,5 +1,5 @@
 import { defaultRandom } from '@chaingrad/core';
-import { checkImage, type ImageArray, type PixelData, pixelsLike } from '../../image/image-array.ts';
+import { checkImage, type Image, type PixelData, pixelsLike } from '../../image/image.ts';
 import type { Rng } from '../../rng.ts';
 
 /** How far `randomRotate` turned: `k` quarter turns counterclockwise; `rotateBbox` takes `90 * k`. */
@@ -12,15 +12,15 @@ export interface RandomRotateParam {
  * `chainercv.transforms.random_rotate`.
  */
 export function randomRotate<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   rng: Rng = defaultRandom(),
-): { img: ImageArray<D>; param: RandomRotateParam } {
+): { img: Image<D>; param: RandomRotateParam } {
   const k = rng.integer(4);
   return { img: quarterTurns(img, k), param: { k } };
 }
 
 /** A copy of an image after k quarter turns counterclockwise. */
-function quarterTurns<D extends PixelData>(img: ImageArray<D>, k: number): ImageArray<D> {
+function quarterTurns<D extends PixelData>(img: Image<D>, k: number): Image<D> {
   checkImage(img, 'randomRotate');
   const [height, width, channels] = img.shape;
   const [outH, outW] = k % 2 === 0 ? [height, width] : [width, height];

@@ -1,5 +1,5 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import type { Image, PixelData } from '../../image/image.ts';
 import { integerBetween, type Rng } from '../../rng.ts';
 import { type CropParam, crop } from './crop.ts';
 
@@ -27,10 +27,10 @@ const TRIALS = 10;
  * @returns the part, at least one pixel high and wide, and where it was, for `cropBbox`.
  */
 export function randomSizedCrop<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   { scaleRatioRange = [0.08, 1], aspectRatioRange = [3 / 4, 4 / 3] }: RandomSizedCropOptions = {},
   rng: Rng = defaultRandom(),
-): { img: ImageArray<D>; param: RandomSizedCropParam } {
+): { img: Image<D>; param: RandomSizedCropParam } {
   const [height, width] = img.shape;
   const [least, most] = scaleRatioRange;
   let aspectRatio = 1;

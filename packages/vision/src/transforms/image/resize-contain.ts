@@ -1,5 +1,5 @@
 import { VisionOptionError } from '../../errors.ts';
-import type { ImageArray } from '../../image/image-array.ts';
+import type { Image } from '../../image/image.ts';
 import { type Fill, paste } from './paste.ts';
 import { type ResizeOptions, resize } from './resize.ts';
 
@@ -25,10 +25,10 @@ export interface ResizeContainParam {
  * @param size [height, width] of the result in pixels.
  */
 export function resizeContain(
-  img: ImageArray,
+  img: Image,
   size: readonly [height: number, width: number],
   { fill = 0, ...options }: ResizeContainOptions = {},
-): { img: ImageArray<Float32Array>; param: ResizeContainParam } {
+): { img: Image<Float32Array>; param: ResizeContainParam } {
   const [outH, outW] = size;
   if (!(Number.isInteger(outH) && outH > 0 && Number.isInteger(outW) && outW > 0)) {
     throw new VisionOptionError('resizeContain', 'size', 'two positive whole numbers [height, width]', size);

@@ -1,5 +1,5 @@
 import { VisionOptionError } from '../../errors.ts';
-import { asFloat32, checkImage, type ImageArray } from '../../image/image-array.ts';
+import { asFloat32, checkImage, type Image } from '../../image/image.ts';
 import { type Interpolation, openCvTaps, pillowTaps, type Taps, tensorFlowTaps } from './resize-taps.ts';
 
 /**
@@ -35,10 +35,10 @@ const INTERPOLATIONS: Readonly<Record<ResizeBackend, readonly Interpolation[]>> 
  * @throws VisionOptionError for a size that is not positive or an unknown interpolation or backend.
  */
 export function resize(
-  img: ImageArray,
+  img: Image,
   size: readonly [height: number, width: number],
   { interpolation = 'bilinear', backend = 'cv2' }: ResizeOptions = {},
-): ImageArray<Float32Array> {
+): Image<Float32Array> {
   checkImage(img, 'resize');
   const [inH, inW, channels] = img.shape;
   const [outH, outW] = size;

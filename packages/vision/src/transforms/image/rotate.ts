@@ -1,5 +1,5 @@
 import { VisionOptionError } from '../../errors.ts';
-import { asFloat32, checkImage, type ImageArray } from '../../image/image-array.ts';
+import { asFloat32, checkImage, type Image } from '../../image/image.ts';
 import { type Fill, fillValues } from './paste.ts';
 
 export interface RotateOptions {
@@ -20,10 +20,10 @@ export interface RotateOptions {
  * @returns float32 values.
  */
 export function rotate(
-  img: ImageArray,
+  img: Image,
   angle: number,
   { expand = true, fill = 0, interpolation = 'bilinear' }: RotateOptions = {},
-): ImageArray<Float32Array> {
+): Image<Float32Array> {
   checkImage(img, 'rotate');
   if (!Number.isFinite(angle)) throw new VisionOptionError('rotate', 'angle', 'a number of degrees', angle);
   const [height, width, channels] = img.shape;

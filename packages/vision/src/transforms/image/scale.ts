@@ -1,5 +1,5 @@
 import { VisionOptionError } from '../../errors.ts';
-import type { ImageArray } from '../../image/image-array.ts';
+import type { Image } from '../../image/image.ts';
 import { type ResizeOptions, resize } from './resize.ts';
 
 export interface ScaleOptions extends ResizeOptions {
@@ -15,11 +15,7 @@ export interface ScaleOptions extends ResizeOptions {
  *
  * @param size length in pixels.
  */
-export function scale(
-  img: ImageArray,
-  size: number,
-  { fitShort = true, ...options }: ScaleOptions = {},
-): ImageArray {
+export function scale(img: Image, size: number, { fitShort = true, ...options }: ScaleOptions = {}): Image {
   if (!(Number.isInteger(size) && size > 0)) {
     throw new VisionOptionError('scale', 'size', 'a positive whole number', size);
   }

@@ -1,4 +1,4 @@
-import type { ImageArray, PixelData } from '../../image/image-array.ts';
+import type { Image, PixelData } from '../../image/image.ts';
 import { checkFits, crop } from './crop.ts';
 import { flip } from './flip.ts';
 
@@ -11,9 +11,9 @@ import { flip } from './flip.ts';
  * @throws VisionOptionError if the image is smaller than `size`.
  */
 export function tenCrop<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   size: readonly [height: number, width: number],
-): ImageArray<D>[] {
+): Image<D>[] {
   checkFits('tenCrop', img.shape, size);
   const bottom = img.shape[0] - size[0];
   const right = img.shape[1] - size[1];

@@ -1,15 +1,7 @@
 import { BboxFormatError } from '../../errors.ts';
-import type { ImageArray } from '../../image/image-array.ts';
+import type { Image } from '../../image/image.ts';
+import type { DetectionLink } from '../../models/detection-link.ts';
 import { assertIsBbox } from './assert-is-bbox.ts';
-
-/** What finds objects: `predict` takes images of any sizes and gives one entry an image. */
-export interface DetectionLink {
-  predict(imgs: readonly ImageArray[]): Promise<{
-    readonly bboxes: readonly Float32Array[];
-    readonly labels: readonly Int32Array[];
-    readonly scores: readonly Float32Array[];
-  }>;
-}
 
 /**
  * Throws unless `link.predict` keeps the contract of a detector, tried on two images of noise of different sizes.
@@ -21,7 +13,7 @@ export interface DetectionLink {
  * @throws BboxFormatError that says what is wrong.
  */
 export async function assertIsDetectionLink(link: DetectionLink, nFgClass: number): Promise<void> {
-  const noise = (height: number, width: number): ImageArray => ({
+  const noise = (height: number, width: number): Image => ({
     data: Uint8Array.from({ length: height * width * 3 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24),
     shape: [height, width, 3],
   });

@@ -1,5 +1,5 @@
 import { ImageFormatError } from '../../errors.ts';
-import { checkImage, type ImageArray } from '../../image/image-array.ts';
+import { checkImage, type Image, isPixelData } from '../../image/image.ts';
 
 /**
  * Throws unless something is an image of the package: { data, shape: [height, width, channels] } in a Float32Array,
@@ -14,15 +14,15 @@ export function assertIsImage(img: unknown, { color = true, checkRange = true } 
   if (typeof img !== 'object' || img === null || !('data' in img) || !('shape' in img)) {
     throw new ImageFormatError(where, 'an object with data and shape', String(img));
   }
-  const { data, shape } = img as ImageArray;
-  if (!(data instanceof Float32Array || data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+  const { data, shape } = img as Image;
+  if (!isPixelData(data)) {
     throw new ImageFormatError(
       where,
       'data in a Float32Array, Uint8Array or Uint8ClampedArray',
       (data as object | null | undefined)?.constructor?.name ?? String(data),
     );
   }
-  checkImage(img as ImageArray, where);
+  checkImage(img as Image, where);
   const channels = color ? 3 : 1;
   if (shape[2] !== channels) {
     throw new ImageFormatError(where, `${channels} channel${color ? 's' : ''}, last`, `shape [${shape}]`);

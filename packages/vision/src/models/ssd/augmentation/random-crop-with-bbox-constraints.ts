@@ -1,5 +1,5 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray, PixelData } from '../../../image/image-array.ts';
+import type { Image, PixelData } from '../../../image/image.ts';
 import { choice, type Rng } from '../../../rng.ts';
 import { type CropParam, crop } from '../../../transforms/image/crop.ts';
 import { bboxIou } from '../../../utils/bbox/bbox-iou.ts';
@@ -43,7 +43,7 @@ const SSD_CONSTRAINTS: readonly IouConstraint[] = [
  * @param bbox R * 4 values, rows of (yMin, xMin, yMax, xMax); they follow by `cropBbox` with `param`.
  */
 export function randomCropWithBboxConstraints<D extends PixelData>(
-  img: ImageArray<D>,
+  img: Image<D>,
   bbox: NumberList,
   {
     minScale = 0.3,
@@ -53,7 +53,7 @@ export function randomCropWithBboxConstraints<D extends PixelData>(
     maxTrial = 50,
   }: BboxConstraintsOptions = {},
   rng: Rng = defaultRandom(),
-): { img: ImageArray<D>; param: BboxConstraintsParam } {
+): { img: Image<D>; param: BboxConstraintsParam } {
   const [height, width] = img.shape;
   const found: BboxConstraintsParam[] = [{ constraint: null, ySlice: [0, height], xSlice: [0, width] }];
   for (const [min, max] of bbox.length === 0 ? [] : constraints) {

@@ -1,6 +1,6 @@
 import { defaultRandom } from '@chaingrad/core';
 import { VisionOptionError } from '../../../errors.ts';
-import { checkImage, type ImageArray } from '../../../image/image-array.ts';
+import { checkImage, type Image } from '../../../image/image.ts';
 import { integerBetween, type Rng } from '../../../rng.ts';
 import { hsvToRgb, rgbToHsv } from './hsv.ts';
 
@@ -25,7 +25,7 @@ export interface RandomDistortOptions {
  * @throws VisionOptionError if the image has not three channels.
  */
 export function randomDistort(
-  img: ImageArray,
+  img: Image,
   {
     brightnessDelta = 32,
     contrastLow = 0.5,
@@ -35,7 +35,7 @@ export function randomDistort(
     hueDelta = 18,
   }: RandomDistortOptions = {},
   rng: Rng = defaultRandom(),
-): ImageArray<Float32Array> {
+): Image<Float32Array> {
   checkImage(img, 'randomDistort');
   if (img.shape[2] !== 3) {
     throw new VisionOptionError(

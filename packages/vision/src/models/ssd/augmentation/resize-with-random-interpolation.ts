@@ -1,5 +1,5 @@
 import { defaultRandom } from '@chaingrad/core';
-import type { ImageArray } from '../../../image/image-array.ts';
+import type { Image } from '../../../image/image.ts';
 import { choice, type Rng } from '../../../rng.ts';
 import { resize } from '../../../transforms/image/resize.ts';
 import type { Interpolation } from '../../../transforms/image/resize-taps.ts';
@@ -16,10 +16,10 @@ const INTERPOLATIONS: readonly Interpolation[] = ['bilinear', 'area', 'nearest',
  * @returns the image, float32, and what was drawn.
  */
 export function resizeWithRandomInterpolation(
-  img: ImageArray,
+  img: Image,
   size: readonly [height: number, width: number],
   rng: Rng = defaultRandom(),
-): { img: ImageArray<Float32Array>; param: { interpolation: Interpolation } } {
+): { img: Image<Float32Array>; param: { interpolation: Interpolation } } {
   const interpolation = choice(rng, INTERPOLATIONS);
   return { img: resize(img, size, { interpolation, backend: 'cv2' }), param: { interpolation } };
 }

@@ -1,6 +1,6 @@
 import { defaultRandom } from '@chaingrad/core';
 import type { DetectionExample } from '../../../datasets/index.ts';
-import type { ImageArray } from '../../../image/index.ts';
+import type { Image } from '../../../image/index.ts';
 import { integerBetween, type Rng } from '../../../rng.ts';
 import { fillValues } from '../../../transforms/image/paste.ts';
 import { crop, cropBbox, type Fill, flip, flipBbox, translateBbox } from '../../../transforms/index.ts';
@@ -87,7 +87,7 @@ export function ssdAugment(
 
   const [outHeight, outWidth] = size;
   const scale = [outHeight / part.height, outWidth / part.width];
-  let out: ImageArray<Float32Array> = draw(img, canvas, part, size, fill, distort, rng);
+  let out: Image<Float32Array> = draw(img, canvas, part, size, fill, distort, rng);
   bbox = bbox.map((value, k) => value * scale[k % 2]!);
   const mirror = { yFlip: yFlip && rng.integer(2) === 1, xFlip: xFlip && rng.integer(2) === 1 };
   if (mirror.yFlip || mirror.xFlip) {
@@ -111,14 +111,14 @@ function expanded(height: number, width: number, maxRatio: number, rng: Rng): Wi
 
 /** A part of a canvas with the image on it, stretched to `size`. */
 function draw(
-  img: ImageArray,
+  img: Image,
   canvas: Window,
   part: Window,
   [outHeight, outWidth]: readonly [number, number],
   fill: Fill,
   distort: RandomDistortOptions | null,
   rng: Rng,
-): ImageArray<Float32Array> {
+): Image<Float32Array> {
   const [height, width, channels] = img.shape;
   const along = (at: number, length: number, from: number, extent: number, out: number) => {
     // What of the image is in the part, in the image's pixels; then where it lies in the result, at least a pixel.
@@ -137,7 +137,7 @@ function draw(
   const isWhole = rows.count === outHeight && columns.count === outWidth;
   const isVisible = rows.slice[1] > rows.slice[0] && columns.slice[1] > columns.slice[0];
 
-  let seen: ImageArray<Float32Array> | null = null;
+  let seen: Image<Float32Array> | null = null;
   if (isVisible) {
     const source = crop(img, { ySlice: rows.slice, xSlice: columns.slice });
     seen = resizeWithRandomInterpolation(source, [rows.count, columns.count], rng).img;

@@ -1,19 +1,19 @@
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import { ImageFormatError } from '../errors.ts';
 import { drawnPixels, isDrawable } from './drawable.ts';
-import { checkImage, type ImageArray, type PixelData } from './image-array.ts';
+import { checkImage, type Image, isPixelData, type PixelData } from './image.ts';
 
-/** Pixels with a width and a height, as `ImageData` has them: RGBA, RGB or grey. */
-export interface SizedPixels {
+/** Pixels as the browser's `ImageData` has them: with a width and a height, RGBA; RGB and grey are taken, too. */
+export interface ImageDataLike {
   readonly data: PixelData;
   readonly width: number;
   readonly height: number;
 }
 
-/** Whatever can be read as an image: see `toImageArray`. The browser's own types are there where the browser is. */
+/** Whatever can be read as an image: see `toImage`. The browser's own types are there where the browser is. */
 export type ImageSource =
-  | ImageArray
-  | SizedPixels
+  | Image
+  | ImageDataLike
   | Tensor3D
   | HTMLImageElement
   | HTMLCanvasElement
@@ -22,24 +22,21 @@ export type ImageSource =
   | OffscreenCanvas
   | Blob;
 
-const isPixelData = (data: unknown): data is PixelData =>
-  data instanceof Float32Array || data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-
 const isTensor = (input: object): input is Tensor3D =>
   'dataId' in input && 'dtype' in input && 'shape' in input;
 
 /**
- * Any kind of image as an RGB array.
+ * Any kind of image as an `Image` of three channels.
  *
- * Accepts (H, W, C) tensors (float32 or int32, which stay the caller's), arrays with a shape, `ImageData` and arrays with
- * a width and a height; in a browser image and video elements, canvases, image bitmaps and blobs; in Node the canvases
+ * Accepts (H, W, C) tensors (float32 or int32, which stay the caller's), arrays with a shape, `ImageData` and other
+ * arrays with a width and a height; in a browser image and video elements, canvases, image bitmaps and blobs; in Node the canvases
  * and images of `@napi-rs/canvas`. Values are 0..255. Grey is repeated in three channels, alpha is dropped. An
- * `ImageArray` of three channels is returned itself.
+ * `Image` of three channels is returned itself, not copied.
  *
  * @throws ImageFormatError if the input is none of these, has not 1, 3 or 4 channels or not as many values as its shape says.
  */
-export async function toImageArray(input: ImageSource): Promise<ImageArray> {
-  const where = 'toImageArray';
+export async function toImage(input: ImageSource): Promise<Image> {
+  const where = 'toImage';
   if (typeof input !== 'object' || input === null) throw notAnImage(input);
   if (isTensor(input)) return rgb(await fromTensor(input), where);
   if (isDrawable(input)) return rgb(await drawnPixels(input), where);
@@ -53,43 +50,38 @@ export async function toImageArray(input: ImageSource): Promise<ImageArray> {
     );
   }
   if ('shape' in input) return rgb(input, where);
-  return rgb(withShape(input as SizedPixels, where), where);
+  return rgb(withShape(input as ImageDataLike, where), where);
 }
 
 function notAnImage(input: unknown): ImageFormatError {
   const got =
     typeof input === 'object' && input !== null ? (input.constructor?.name ?? 'an object') : String(input);
   return new ImageFormatError(
-    'toImageArray',
+    'toImage',
     'an (H, W, C) tensor, { data, shape }, ImageData, an image element, a canvas, an ImageBitmap or a Blob',
     got,
     'Files are read by the program: decode them first.',
   );
 }
 
-async function fromTensor(tensor: Tensor3D): Promise<ImageArray> {
+async function fromTensor(tensor: Tensor3D): Promise<Image> {
   if (tensor.shape.length !== 3) {
     throw new ImageFormatError(
-      'toImageArray',
+      'toImage',
       'a tensor of shape [height, width, channels]',
       `shape [${tensor.shape}]`,
       'A batch is given as a list of images.',
     );
   }
   if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32') {
-    throw new ImageFormatError(
-      'toImageArray',
-      'a float32 or int32 tensor',
-      tensor.dtype,
-      'Cast it with tf.cast.',
-    );
+    throw new ImageFormatError('toImage', 'a float32 or int32 tensor', tensor.dtype, 'Cast it with tf.cast.');
   }
   const data = await tensor.data();
   return { data: data instanceof Float32Array ? data : new Float32Array(data), shape: tensor.shape };
 }
 
 /** The channels follow from the number of values. */
-function withShape({ data, width, height }: SizedPixels, where: string): ImageArray {
+function withShape({ data, width, height }: ImageDataLike, where: string): Image {
   const channels = data.length / (width * height);
   if (!Number.isInteger(channels)) {
     throw new ImageFormatError(
@@ -101,7 +93,7 @@ function withShape({ data, width, height }: SizedPixels, where: string): ImageAr
   return { data, shape: [height, width, channels] };
 }
 
-function rgb(img: ImageArray, where: string): ImageArray {
+function rgb(img: Image, where: string): Image {
   checkImage(img, where);
   const [height, width, channels] = img.shape;
   if (channels === 3) return img;

@@ -1,4 +1,4 @@
-import { ImageFormatError, type ImageSource, toImageArray } from '@chaingrad/vision';
+import { ImageFormatError, type ImageSource, toImage } from '@chaingrad/vision';
 import '@tensorflow/tfjs-backend-cpu';
 import { Canvas, createCanvas, Image } from '@napi-rs/canvas';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,20 +7,20 @@ import { expect } from 'chai';
 /** The error of a call that must fail. */
 async function failure(input: unknown): Promise<ImageFormatError> {
   try {
-    await toImageArray(input as ImageSource);
+    await toImage(input as ImageSource);
   } catch (error) {
     expect(error).to.be.instanceOf(ImageFormatError);
     return error as ImageFormatError;
   }
-  throw new Error('toImageArray took it');
+  throw new Error('toImage took it');
 }
 
-describe('vision/image/toImageArray', () => {
+describe('vision/image/toImage', () => {
   before(() => tf.setBackend('cpu'));
 
   it('returns an RGB array itself', async () => {
     const img = { data: new Uint8Array(12), shape: [2, 2, 3] as const };
-    expect(await toImageArray(img)).to.equal(img);
+    expect(await toImage(img)).to.equal(img);
   });
 
   it('drops alpha of ImageData, whichever way it is given', async () => {
@@ -29,14 +29,14 @@ describe('vision/image/toImageArray', () => {
       { data: rgba, width: 2, height: 1 },
       { data: rgba, shape: [1, 2, 4] as const },
     ]) {
-      const { data, shape } = await toImageArray(input);
+      const { data, shape } = await toImage(input);
       expect(shape).to.deep.equal([1, 2, 3]);
       expect([...data]).to.deep.equal([1, 2, 3, 4, 5, 6]);
     }
   });
 
   it('repeats grey, and takes a Node Buffer', async () => {
-    const { data, shape } = await toImageArray({ data: Buffer.from([7, 9]), width: 1, height: 2 });
+    const { data, shape } = await toImage({ data: Buffer.from([7, 9]), width: 1, height: 2 });
     expect(shape).to.deep.equal([2, 1, 3]);
     expect([...data]).to.deep.equal([7, 7, 7, 9, 9, 9]);
   });
@@ -45,7 +45,7 @@ describe('vision/image/toImageArray', () => {
     for (const dtype of ['float32', 'int32'] as const) {
       const tensor = tf.tensor3d([1, 2, 3, 4, 5, 255], [1, 2, 3], dtype);
       const before = tf.memory().numTensors;
-      const { data, shape } = await toImageArray(tensor);
+      const { data, shape } = await toImage(tensor);
       expect(shape).to.deep.equal([1, 2, 3]);
       expect(data).to.be.instanceOf(Float32Array);
       expect([...data]).to.deep.equal([1, 2, 3, 4, 5, 255]);
@@ -62,7 +62,7 @@ describe('vision/image/toImageArray', () => {
     context.fillRect(0, 0, 3, 2);
     context.fillStyle = 'rgb(200, 100, 0)';
     context.fillRect(2, 1, 1, 1);
-    const { data, shape } = await toImageArray(canvas as unknown as OffscreenCanvas);
+    const { data, shape } = await toImage(canvas as unknown as OffscreenCanvas);
     expect(shape).to.deep.equal([2, 3, 3]);
     expect([...data.subarray(0, 3)]).to.deep.equal([10, 20, 30]);
     expect([...data.subarray(15)]).to.deep.equal([200, 100, 0]);
@@ -99,7 +99,7 @@ describe('vision/image/toImageArray', () => {
       const image = new BrowserImage();
       image.src = png();
       for (const source of [image as unknown as HTMLImageElement, new Blob([new Uint8Array(png())])]) {
-        const { data, shape } = await toImageArray(source);
+        const { data, shape } = await toImage(source);
         expect(shape).to.deep.equal([1, 2, 3]);
         expect([...data]).to.deep.equal([10, 20, 30, 10, 20, 30]);
       }

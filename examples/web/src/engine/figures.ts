@@ -1,11 +1,11 @@
-/** Filters and feature maps as pictures: a grid of tiles. */
-import type { Picture } from '../protocol.ts';
+/** Filters and feature maps as figures: a grid of tiles. */
+import type { Figure } from '../protocol.ts';
 
 const GAP = 1;
 
 /**
  * @param tiles tiles of the same size, each a function of channel (0, 1, 2) and place that gives 0..1.
- * @param scale pixels of the picture in one value.
+ * @param scale pixels of the figure in one value.
  */
 export function grid(
   count: number,
@@ -13,25 +13,24 @@ export function grid(
   value: (tile: number, y: number, x: number, channel: number) => number,
   scale: number,
   caption: string,
-): Picture {
+): Figure {
   const columns = Math.ceil(Math.sqrt(count));
   const rows = Math.ceil(count / columns);
   const [tileWidth, tileHeight] = [width * scale + GAP, height * scale + GAP];
-  const picture = { width: columns * tileWidth - GAP, height: rows * tileHeight - GAP };
-  const rgba = new Uint8ClampedArray(picture.width * picture.height * 4);
+  const image = new ImageData(columns * tileWidth - GAP, rows * tileHeight - GAP);
   for (let tile = 0; tile < count; tile++) {
     const left = (tile % columns) * tileWidth;
     const top = Math.floor(tile / columns) * tileHeight;
     for (let y = 0; y < height * scale; y++) {
       for (let x = 0; x < width * scale; x++) {
-        const at = ((top + y) * picture.width + left + x) * 4;
+        const at = ((top + y) * image.width + left + x) * 4;
         for (let channel = 0; channel < 3; channel++)
-          rgba[at + channel] = 255 * value(tile, Math.floor(y / scale), Math.floor(x / scale), channel);
-        rgba[at + 3] = 255;
+          image.data[at + channel] = 255 * value(tile, Math.floor(y / scale), Math.floor(x / scale), channel);
+        image.data[at + 3] = 255;
       }
     }
   }
-  return { ...picture, rgba, caption };
+  return { image, caption };
 }
 
 /** Smallest and largest of some values, for stretching them to 0..1. */

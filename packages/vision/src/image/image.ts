@@ -1,18 +1,25 @@
 import { ImageFormatError } from '../errors.ts';
 
-/** Numbers of an image: 0..255. Functions that average (resize, distort) give Float32Array. */
+/** Values of an image: 0..255. Functions that average (resize, distort) give Float32Array. */
 export type PixelData = Float32Array | Uint8Array | Uint8ClampedArray;
 
-/** An image in memory: height, width, channels (HWC), RGB, 0..255. */
-export interface ImageArray<D extends PixelData = PixelData> {
+/**
+ * An image in memory, from the decoded file to the network: rows of pixels from the top, channels last (HWC), RGB, 0..255.
+ *
+ * What is read from files and by `toImage` has 3 channels; transforms take any number, and drawings have an alpha as the fourth.
+ */
+export interface Image<D extends PixelData = PixelData> {
   readonly data: D;
   readonly shape: readonly [height: number, width: number, channels: number];
 }
 
+export const isPixelData = (data: unknown): data is PixelData =>
+  data instanceof Float32Array || data instanceof Uint8Array || data instanceof Uint8ClampedArray;
+
 const isSize = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
 
 /** Throws `ImageFormatError` unless `img` has a shape of three whole numbers and as many values. */
-export function checkImage(img: ImageArray, where: string): void {
+export function checkImage(img: Image, where: string): void {
   const { data, shape } = img;
   if (!Array.isArray(shape) || shape.length !== 3 || !shape.every(isSize)) {
     throw new ImageFormatError(
