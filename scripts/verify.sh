@@ -6,15 +6,15 @@ cd "$(dirname "$0")/.."
 step() { printf '\n== %s\n' "$1"; }
 
 # Tests run in real browsers, too. WebGPU in Node runs on the software GPU that Debian's chromium contains, through the
-# Vulkan loader.
+# Vulkan loader. One test reads the data set that Debian packages.
 if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] || [ ! -e /usr/bin/firefox-esr ] ||
-  ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
-  step 'Debian packages: chromium, firefox-esr, libvulkan1'
+  [ ! -d /usr/share/datasets/fashion-mnist ] || ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
+  step 'Debian packages: chromium, firefox-esr, libvulkan1, dataset-fashion-mnist'
   as_root=()
   if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
   "${as_root[@]}" apt-get update -q
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-    chromium firefox-esr libvulkan1
+    chromium firefox-esr libvulkan1 dataset-fashion-mnist
 fi
 
 step 'npm ci'
@@ -25,7 +25,10 @@ npm ci --no-audit --no-fund
 step 'Build'
 npm run --silent build
 
-step 'Lint and format'
+step 'Sizes'
+node scripts/size-report.mjs
+
+step 'Lint, format and who imports whom'
 npm run --silent lint
 
 step 'Types'

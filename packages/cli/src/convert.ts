@@ -2,8 +2,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Chain } from '@chaingrad/core';
-import type { ConvertedFile, NameMapName } from '@chaingrad/weights';
-import { lossLines } from './commands/convert.ts';
+import type { ArrayLoss, ConvertedFile, NameMapName } from '@chaingrad/weights';
 import { CliError, oneLine, UnknownNameError } from './errors.ts';
 import { parseModel } from './models.ts';
 
@@ -105,4 +104,20 @@ function differenceLine(
   });
   const ratio = ((100 * difference) / (largest || 1)).toPrecision(3);
   return `${model}: an output differs by at most ${difference.toPrecision(3)}, ${ratio} % of the largest`;
+}
+
+/** The lines that tell what was lost. */
+function lossLines(losses: readonly ArrayLoss[]): string[] {
+  if (losses.length === 0) return ['every value is kept exactly'];
+  const relative = ({ squaredError, squaredValues }: ArrayLoss) =>
+    Math.sqrt(squaredError / (squaredValues || 1));
+  const sum = (field: 'values' | 'squaredError' | 'squaredValues') =>
+    losses.reduce((n, loss) => n + loss[field], 0);
+  const all = Math.sqrt(sum('squaredError') / (sum('squaredValues') || 1));
+  const worst = [...losses].sort((a, b) => relative(b) - relative(a))[0]!;
+  const percent = (x: number) => `${(100 * x).toPrecision(3)} %`;
+  return [
+    `${losses.length} arrays, ${sum('values').toLocaleString('en-US')} values changed by ${percent(all)} (root mean square)`,
+    `most: ${worst.key} by ${percent(relative(worst))}, one value by ${worst.maxError.toPrecision(3)} of at most ${worst.maxValue.toPrecision(3)}`,
+  ];
 }

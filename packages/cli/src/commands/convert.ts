@@ -1,5 +1,4 @@
 /** `chaingrad convert`: weights in another format, in fewer bits, in several files. */
-import type { ArrayLoss } from '@chaingrad/weights';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 interface ConvertCommandOptions {
@@ -40,19 +39,3 @@ export const convertCommand = () =>
       const { convert } = await import('../convert.ts');
       await convert(input, output, options);
     });
-
-/** The lines that tell what was lost. */
-export function lossLines(losses: readonly ArrayLoss[]): string[] {
-  if (losses.length === 0) return ['every value is kept exactly'];
-  const relative = ({ squaredError, squaredValues }: ArrayLoss) =>
-    Math.sqrt(squaredError / (squaredValues || 1));
-  const sum = (field: 'values' | 'squaredError' | 'squaredValues') =>
-    losses.reduce((n, loss) => n + loss[field], 0);
-  const all = Math.sqrt(sum('squaredError') / (sum('squaredValues') || 1));
-  const worst = [...losses].sort((a, b) => relative(b) - relative(a))[0]!;
-  const percent = (x: number) => `${(100 * x).toPrecision(3)} %`;
-  return [
-    `${losses.length} arrays, ${sum('values').toLocaleString('en-US')} values changed by ${percent(all)} (root mean square)`,
-    `most: ${worst.key} by ${percent(relative(worst))}, one value by ${worst.maxError.toPrecision(3)} of at most ${worst.maxValue.toPrecision(3)}`,
-  ];
-}
