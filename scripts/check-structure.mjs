@@ -77,7 +77,8 @@ const problems = [];
 const packages = workspacePackages();
 const byName = new Map(packages.map((each) => [each.manifest.name, each]));
 for (const { folder } of packages) {
-  if (!order.includes(folder)) problems.push(`packages/${folder} has no place in the order of scripts/check-structure.mjs.`);
+  if (!order.includes(folder))
+    problems.push(`packages/${folder} has no place in the order of scripts/check-structure.mjs.`);
 }
 
 /** The files that a file imports when it is run. */
@@ -94,7 +95,8 @@ for (const { folder, path, manifest } of packages) {
       const refuse = (why) => problems.push(`${here}:${line} imports '${specifier}': ${why}`);
       if (specifier.startsWith('.')) {
         const target = join(dirname(file), specifier);
-        if (relative(src, target).startsWith('..')) refuse(`it is outside of packages/${folder}/src. Import the package by its name.`);
+        if (relative(src, target).startsWith('..'))
+          refuse(`it is outside of packages/${folder}/src. Import the package by its name.`);
         else if (!typeOnly) graph.get(here).add(relative(root, target));
         continue;
       }
@@ -107,13 +109,16 @@ for (const { folder, path, manifest } of packages) {
       if (declared[other] === undefined) refuse(`packages/${folder}/package.json does not declare ${other}.`);
       const below = byName.get(other);
       if (below === undefined) continue;
-      if (order.indexOf(below.folder) >= order.indexOf(folder)) refuse(`${below.folder} does not stand below ${folder}.`);
-      if (apart.some(([a, b]) => a === below.folder && b === folder)) refuse(`${folder} does not stand on ${below.folder}.`);
+      if (order.indexOf(below.folder) >= order.indexOf(folder))
+        refuse(`${below.folder} does not stand below ${folder}.`);
+      if (apart.some(([a, b]) => a === below.folder && b === folder))
+        refuse(`${folder} does not stand on ${below.folder}.`);
       if (below.manifest.exports[exportOf(specifier)] === undefined) refuse(`${other} does not export it.`);
     }
   }
 }
-for (const group of circles(graph)) problems.push(`These files import each other in a circle: ${group.sort().join(', ')}.`);
+for (const group of circles(graph))
+  problems.push(`These files import each other in a circle: ${group.sort().join(', ')}.`);
 
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exitCode = 1;

@@ -31,10 +31,18 @@ const rows = packages.map((each) => {
   const files = readdirSync(src, { recursive: true }).filter(
     (name) => name.endsWith('.ts') && !name.endsWith('.generated.ts'),
   );
-  const lines = files.reduce((sum, name) => sum + readFileSync(join(src, name), 'utf8').split('\n').length - 1, 0);
+  const lines = files.reduce(
+    (sum, name) => sum + readFileSync(join(src, name), 'utf8').split('\n').length - 1,
+    0,
+  );
   // The entry for pages without a bundler has the names of the others.
   const entries = entriesOf(each).filter((file) => !file.endsWith('/browser.ts'));
-  return { name: each.manifest.name, files: files.length, lines, names: new Set(entries.flatMap(exportedNames)).size };
+  return {
+    name: each.manifest.name,
+    files: files.length,
+    lines,
+    names: new Set(entries.flatMap(exportedNames)).size,
+  };
 });
 
 if (process.argv.includes('--json')) {
@@ -44,6 +52,8 @@ if (process.argv.includes('--json')) {
   const all = { name: 'all', files: sum('files'), lines: sum('lines'), names: sum('names') };
   console.log(`${'package'.padEnd(20)} files   lines  public names`);
   for (const { name, files, lines, names } of [...rows, all]) {
-    console.log(`${name.padEnd(20)} ${String(files).padStart(5)} ${String(lines).padStart(7)} ${String(names).padStart(13)}`);
+    console.log(
+      `${name.padEnd(20)} ${String(files).padStart(5)} ${String(lines).padStart(7)} ${String(names).padStart(13)}`,
+    );
   }
 }

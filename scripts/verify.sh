@@ -35,5 +35,5 @@ step 'Types'
 npm run --silent types
 
 step 'Tests'
-# Here every backend must be present: an absent one fails instead of being skipped.
-CHAINGRAD_REQUIRE_BACKENDS=1 npm test --silent
+# Here every backend, browser and data set must be present: an absent one fails instead of being skipped.
+CHAINGRAD_REQUIRE_ALL=1 npm test --silent

@@ -12,6 +12,7 @@ import { rollup } from 'rollup';
 import { build as viteBuild } from 'vite';
 import webpack from 'webpack';
 import { isolationHeaders, startServer } from '../../examples/web/server.ts';
+import { requirePresent } from '../support/present.ts';
 import { requireBrowser, startChromium } from './support/browsers.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -80,7 +81,8 @@ describe('bundles in Chromium', () => {
   before(async function () {
     requireBrowser('chromium', this);
     const built = ['core/dist/index.js', 'vision/dist/chaingrad.js', `kernels/dist/${wasmFile}`];
-    if (!built.every((file) => existsSync(join(root, 'packages', file)))) this.skip();
+    const present = built.every((file) => existsSync(join(root, 'packages', file)));
+    requirePresent(present, 'the built packages: npm run build', this);
     browser = await startChromium();
     folder = await mkdtemp(join(tmpdir(), 'chaingrad-bundles-'));
   });

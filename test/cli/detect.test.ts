@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import sharp from 'sharp';
 import type { ImageResult } from '../../packages/cli/src/detect.ts';
 import { readJson } from '../support/goldens.ts';
+import { requirePresent } from '../support/present.ts';
 import { blocks, chaingrad, colours, nodeArgs, root, temporaryFolder } from './support.ts';
 
 const chelsea = `${root}examples/images/chelsea.png`;
@@ -308,7 +309,7 @@ describe('cli/detect', () => {
 
     it('is drawn on a terminal', function () {
       // util-linux's `script` runs a command on a terminal of its own.
-      if (spawnSync('script', ['--version']).status !== 0) return this.skip();
+      requirePresent(spawnSync('script', ['--version']).status === 0, "util-linux's script", this);
       const words = [process.execPath, ...nodeArgs('detect', chelsea, '--json', '--out', newOut())];
       const stdoutFile = folder.path('stdout.json');
       const command = `${words.map((word) => `'${word}'`).join(' ')} > '${stdoutFile}'`;

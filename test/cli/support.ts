@@ -1,11 +1,11 @@
 /** Runs the real command line as a child process, and makes pictures for it. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp, { type Sharp } from 'sharp';
+import { sourceFlags } from '../support/program.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const entry = join(root, 'packages/cli/src/cli.ts');
@@ -17,14 +17,7 @@ export interface Outcome {
 }
 
 /** What `node` must be told to run the entry from its source. */
-export const nodeArgs = (...args: string[]) => [
-  '--import',
-  // By its file: the child may run in a folder without node_modules.
-  createRequire(import.meta.url).resolve('tsx'),
-  '--conditions=chaingrad-source',
-  entry,
-  ...args,
-];
+export const nodeArgs = (...args: string[]) => [...sourceFlags, entry, ...args];
 
 /** `chaingrad ...args`, in the folder `cwd`, with more environment variables. */
 export function chaingrad(

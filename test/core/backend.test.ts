@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { type BackendInfo, BackendUnavailableError, InvalidArgumentError, useBackend } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../support/backends.ts';
+import { requirePresent } from '../support/present.ts';
+import { runProgram } from '../support/program.ts';
 
 const sum = async () => (await tf.sum(tf.tensor([1, 2, 3])).data())[0];
 
@@ -18,9 +17,7 @@ interface Ran {
 
 /** backend-program.ts. */
 async function run(...args: string[]): Promise<Ran> {
-  const program = fileURLToPath(new URL('backend-program.ts', import.meta.url));
-  const node = ['--import', 'tsx', '--conditions=chaingrad-source', program, ...args];
-  return JSON.parse((await promisify(execFile)(process.execPath, node)).stdout);
+  return JSON.parse(await runProgram(new URL('backend-program.ts', import.meta.url), args));
 }
 
 describe('useBackend', () => {
@@ -56,7 +53,7 @@ describe('useBackend', () => {
     } catch (error) {
       expect(error).to.be.instanceOf(BackendUnavailableError);
       expect((error as Error).message).to.include('no GPU adapter');
-      return this.skip();
+      return requirePresent(false, "the backend 'webgpu'", this);
     }
     expect(tf.getBackend()).to.equal('webgpu');
     expect(await sum()).to.equal(6);

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { runProgram } from '../support/program.ts';
 
-const program = fileURLToPath(new URL('memory-program.ts', import.meta.url));
+const program = new URL('memory-program.ts', import.meta.url);
 
 interface InUse {
   readonly numTensors: number;
@@ -16,8 +14,7 @@ interface InUse {
 describe('memory on WASM', () => {
   for (const threads of [1, 2])
     it(`100 models made, trained and disposed leave nothing behind, ${threads} thread(s)`, async () => {
-      const options = ['--import', 'tsx', '--conditions=chaingrad-source', program, String(threads)];
-      const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 110000 });
+      const stdout = await runProgram(program, [String(threads)], { timeout: 110000 });
       const result = JSON.parse(stdout.slice(stdout.indexOf('{'))) as {
         threads: number;
         finite: boolean;

@@ -1,13 +1,12 @@
 /** The examples of the package's README run as they stand there. */
-import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { codeBlocks } from '../support/markdown.ts';
+import { runProgram } from '../support/program.ts';
 
 const root = new URL('../../', import.meta.url);
-const readme = readFileSync(new URL('packages/kernels/README.md', root), 'utf8');
 
 describe('the README of @chaingrad/kernels', () => {
   // Within the workspace, so that the packages are found by their names.
@@ -15,7 +14,7 @@ describe('the README of @chaingrad/kernels', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   before(() => mkdirSync(folder, { recursive: true }));
-  const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  const examples = codeBlocks('packages/kernels/README.md', ['js']);
   const exampleOf = (word: string) => examples.find((text) => text.includes(word))!;
 
   it('has an example that runs', async () => {
@@ -31,11 +30,9 @@ describe('the README of @chaingrad/kernels', () => {
   });
 
   it('has an example of threads that runs, and ends', async () => {
-    const file = fileURLToPath(new URL(`threads-${process.pid}.mjs`, folder));
+    const file = new URL(`threads-${process.pid}.mjs`, folder);
     writeFileSync(file, exampleOf('shareTfjsWasmMemory'));
-    const options = ['--import', 'tsx', '--conditions=chaingrad-source', file];
-    const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 60000 });
-    expect(stdout).to.include('2 threads');
+    expect(await runProgram(file, [], { timeout: 60000 })).to.include('2 threads');
   });
 
   it('has the four lines that the programs of others are tested with', () => {

@@ -15,6 +15,7 @@ import type { Browser } from 'playwright-core';
 import { startServer } from '../../examples/web/server.ts';
 import { requireBrowser, startChromium } from '../browser/support/browsers.ts';
 import { codeBlocks } from '../support/markdown.ts';
+import { requirePresent } from '../support/present.ts';
 import { bundlers } from './bundlers.ts';
 import { type Packed, type Registry, startRegistry } from './registry.ts';
 
@@ -46,10 +47,10 @@ async function example(readme: string): Promise<string> {
 describe('the packages as npm installs them', () => {
   let registry: Registry;
   let folder: string;
-  const built = existsSync(join(root, 'packages/vision/dist/chaingrad.js'));
 
   before(async function () {
-    if (!built) this.skip();
+    const built = existsSync(join(root, 'packages/vision/dist/chaingrad.js'));
+    requirePresent(built, 'the built packages: npm run build', this);
     folder = await mkdtemp(join(tmpdir(), 'chaingrad-install-'));
     const { stdout } = await execute(process.execPath, [
       join(root, 'scripts/pack.mjs'),

@@ -4,6 +4,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { provideNodeGpu } from '../../packages/core/src/node-gpu.ts';
+import { requirePresent } from './present.ts';
 
 export type BackendName = 'cpu' | 'wasm' | 'webgpu';
 
@@ -45,11 +46,7 @@ export function describeBackends(
   for (const name of names) {
     describe(`${title} [${name}]`, () => {
       before(async function () {
-        if (!(await useTestBackend(name))) {
-          // The verification of the whole asks for every backend; elsewhere an absent one is skipped.
-          if (process.env['CHAINGRAD_REQUIRE_BACKENDS']) throw new Error(`Backend '${name}' is absent.`);
-          this.skip();
-        }
+        requirePresent(await useTestBackend(name), `the backend '${name}'`, this);
         gpuErrors.length = 0;
       });
       afterEach(async () => {

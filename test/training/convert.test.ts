@@ -3,7 +3,7 @@ import { BatchError, concatExamples } from '@chaingrad/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../support/backends.ts';
-import { rejection } from './support.ts';
+import { rejection } from '../support/errors.ts';
 
 /** Shape, type and values of everything, and the tensors are freed. */
 async function contents(promise: ReturnType<typeof concatExamples>): Promise<unknown> {

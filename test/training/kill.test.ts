@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { sourceFlags } from '../support/program.ts';
 import type { KillPoint } from './kill-child.ts';
 
 interface Line {
@@ -24,7 +25,7 @@ function train(folder: string, point: KillPoint | null = null, killAfter = Infin
   const child = spawn(
     process.execPath,
     [
-      ...['--import', 'tsx', '--conditions', 'chaingrad-source'],
+      ...sourceFlags,
       ...['test/training/kill-child.ts', folder, ...(point === null ? [] : [JSON.stringify(point)])],
     ],
     { cwd: fileURLToPath(new URL('../..', import.meta.url)), stdio: ['ignore', 'pipe', 'pipe'] },

@@ -1,23 +1,24 @@
 /** The complete example of the README runs as it stands, and goes on when it is run again. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { transform } from 'esbuild';
+import { codeBlocks } from '../support/markdown.ts';
+import { sourceFlags } from '../support/program.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe("the training package's README", () => {
   it('has an example that trains, and resumes', async () => {
-    const readme = await readFile(join(root, 'packages/training/README.md'), 'utf8');
-    const source = /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
+    const source = codeBlocks('packages/training/README.md', ['ts'])[0]!;
     const folder = await mkdtemp(join(tmpdir(), 'chaingrad-readme-'));
     const run = async (example: string): Promise<string> => {
       const { code } = await transform(example, { loader: 'ts', target: 'es2022' });
-      const args = ['--import', 'tsx', '--conditions', 'chaingrad-source', '--input-type=module', '-e', code];
+      const args = [...sourceFlags, '--input-type=module', '-e', code];
       return (await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: 100_000 })).stdout;
     };
     try {

@@ -26,7 +26,8 @@ import { LoadError } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, useTestBackend } from '../support/backends.ts';
-import { buildTraining, captured, clouds, rejection, type Training, textOf, valuesOf } from './support.ts';
+import { rejection } from '../support/errors.ts';
+import { buildTraining, captured, clouds, type Training, textOf, valuesOf } from './support.ts';
 
 const stop = [30, 'iteration'] as const;
 

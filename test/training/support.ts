@@ -21,7 +21,6 @@ import {
   TupleDataset,
 } from '@chaingrad/training';
 import * as tf from '@tensorflow/tfjs-core';
-import { expect } from 'chai';
 
 /** The next batches, `count` at most. */
 export async function take<E>(iterator: AsyncIterator<E[]>, count: number): Promise<E[][]> {
@@ -106,27 +105,6 @@ export async function valuesOf(target: Serializable): Promise<Record<string, unk
     values[entry.key] = value instanceof tf.Tensor ? [value.shape, [...(await value.data())]] : value;
   }
   return values;
-}
-
-/** The error that a promise is rejected with. */
-export async function rejection<E>(promise: Promise<unknown>, type: new (...args: never[]) => E): Promise<E> {
-  const error = await promise.then(
-    () => expect.fail('the promise was fulfilled'),
-    (reason: unknown) => reason,
-  );
-  expect(error).to.be.instanceOf(type);
-  return error as E;
-}
-
-/** The error that a function throws. */
-export function thrown<E>(fn: () => unknown, type: new (...args: never[]) => E): E {
-  try {
-    fn();
-  } catch (error) {
-    expect(error).to.be.instanceOf(type);
-    return error as E;
-  }
-  return expect.fail('nothing was thrown');
 }
 
 /** Text of a file in a store. */

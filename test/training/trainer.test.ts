@@ -3,7 +3,8 @@ import { type Extension, makeExtension, priorities, Trainer, TrainerStateError }
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../support/backends.ts';
-import { buildTraining, captured, rejection, type Training, thrown } from './support.ts';
+import { rejection, thrown } from '../support/errors.ts';
+import { buildTraining, captured, type Training } from './support.ts';
 
 const nothing = () => {};
 

@@ -6,8 +6,9 @@ import { FormatError, InvalidArgumentError, Linear, type NamedArray } from '@cha
 import { type Conversion, convertWeights, load, openWeights, readArray, writeNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { rejection } from '../support/errors.ts';
 import { fixturePath, readJson } from '../support/goldens.ts';
-import { floats, rejection } from './support.ts';
+import { floats } from './support.ts';
 import { picture, TinyVGG } from './tiny-vgg.ts';
 
 /** Values of a bell, the same at each run. */

@@ -22,6 +22,7 @@ import { LoadError, loadNpz, openNpz, serializeNpz, writeNpz } from '@chaingrad/
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../support/backends.ts';
+import { rejection } from '../support/errors.ts';
 import { fixturePath, type GoldenArray, readNpz } from '../support/goldens.ts';
 import { readFixture } from './formats/fixtures.ts';
 
@@ -73,15 +74,6 @@ function goldenValues(arrays: Map<string, GoldenArray>): Map<string, unknown> {
   return new Map(
     [...arrays].map(([key, { shape, data }]) => [key, shape.length === 0 ? data[0] : [shape, [...data]]]),
   );
-}
-
-async function rejection<E>(promise: Promise<unknown>, type: new (...args: never[]) => E): Promise<E> {
-  const error = await promise.then(
-    () => expect.fail('the promise was fulfilled'),
-    (reason: unknown) => reason,
-  );
-  expect(error).to.be.instanceOf(type);
-  return error as E;
 }
 
 const floats = (shape: number[], ...values: number[]): NamedArray => ({

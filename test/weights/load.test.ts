@@ -14,8 +14,9 @@ import {
 } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { rejection } from '../support/errors.ts';
 import { fixturePath, readJson } from '../support/goldens.ts';
-import { floats, rejection } from './support.ts';
+import { floats } from './support.ts';
 import { picture, TinyVGG } from './tiny-vgg.ts';
 import { ZooServer } from './zoo-server.ts';
 

@@ -21,19 +21,13 @@ import {
   writeNpz,
 } from '@chaingrad/weights';
 import { expect } from 'chai';
+import { rejection } from '../support/errors.ts';
 
 const { SSD300, SSD512, VGG16 } = pretrainedModels;
 const ssd = (nFgClass: number | null = null): SsdParam => ({ nFgClass });
 const vgg = (nClass: number | null = null, mean: Vgg16Param['mean'] = null): Vgg16Param => ({ nClass, mean });
 const imagenetMean = [123.68, 116.779, 103.939];
 const weights = writeNpz([['conv/W', { shape: [2], dtype: 'float32', data: new Float32Array([1, 2]) }]]);
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => expect.fail('the promise was fulfilled'),
-    (error: unknown) => error,
-  );
-}
 
 describe('pretrainedModels', () => {
   it("is ChainerCV's table", () => {

@@ -29,6 +29,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { unzipSync } from 'fflate';
 import { describeBackends, useTestBackend } from '../support/backends.ts';
+import { rejection } from '../support/errors.ts';
 
 class Net extends Chain {
   readonly bn = new BatchNormalization(3);
@@ -55,15 +56,6 @@ async function valuesOf(target: Serializable): Promise<[string, unknown][]> {
     ]);
   }
   return values;
-}
-
-async function rejection<E>(promise: Promise<unknown>, type: new (...args: never[]) => E): Promise<E> {
-  const error = await promise.then(
-    () => expect.fail('the promise was fulfilled'),
-    (reason: unknown) => reason,
-  );
-  expect(error).to.be.instanceOf(type);
-  return error as E;
 }
 
 /** An optimizer after one step with gradients of 1. */

@@ -25,13 +25,3 @@ export const floats = (shape: readonly number[], fill: (i: number) => number = (
   dtype: 'float32',
   data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => fill(i)),
 });
-
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  const fulfilled = Symbol('fulfilled');
-  const result = await promise.then(
-    () => fulfilled,
-    (error: unknown) => error,
-  );
-  if (result === fulfilled) throw new Error('the promise was fulfilled');
-  return result;
-}

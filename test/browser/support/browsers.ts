@@ -1,20 +1,17 @@
-/** Real browsers for tests: Debian's chromium and firefox-esr. An absent one is skipped, or fails where it must be present. */
+/** Real browsers for tests: Debian's chromium and firefox-esr. */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 import puppeteer, { type Browser as FirefoxBrowser } from 'puppeteer-core';
+import { requirePresent } from '../../support/present.ts';
 
 const paths = {
   chromium: process.env['CHAINGRAD_CHROMIUM'] ?? '/usr/bin/chromium',
   firefox: process.env['CHAINGRAD_FIREFOX'] ?? '/usr/bin/firefox-esr',
 } as const;
 
-/** Skips the tests of a `before` hook without this browser; with CHAINGRAD_REQUIRE_BACKENDS=1 they fail. */
-export function requireBrowser(name: keyof typeof paths, context: Mocha.Context): void {
-  if (existsSync(paths[name])) return;
-  if (process.env['CHAINGRAD_REQUIRE_BACKENDS'] === '1')
-    throw new Error(`${name} is not installed: there is no ${paths[name]}.`);
-  context.skip();
-}
+/** Skips the tests of a `before` hook without this browser; in the verification of the whole they fail. */
+export const requireBrowser = (name: keyof typeof paths, context: Mocha.Context): void =>
+  requirePresent(existsSync(paths[name]), `the browser ${paths[name]}`, context);
 
 /** Headless Chromium, whose WebGPU is computed on the CPU by SwiftShader. */
 export const startChromium = (args: readonly string[] = []): Promise<Browser> =>

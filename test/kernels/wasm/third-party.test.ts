@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { sourceFlags } from '../../support/program.ts';
 import { worst } from './support.ts';
 
 interface Answers {
@@ -22,8 +23,8 @@ interface Ran extends Answers {
 const url = (file: string) => new URL(`third-party/${file}`, import.meta.url).href;
 
 async function run(program: string, preload: readonly string[], ...args: string[]): Promise<Ran> {
-  const imports = ['tsx', ...preload.map(url), url('count-jobs.ts')].flatMap((file) => ['--import', file]);
-  const options = [...imports, '--conditions=chaingrad-source', new URL(url(program)).pathname, ...args];
+  const imports = [...preload.map(url), url('count-jobs.ts')].flatMap((file) => ['--import', file]);
+  const options = [...sourceFlags, ...imports, new URL(url(program)).pathname, ...args];
   const settings = { timeout: 110000, maxBuffer: 2 ** 26 };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, options, settings);
   const jobs = JSON.parse(/^jobs (.*)$/m.exec(stderr)![1]!);

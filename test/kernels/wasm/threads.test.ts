@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
@@ -11,6 +8,7 @@ import {
   shareTfjsWasmMemory,
   WasmUnavailableError,
 } from '../../../packages/kernels/src/wasm/index.ts';
+import { runProgram } from '../../support/program.ts';
 import { useFastWasm } from './support.ts';
 
 const file = createRequire(import.meta.url).resolve(
@@ -41,9 +39,8 @@ describe('wasm: threads', () => {
   it('right, bit for bit the same over 200 runs and for any number of threads, and they end', async function () {
     // 20 seconds on two cores; more where they are busy.
     this.timeout(300000);
-    const program = fileURLToPath(new URL('threads-program.ts', import.meta.url));
-    const options = ['--import', 'tsx', '--conditions=chaingrad-source', program];
-    const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 290000 });
+    const program = new URL('threads-program.ts', import.meta.url);
+    const stdout = await runProgram(program, [], { timeout: 290000 });
     const result = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<string, unknown>;
     const { error, info, ...rest } = result as { error: number; info: { threads: number } };
     expect(info.threads).to.equal(2);

@@ -13,7 +13,7 @@ import {
   TupleDataset,
 } from '@chaingrad/training';
 import { expect } from 'chai';
-import { thrown } from '../support.ts';
+import { thrown } from '../../support/errors.ts';
 
 const all = async <E>(dataset: Dataset<E>): Promise<E[]> =>
   Promise.all(Array.from({ length: dataset.length }, (_, i) => getExample(dataset, i)));

@@ -3,7 +3,8 @@ import { Evaluator, ExampleError, SerialIterator } from '@chaingrad/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
-import { buildTraining, clouds, rejection, type Training, thrown } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { buildTraining, clouds, type Training } from '../support.ts';
 
 const validation = () => new SerialIterator(clouds(20, 9), 8, { repeat: false, shuffle: false });
 

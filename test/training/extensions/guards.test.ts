@@ -3,7 +3,8 @@ import { FailOnNonNumber, LogReport, NonNumberError, ParameterStatistics } from 
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose, useTestBackend } from '../../support/backends.ts';
-import { buildTraining, rejection, thrown } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { buildTraining } from '../support.ts';
 
 describeBackends('FailOnNonNumber', () => {
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {

@@ -12,7 +12,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { useTestBackend } from '../../support/backends.ts';
-import { buildTraining, rejection, type Training, textOf, thrown } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { buildTraining, type Training, textOf } from '../support.ts';
 
 let training: Training;
 let tensors: number;

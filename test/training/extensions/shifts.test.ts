@@ -15,7 +15,8 @@ import {
 } from '@chaingrad/training';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
-import { buildTraining, rejection, thrown } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { buildTraining } from '../support.ts';
 
 /** The learning rate during each of six iterations, and at the end. It is 0.05 before. */
 async function course(...shifts: HyperparameterShift[]): Promise<number[]> {

@@ -14,7 +14,8 @@ import { loadNpz, openNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
-import { buildTraining, captured, rejection, thrown } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { buildTraining, captured } from '../support.ts';
 
 const namesOf = async (store: Store) => (await store.list()).map(({ name }) => name);
 const silent = { log: () => {} };

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { InvalidArgumentError, Random, setSeed } from '@chaingrad/core';
 import { ExampleError, type ExampleTransform, PrefetchIterator } from '@chaingrad/training';
 import { expect } from 'chai';
-import { rejection, take, thrown, valuesOf } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { runProgram } from '../../support/program.ts';
+import { take, valuesOf } from '../support.ts';
 
 const worker = new URL('./augment.worker.mjs', import.meta.url);
 
@@ -202,11 +201,7 @@ describe('PrefetchIterator', () => {
   });
 
   it('does not keep the process alive, nor lets it end while a batch is awaited', async () => {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', 'tsx', '--conditions', 'chaingrad-source', 'test/training/iterators/one-batch.ts'],
-      { cwd: fileURLToPath(new URL('../../..', import.meta.url)), timeout: 60_000 },
-    );
+    const stdout = await runProgram(new URL('one-batch.ts', import.meta.url), [], { timeout: 60_000 });
     expect(stdout.trim()).to.equal('4');
   });
 

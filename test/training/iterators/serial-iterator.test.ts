@@ -1,7 +1,8 @@
 import { defaultRandom, InvalidArgumentError, Random, setSeed } from '@chaingrad/core';
 import { ExampleError, SerialIterator } from '@chaingrad/training';
 import { expect } from 'chai';
-import { rejection, take, thrown, valuesOf } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { take, valuesOf } from '../support.ts';
 
 const digits = Array.from({ length: 10 }, (_, i) => i);
 const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);

@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from '@chaingrad/core';
 import { ExampleError, type ExampleSource, StreamIterator } from '@chaingrad/training';
 import { expect } from 'chai';
-import { rejection, take, thrown, valuesOf } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { take, valuesOf } from '../support.ts';
 
 /** Five examples an epoch, other ones each time. */
 async function* fiveOf(epoch: number) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileStore, MemoryStore, type Store, StoreError } from '@chaingrad/training';
 import { expect } from 'chai';
-import { rejection, thrown } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const namesOf = async (store: Store) => (await store.list()).map(({ name }) => name).sort();

@@ -14,7 +14,8 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
-import { captured, rejection, thrown } from '../support.ts';
+import { rejection, thrown } from '../../support/errors.ts';
+import { captured } from '../support.ts';
 
 /** A trainer as triggers see it: four iterations an epoch. */
 function at(iteration: number, observation: Observation = new Map(), elapsedTime = iteration): Trainer {

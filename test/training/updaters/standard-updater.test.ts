@@ -10,9 +10,10 @@ import { LogReport, type ReportScope, SerialIterator, StandardUpdater, Trainer }
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose, useTestBackend } from '../../support/backends.ts';
+import { rejection, thrown } from '../../support/errors.ts';
 import { channelsLast, readJson, readNpz } from '../../support/goldens.ts';
 import { ConvNet, fillParams, type ParamRow } from '../../support/models.ts';
-import { buildTraining, clouds, rejection, thrown, valuesOf } from '../support.ts';
+import { buildTraining, clouds, valuesOf } from '../support.ts';
 
 describeBackends('a trainer', (backend) => {
   it('follows Chainer for ten steps: losses in the log, parameters, running statistics', async () => {

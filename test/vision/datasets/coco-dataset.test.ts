@@ -1,6 +1,7 @@
 import { DatasetError, openCocoDataset, VisionOptionError } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { decode, filesOf, imageFile, rejection } from './support.ts';
+import { rejection } from '../../support/errors.ts';
+import { decode, filesOf, imageFile } from './support.ts';
 
 type Json = Record<string, unknown>;
 

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { DatasetError, fashionMnistFolder, openFashionMnist, VisionOptionError } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { filesOf, rejection } from './support.ts';
+import { rejection } from '../../support/errors.ts';
+import { requirePresent } from '../../support/present.ts';
+import { filesOf } from './support.ts';
 
 const idx = (shape: readonly number[], data: readonly number[]) => {
   const head = [0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, n >> 8, n & 255])];
@@ -45,7 +47,7 @@ describe('openFashionMnist', () => {
   });
 
   it('reads the files of the Debian package', async function () {
-    if (!existsSync(fashionMnistFolder)) this.skip();
+    requirePresent(existsSync(fashionMnistFolder), 'apt-get install dataset-fashion-mnist', this);
     const { length, height, width, labels: truth } = await openFashionMnist('test');
     expect([length, height, width]).to.deep.equal([10000, 28, 28]);
     // A thousand of each class.

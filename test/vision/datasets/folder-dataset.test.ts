@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatasetError, openFolderDataset, VisionOptionError } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { decode, filesOf, imageFile, rejection } from './support.ts';
+import { rejection } from '../../support/errors.ts';
+import { decode, filesOf, imageFile } from './support.ts';
 
 const entries = {
   'cats/a.png': imageFile(2, 3, 1),

@@ -1,7 +1,6 @@
 /** Tiny datasets in memory, with images in a format of two bytes of size and the pixels. */
 
 import { type DatasetFiles, type DecodeImage, memoryFiles } from '@chaingrad/vision';
-import { expect } from 'chai';
 
 const text = (content: string) => new TextEncoder().encode(content);
 
@@ -47,16 +46,3 @@ export const filesOf = (entries: Record<string, string | Uint8Array<ArrayBuffer>
     ]),
     'tiny',
   );
-
-/** The error that a promise is rejected with, which must be of the class. */
-export async function rejection<E extends Error>(
-  promise: Promise<unknown>,
-  type: abstract new (...args: never[]) => E,
-): Promise<E> {
-  const outcome = await promise.then(
-    () => null,
-    (error: unknown) => error,
-  );
-  expect(outcome, 'rejection').to.be.instanceOf(type);
-  return outcome as E;
-}

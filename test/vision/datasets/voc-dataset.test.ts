@@ -1,6 +1,7 @@
 import { DatasetError, describeProblems, openVocDataset, VisionOptionError } from '@chaingrad/vision';
 import { expect } from 'chai';
-import { type Box, decode, filesOf, imageFile, rejection, vocXml } from './support.ts';
+import { rejection } from '../../support/errors.ts';
+import { type Box, decode, filesOf, imageFile, vocXml } from './support.ts';
 
 const good: readonly Box[] = [
   ['cell', 1, 1, 5, 9],

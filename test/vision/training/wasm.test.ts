@@ -1,8 +1,6 @@
 /** On our WASM kernels, with one thread and with two: a resumed training equals an uninterrupted one, and memory stays flat. */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { runProgram } from '../../support/program.ts';
 
 interface Usage {
   readonly tensors: number;
@@ -26,12 +24,10 @@ interface Outcome {
   readonly usage: readonly Usage[];
 }
 
-const program = fileURLToPath(new URL('wasm-program.ts', import.meta.url));
+const program = new URL('wasm-program.ts', import.meta.url);
 
 async function run(threads: number): Promise<Report> {
-  const flags = ['--import', 'tsx', '--conditions', 'chaingrad-source', '--expose-gc'];
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, program, String(threads)]);
-  return JSON.parse(stdout) as Report;
+  return JSON.parse(await runProgram(program, [String(threads)], { flags: ['--expose-gc'] })) as Report;
 }
 
 const hashes = new Map<string, string>();

@@ -5,6 +5,7 @@ import { writeNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { requirePresent } from '../../support/present.ts';
 import { floats } from '../support.ts';
 import { ZooServer } from '../zoo-server.ts';
 
@@ -29,7 +30,7 @@ describe('the zoo in a browser page', () => {
   const files = () => server.requests.filter(({ path }) => path.startsWith('/w'));
 
   before(async function () {
-    if (!existsSync(executablePath)) this.skip();
+    requirePresent(existsSync(executablePath), `the browser ${executablePath}`, this);
     const { outputFiles } = await build({
       entryPoints: [fileURLToPath(new URL('./page.ts', import.meta.url))],
       bundle: true,

@@ -6,8 +6,9 @@ import { load, openWeights, readArray, writeNpy, writeNpz } from '@chaingrad/wei
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { unzipSync, zipSync } from 'fflate';
+import { rejection } from '../../support/errors.ts';
 import { fixturePath } from '../../support/goldens.ts';
-import { floats, rejection } from '../support.ts';
+import { floats } from '../support.ts';
 import { buildZip } from './zip-builder.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);

@@ -15,6 +15,7 @@ import {
   tfjsShardPaths,
 } from '@chaingrad/weights';
 import { expect } from 'chai';
+import { rejection } from '../../support/errors.ts';
 import { fixturePath, readJson } from '../../support/goldens.ts';
 
 const read = (path: string) => new Uint8Array(readFileSync(path));
@@ -27,13 +28,6 @@ const weight = (name: string, shape: unknown = [2], more: object = {}) => ({
   ...more,
 });
 const group = (...weights: object[]) => ({ paths: ['a.bin'], weights });
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => expect.fail('the promise was fulfilled'),
-    (error: unknown) => error,
-  );
-}
 
 describe('readTfjsManifest', () => {
   it('reads the 151 quantized tensors of the face detector', () => {

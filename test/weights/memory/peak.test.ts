@@ -1,22 +1,19 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { writeNpz, writeSafetensors } from '@chaingrad/weights';
 import { expect } from 'chai';
+import { requirePresent } from '../../support/present.ts';
+import { runProgram } from '../../support/program.ts';
 import { floats } from '../support.ts';
 
-const script = fileURLToPath(new URL('./peak.ts', import.meta.url));
-const tsx = createRequire(import.meta.url).resolve('tsx');
+const script = new URL('./peak.ts', import.meta.url);
 
 describe('peak memory of loading', () => {
   let folder: string;
   before(async function () {
-    if (!existsSync('/proc/self/status')) this.skip();
+    requirePresent(existsSync('/proc/self/status'), '/proc, which tells the peak: Linux', this);
     folder = await mkdtemp(join(tmpdir(), 'chaingrad-peak-'));
   });
   after(() => folder && rm(folder, { recursive: true }));
@@ -36,17 +33,7 @@ describe('peak memory of loading', () => {
       it(`${name} on ${backend}: the model once, and little else`, async () => {
         const file = join(folder, name);
         await writeFile(file, make());
-        const args = [
-          '--expose-gc',
-          '--import',
-          tsx,
-          '--conditions=chaingrad-source',
-          script,
-          'linear',
-          file,
-          backend,
-        ];
-        const { stdout } = await promisify(execFile)(process.execPath, args);
+        const stdout = await runProgram(script, ['linear', file, backend], { flags: ['--expose-gc'] });
         const { bytes, peak } = JSON.parse(stdout.trim().split('\n').at(-1)!) as {
           bytes: number;
           peak: number;

@@ -11,7 +11,8 @@ import {
 } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { floats, rejection } from '../support.ts';
+import { rejection } from '../../support/errors.ts';
+import { floats } from '../support.ts';
 import { ZooServer } from '../zoo-server.ts';
 
 /** The heads of a model whose body is a hundred times larger. */

@@ -15,18 +15,10 @@ import {
   sourceName,
 } from '../../../packages/weights/src/sources/read-bytes.ts';
 import { DownloadError, SourceError } from '../../../packages/weights/src/sources/source-error.ts';
+import { rejection } from '../../support/errors.ts';
 
 const content = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7) & 255);
 const slice = (start: number, end?: number) => [...content.subarray(start, end)];
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('the promise was fulfilled');
-}
 
 /** One way for a server to behave, per path. */
 const behaviours: Record<string, (response: ServerResponse, range: string | undefined) => void> = {

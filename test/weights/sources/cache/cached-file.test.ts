@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FormatError } from '@chaingrad/core';
 import { type CacheOptions, cachedFile, DownloadError, openCache, SourceError } from '@chaingrad/weights';
 import { expect } from 'chai';
-import { rejection } from '../../support.ts';
+import { rejection } from '../../../support/errors.ts';
 import { type Behaviour, ZooServer } from '../../zoo-server.ts';
 
 const body = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 8)) & 255);

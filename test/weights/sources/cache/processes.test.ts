@@ -1,15 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { sourceFlags } from '../../../support/program.ts';
 import { ZooServer } from '../../zoo-server.ts';
 
 const child = fileURLToPath(new URL('./download-child.ts', import.meta.url));
-const tsx = createRequire(import.meta.url).resolve('tsx');
 const body = Uint8Array.from({ length: 4_000_000 }, (_, i) => (i * 31 + (i >> 9)) & 255);
 const sha256 = createHash('sha256').update(body).digest('hex');
 
@@ -27,13 +26,9 @@ describe('the cache, used by several processes', () => {
   afterEach(() => rm(cacheDir, { recursive: true, force: true }));
 
   const start = (url: string): { process: ChildProcess; output: Promise<string> } => {
-    const process = spawn(
-      globalThis.process.execPath,
-      ['--import', tsx, '--conditions=chaingrad-source', child, url, cacheDir],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
+    const process = spawn(globalThis.process.execPath, [...sourceFlags, child, url, cacheDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let text = '';
     process.stdout!.on('data', (chunk) => {
       text += chunk;
