@@ -4,8 +4,8 @@ import { ChaingradError } from '@chaingrad/core';
 /** The base of all errors of `@chaingrad/vision`. */
 export class VisionError extends ChaingradError {}
 
-/** Something that should be an image is not: wrong shape, type or range. */
-export class ImageFormatError extends VisionError {
+/** A value does not have the layout that the package works with. */
+abstract class LayoutError extends VisionError {
   constructor(
     readonly where: string,
     readonly expected: string,
@@ -16,17 +16,11 @@ export class ImageFormatError extends VisionError {
   }
 }
 
+/** Something that should be an image is not: wrong shape, type or range. */
+export class ImageFormatError extends LayoutError {}
+
 /** Boxes, labels or scores do not have the layout of the package, or do not fit each other. */
-export class BboxFormatError extends VisionError {
-  constructor(
-    readonly where: string,
-    readonly expected: string,
-    readonly got: string,
-    advice = '',
-  ) {
-    super(`${where}: expected ${expected}, got ${got}.${advice === '' ? '' : ` ${advice}`}`);
-  }
-}
+export class BboxFormatError extends LayoutError {}
 
 /** An option has a value that cannot be used. */
 export class VisionOptionError extends VisionError {

@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { fixturePath, readJson } from '../../support/goldens.ts';
+import { maxAbsDiff } from '../support.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -25,13 +26,6 @@ async function readImage(name: string, sha256: string): Promise<Image> {
 const readFloats = (name: string) => {
   const bytes = readFileSync(fixturePath(name));
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-};
-
-const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>) => {
-  expect(a.length).to.equal(b.length);
-  let max = 0;
-  for (let i = 0; i < a.length; i++) max = Math.max(max, Math.abs(a[i]! - b[i]!));
-  return max;
 };
 
 interface GoldenImage {
@@ -76,7 +70,7 @@ describe('SSDMobileNetV2 with Objectron’s weights', () => {
     ] as const) {
       const expected = readFloats(`goldens/zoo/tfl_chelsea.png.raw_outputs_${name}.f32`);
       const scale = expected.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
-      expect(maxDifference(await tensor.data(), expected) / scale, name).to.be.below(1e-4);
+      expect(maxAbsDiff(await tensor.data(), expected) / scale, name).to.be.below(1e-4);
     }
     tf.dispose([locs, confs]);
   });
@@ -88,7 +82,7 @@ describe('SSDMobileNetV2 with Objectron’s weights', () => {
     expected.forEach(({ score, box_yxyx }, i) => {
       expect(scores[0]![i]).to.be.closeTo(score, 1e-4);
       const pixels = box_yxyx.map((v, k) => v * image.shape[k % 2]!);
-      expect(maxDifference(bboxes[0]!.subarray(4 * i, 4 * i + 4), pixels)).to.be.below(0.05);
+      expect(maxAbsDiff(bboxes[0]!.subarray(4 * i, 4 * i + 4), pixels)).to.be.below(0.05);
     });
   });
 
@@ -115,7 +109,7 @@ describe('SSDMobileNetV1Face with face-api’s weights', () => {
     photo.detections.forEach(({ score, box_px: { x, y, width, height } }, i) => {
       expect(scores[0]![i]).to.be.closeTo(score, 1e-3);
       const box = [y!, x!, y! + height!, x! + width!];
-      expect(maxDifference(bboxes[0]!.subarray(4 * i, 4 * i + 4), box)).to.be.below(0.5);
+      expect(maxAbsDiff(bboxes[0]!.subarray(4 * i, 4 * i + 4), box)).to.be.below(0.5);
     });
   });
 });

@@ -1,8 +1,7 @@
-import { ImageFormatError } from '../errors.ts';
-import { type Image, toImage } from '../image/index.ts';
+import type { Image } from '../image/index.ts';
 import { resize, resizeBbox } from '../transforms/index.ts';
-import { type DatasetFiles, whyUnreadable } from './files.ts';
-import { type DatasetProblem, ProblemLog, type ProblemPolicy } from './problems.ts';
+import { type DatasetOptions, ImageDataset, type ImageRecord } from './image-dataset.ts';
+import type { ProblemLog } from './problems.ts';
 
 /** An image with what is in it. */
 export interface DetectionExample {
@@ -17,23 +16,9 @@ export interface DetectionExample {
 }
 
 /** An annotated image before it is decoded. */
-export interface DetectionRecord extends Omit<DetectionExample, 'img'> {
-  /** Path of the image from the folder of the dataset. */
-  readonly file: string;
+export interface DetectionRecord extends ImageRecord, Omit<DetectionExample, 'img'> {
   /** Height and width as annotated. */
   readonly size: readonly [height: number, width: number];
-  /** Pixels, where they have been loaded. */
-  readonly img?: Image;
-}
-
-/** Turns the bytes of an image file into pixels (RGB, 0..255). `file` is for messages. */
-export type DecodeImage = (bytes: Uint8Array<ArrayBuffer>, file: string) => Image | Promise<Image>;
-
-export interface DatasetOptions {
-  /** How image files are decoded. In a page the browser does it; in Node give one, e.g. made with sharp. */
-  readonly decode?: DecodeImage;
-  /** What to do about files that cannot be used. Default 'refuse'. */
-  readonly onProblem?: ProblemPolicy;
 }
 
 export interface DetectionDatasetOptions extends DatasetOptions {
@@ -50,40 +35,17 @@ export interface PreloadOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** How the browser decodes; in Node `toImage` says that pixels must be given. */
-export const decodeInPage: DecodeImage = (bytes) => toImage(new Blob([bytes]));
-
 /**
  * Images with boxes: what `openVocDataset` and `openCocoDataset` give.
  *
  * Annotations are read at once, images when they are asked for; `preload` decodes them all and keeps the pixels.
  */
-export class DetectionDataset {
-  /** What was left out, in the order it was found. */
-  readonly problems: readonly DatasetProblem[];
-  readonly #log: ProblemLog;
-
-  constructor(
-    readonly files: DatasetFiles,
-    readonly records: readonly DetectionRecord[],
-    readonly labelNames: readonly string[],
-    log: ProblemLog,
-    private readonly decode: DecodeImage = decodeInPage,
-  ) {
-    this.#log = log;
-    this.problems = log.problems;
-  }
-
-  get length(): number {
-    return this.records.length;
-  }
-
+export class DetectionDataset extends ImageDataset<DetectionRecord> {
   /** @throws DatasetError when the image is missing, broken or of another size than annotated; RangeError outside the list. */
   async get(i: number): Promise<DetectionExample> {
-    const record = this.#record(i);
-    const strict = new ProblemLog(this.#log.dataset, 'refuse');
+    const record = this.record(i);
     const { bbox, label, difficult } = record;
-    return { img: (await this.#load(record, strict))!, bbox, label, difficult };
+    return { img: (await this.load(record, this.log.withPolicy('refuse')))!, bbox, label, difficult };
   }
 
   /**
@@ -95,11 +57,11 @@ export class DetectionDataset {
     maxSide = Number.POSITIVE_INFINITY,
     onProgress,
   }: PreloadOptions = {}): Promise<DetectionDataset> {
-    const log = new ProblemLog(this.#log.dataset, this.#log.policy);
+    const log = this.log.withPolicy(this.log.policy);
     log.problems.push(...this.problems);
     const records: DetectionRecord[] = [];
     for (const [i, record] of this.records.entries()) {
-      const img = await this.#load(record, log);
+      const img = await this.load(record, log);
       if (img !== null) records.push(shrunk({ ...record, img }, maxSide));
       onProgress?.(i + 1, this.length);
     }
@@ -108,21 +70,13 @@ export class DetectionDataset {
 
   /** Some of the images, e.g. for a quick try. */
   subset(indices: Iterable<number>): DetectionDataset {
-    const records = Array.from(indices, (i) => this.#record(i));
-    return new DetectionDataset(this.files, records, this.labelNames, this.#log, this.decode);
+    const records = Array.from(indices, (i) => this.record(i));
+    return new DetectionDataset(this.files, records, this.labelNames, this.log, this.decode);
   }
 
-  #record(i: number): DetectionRecord {
-    const record = this.records[i];
-    if (record === undefined)
-      throw new RangeError(`${this.#log.dataset} has ${this.length} images, asked for ${i}.`);
-    return record;
-  }
-
-  async #load(record: DetectionRecord, log: ProblemLog): Promise<Image | null> {
-    if (record.img !== undefined) return record.img;
-    const img = await loadImage(this.files, record.file, this.decode, log);
-    if (img === null) return null;
+  protected override async load(record: DetectionRecord, log: ProblemLog): Promise<Image | null> {
+    const img = await super.load(record, log);
+    if (img === null || img === record.img) return img;
     const [height, width] = img.shape;
     const [annotatedHeight, annotatedWidth] = record.size;
     if (height === annotatedHeight && width === annotatedWidth) return img;
@@ -134,36 +88,6 @@ export class DetectionDataset {
       `is ${width} x ${height}, its annotation says ${annotatedWidth} x ${annotatedHeight}${turned}`,
       'left out',
     );
-    return null;
-  }
-}
-
-/** An image of a dataset, or null with a problem added. */
-export async function loadImage(
-  files: DatasetFiles,
-  file: string,
-  decode: DecodeImage,
-  log: ProblemLog,
-): Promise<Image | null> {
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = await files.read(file);
-  } catch (error) {
-    log.add('image', file, `cannot be read: ${whyUnreadable(error)}`, 'left out');
-    return null;
-  }
-  try {
-    return await toImage(await decode(bytes, file));
-  } catch (error) {
-    // That no decoder was given is a mistake of the program, not of the file.
-    if (
-      decode === decodeInPage &&
-      error instanceof ImageFormatError &&
-      typeof createImageBitmap !== 'function'
-    )
-      throw error;
-    const message = (error as Error).message.replace(`${file}: `, '');
-    log.add('image', file, `cannot be decoded: ${message}`, 'left out');
     return null;
   }
 }

@@ -1,8 +1,8 @@
 import { VisionOptionError } from '../errors.ts';
 import type { Image } from '../image/index.ts';
-import { type DatasetOptions, type DecodeImage, decodeInPage, loadImage } from './detection-dataset.ts';
-import { type DatasetFiles, type DatasetSource, openFiles } from './files.ts';
-import { type DatasetProblem, ProblemLog } from './problems.ts';
+import { type DatasetSource, openFiles } from './files.ts';
+import { type DatasetOptions, ImageDataset, type ImageRecord } from './image-dataset.ts';
+import { ProblemLog } from './problems.ts';
 
 /** An image of one class. */
 export interface LabelExample {
@@ -21,36 +21,16 @@ export interface FolderDatasetOptions extends DatasetOptions {
 
 const IMAGE_EXTENSIONS: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif'];
 
+interface LabelRecord extends ImageRecord {
+  readonly label: number;
+}
+
 /** Images in one folder a class: what `openFolderDataset` gives. */
-export class FolderDataset {
-  readonly problems: readonly DatasetProblem[];
-  readonly #log: ProblemLog;
-
-  constructor(
-    readonly files: DatasetFiles,
-    readonly records: readonly { readonly file: string; readonly label: number; readonly img?: Image }[],
-    readonly labelNames: readonly string[],
-    log: ProblemLog,
-    private readonly decode: DecodeImage = decodeInPage,
-  ) {
-    this.#log = log;
-    this.problems = log.problems;
-  }
-
-  get length(): number {
-    return this.records.length;
-  }
-
+export class FolderDataset extends ImageDataset<LabelRecord> {
   /** @throws DatasetError when the image cannot be decoded; RangeError outside the list. */
   async get(i: number): Promise<LabelExample> {
-    const record = this.records[i];
-    if (record === undefined)
-      throw new RangeError(`${this.files.name} has ${this.length} images, asked for ${i}.`);
-    const strict = new ProblemLog(this.#log.dataset, 'refuse');
-    return {
-      img: record.img ?? (await loadImage(this.files, record.file, this.decode, strict))!,
-      label: record.label,
-    };
+    const record = this.record(i);
+    return { img: (await this.load(record, this.log.withPolicy('refuse')))!, label: record.label };
   }
 
   /**
@@ -60,12 +40,12 @@ export class FolderDataset {
    * @throws DatasetError for an image that the policy refuses.
    */
   async preload(transform: (img: Image) => Image = (img) => img): Promise<FolderDataset> {
-    const log = new ProblemLog(this.#log.dataset, this.#log.policy);
+    const log = this.log.withPolicy(this.log.policy);
     log.problems.push(...this.problems);
-    const records: { file: string; label: number; img: Image }[] = [];
-    for (const { file, label, img: known } of this.records) {
-      const img = known ?? (await loadImage(this.files, file, this.decode, log));
-      if (img !== null) records.push({ file, label, img: transform(img) });
+    const records: LabelRecord[] = [];
+    for (const record of this.records) {
+      const img = await this.load(record, log);
+      if (img !== null) records.push({ ...record, img: transform(img) });
     }
     return new FolderDataset(this.files, records, this.labelNames, log, this.decode);
   }
@@ -101,7 +81,7 @@ export async function openFolderDataset(
     );
   }
   const names = labelNames === 'auto' ? folders : labelNames;
-  const records: { file: string; label: number }[] = [];
+  const records: LabelRecord[] = [];
   const isImage = (name: string) => extensions.some((extension) => name.toLowerCase().endsWith(extension));
   const collect = async (folder: string, label: number): Promise<void> => {
     const entries = await files.list(folder);

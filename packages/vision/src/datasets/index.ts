@@ -1,7 +1,5 @@
 export { type CocoDatasetOptions, openCocoDataset } from './coco-dataset.ts';
 export {
-  type DatasetOptions,
-  type DecodeImage,
   DetectionDataset,
   type DetectionDatasetOptions,
   type DetectionExample,
@@ -21,6 +19,7 @@ export {
   type LabelExample,
   openFolderDataset,
 } from './folder-dataset.ts';
+export type { DatasetOptions, DecodeImage } from './image-dataset.ts';
 export {
   DatasetError,
   type DatasetProblem,

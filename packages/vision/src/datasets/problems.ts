@@ -42,6 +42,11 @@ export class ProblemLog {
     readonly policy: ProblemPolicy,
   ) {}
 
+  /** An empty log of the same dataset. */
+  withPolicy(policy: ProblemPolicy): ProblemLog {
+    return new ProblemLog(this.dataset, policy);
+  }
+
   /** @throws DatasetError when the policy refuses it. */
   add(kind: DatasetProblemKind, file: string, message: string, skipped?: string): void {
     const problem = { kind, file, message, skipped };

@@ -11,7 +11,7 @@ export { type PcaLightingOptions, pcaLighting } from './image/pca-lighting.ts';
 export { randomCrop } from './image/random-crop.ts';
 export { type RandomExpandOptions, type RandomExpandParam, randomExpand } from './image/random-expand.ts';
 export { type RandomFlipOptions, randomFlip } from './image/random-flip.ts';
-export { type RandomRotateParam, randomRotate } from './image/random-rotate.ts';
+export { randomRotate } from './image/random-rotate.ts';
 export {
   type RandomSizedCropOptions,
   type RandomSizedCropParam,

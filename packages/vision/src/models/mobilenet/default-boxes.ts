@@ -4,11 +4,11 @@
  */
 import { MultiboxCoder } from '../ssd/multibox-coder.ts';
 
-/** Where the in-between square stands among the boxes of a cell. */
-export type BetweenSquare = 'second' | 'last';
-
-/** @param grids cells along a side of each of the six feature maps. */
-export function tensorflowCoder(grids: readonly number[], between: BetweenSquare): MultiboxCoder {
+/**
+ * @param grids cells along a side of each of the six feature maps.
+ * @param between where the square between two scales stands among the boxes of a cell.
+ */
+export function tensorflowCoder(grids: readonly number[], between: 'second' | 'last'): MultiboxCoder {
   const scale = (k: number) => (k >= grids.length ? 1 : 0.2 + 0.15 * k);
   const box = (s: number, aspect: number) => [s / Math.sqrt(aspect), s * Math.sqrt(aspect)] as const;
   const rows: number[] = [];

@@ -1,9 +1,7 @@
-import { BatchNormalization, Chain, ChainList, Convolution2D, HeNormal, relu6 } from '@chaingrad/core';
+import { BatchNormalization, Chain, ChainList, Convolution2D, relu6 } from '@chaingrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { SSDExtractor } from '../ssd/extractor.ts';
-import { ExtraLayer } from './extractor-v2.ts';
-
-const initialW = new HeNormal();
+import { conv, extraLayers, initialW } from './extra-layers.ts';
 
 /** 3x3 depthwise with batch normalization, then 1x1. Source: Howard et al., MobileNets (2017). */
 export class SeparableBlock extends Chain {
@@ -16,7 +14,7 @@ export class SeparableBlock extends Chain {
     const options = { stride, pad: 'same', groups: inChannels, nobias: true, initialW } as const;
     this.dw = new Convolution2D(inChannels, inChannels, 3, options);
     this.bn = new BatchNormalization(inChannels, { eps: 0.001 });
-    this.pw = new Convolution2D(inChannels, out, 1, { initialW });
+    this.pw = conv(inChannels, out, 1);
   }
 
   override forward(x: Tensor4D): Tensor4D {
@@ -44,21 +42,14 @@ const blocks = [
 /** The block whose output is the first feature map. */
 const FIRST_MAP = 10;
 
-const extras = [
-  [256, 512],
-  [128, 256],
-  [128, 256],
-  [64, 128],
-] as const;
-
 /** MobileNetV1 (width 1) and four extra layers: six feature maps of an image of 512 x 512. */
 export class MobileNetV1Extractor512 extends Chain implements SSDExtractor {
   readonly insize = 512;
   readonly grids = [32, 16, 8, 4, 2, 1];
 
-  readonly conv0 = new Convolution2D(3, 32, 3, { stride: 2, pad: 'same', initialW });
+  readonly conv0 = conv(3, 32, 3, 2);
   readonly blocks: ChainList<SeparableBlock>;
-  readonly extras: ChainList<ExtraLayer>;
+  readonly extras = extraLayers(1024);
 
   constructor() {
     super();
@@ -66,11 +57,6 @@ export class MobileNetV1Extractor512 extends Chain implements SSDExtractor {
     let channels = 32;
     for (const [out, stride] of blocks) {
       this.blocks.addLink(new SeparableBlock(channels, out, stride));
-      channels = out;
-    }
-    this.extras = new ChainList();
-    for (const [middle, out] of extras) {
-      this.extras.addLink(new ExtraLayer(channels, middle, out));
       channels = out;
     }
   }
@@ -83,10 +69,7 @@ export class MobileNetV1Extractor512 extends Chain implements SSDExtractor {
       if (i === FIRST_MAP) maps.push(h);
     }
     maps.push(h);
-    for (const extra of this.extras) {
-      h = extra.call(h);
-      maps.push(h);
-    }
+    for (const extra of this.extras) maps.push(extra.call(maps.at(-1)!));
     return maps;
   }
 }

@@ -1,12 +1,7 @@
-import { Chain, ChainList, Convolution2D, HeNormal } from '@chaingrad/core';
+import { Chain, ChainList, type Convolution2D } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { SSDExtractor } from '../ssd/extractor.ts';
-
-const initialW = new HeNormal();
-
-/** A convolution as TensorFlow pads it, with batch normalization already folded into W and b. */
-const conv = (inChannels: number, out: number, ksize: number, stride = 1, groups = 1) =>
-  new Convolution2D(inChannels, out, ksize, { stride, pad: 'same', groups, initialW });
+import { conv, extraLayers } from './extra-layers.ts';
 
 /**
  * 1x1 up (left out where `expansion` is 1), 3x3 depthwise, 1x1 down, with a shortcut where the shapes allow one.
@@ -49,30 +44,6 @@ const stages = [
 /** The block whose expanded input is the first feature map. */
 const FIRST_MAP = 13;
 
-/** [middle, out] channels of the extra feature maps: 1x1, then 3x3 at stride 2. */
-const extras = [
-  [256, 512],
-  [128, 256],
-  [128, 256],
-  [64, 128],
-] as const;
-
-/** A 1x1 convolution and a 3x3 one at stride 2: the next coarser feature map. */
-export class ExtraLayer extends Chain {
-  readonly conv1: Convolution2D;
-  readonly conv2: Convolution2D;
-
-  constructor(inChannels: number, middle: number, out: number) {
-    super();
-    this.conv1 = conv(inChannels, middle, 1);
-    this.conv2 = conv(middle, out, 3, 2);
-  }
-
-  override forward(x: tf.Tensor4D): tf.Tensor4D {
-    return this.conv2.call(this.conv1.call(x, 'relu6'), 'relu6');
-  }
-}
-
 /** MobileNetV2 (width 1) and four extra layers: six feature maps of an image of 300 x 300. */
 export class MobileNetV2Extractor300 extends Chain implements SSDExtractor {
   readonly insize = 300;
@@ -81,7 +52,7 @@ export class MobileNetV2Extractor300 extends Chain implements SSDExtractor {
   readonly conv0 = conv(3, 32, 3, 2);
   readonly blocks: ChainList<InvertedResidual>;
   readonly conv1 = conv(320, 1280, 1);
-  readonly extras: ChainList<ExtraLayer>;
+  readonly extras = extraLayers(1280);
 
   constructor() {
     super();
@@ -93,12 +64,6 @@ export class MobileNetV2Extractor300 extends Chain implements SSDExtractor {
         channels = out;
       }
     }
-    this.extras = new ChainList();
-    channels = 1280;
-    for (const [middle, out] of extras) {
-      this.extras.addLink(new ExtraLayer(channels, middle, out));
-      channels = out;
-    }
   }
 
   override forward(x: tf.Tensor4D): tf.Tensor4D[] {
@@ -109,12 +74,8 @@ export class MobileNetV2Extractor300 extends Chain implements SSDExtractor {
       if (i === FIRST_MAP) maps.push(expanded);
       h = out;
     }
-    h = this.conv1.call(h, 'relu6');
-    maps.push(h);
-    for (const extra of this.extras) {
-      h = extra.call(h);
-      maps.push(h);
-    }
+    maps.push(this.conv1.call(h, 'relu6'));
+    for (const extra of this.extras) maps.push(extra.call(maps.at(-1)!));
     return maps;
   }
 }

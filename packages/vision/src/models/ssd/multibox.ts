@@ -23,7 +23,7 @@ export interface MultiboxOptions {
 }
 
 /** The default boxes of one cell. */
-export const boxesPerCell = (boxes: CellBoxes): number =>
+const boxesPerCell = (boxes: CellBoxes): number =>
   typeof boxes === 'number' ? boxes : 2 * (boxes.length + 1);
 
 /**

@@ -2,19 +2,16 @@ import { defaultRandom } from '@chaingrad/core';
 import { checkImage, type Image, type PixelData, pixelsLike } from '../../image/image.ts';
 import type { Rng } from '../../rng.ts';
 
-/** How far `randomRotate` turned: `k` quarter turns counterclockwise; `rotateBbox` takes `90 * k`. */
-export interface RandomRotateParam {
-  readonly k: number;
-}
-
 /**
  * An image turned by 0, 90, 180 or 270 degrees counterclockwise, without interpolation. Chainer counterpart:
  * `chainercv.transforms.random_rotate`.
+ *
+ * @returns the image, and `k`, the quarter turns counterclockwise: `rotateBbox` takes `90 * k`.
  */
 export function randomRotate<D extends PixelData>(
   img: Image<D>,
   rng: Rng = defaultRandom(),
-): { img: Image<D>; param: RandomRotateParam } {
+): { img: Image<D>; param: { readonly k: number } } {
   const k = rng.integer(4);
   return { img: quarterTurns(img, k), param: { k } };
 }

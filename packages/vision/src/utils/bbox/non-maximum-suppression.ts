@@ -10,7 +10,7 @@ export interface NonMaximumSuppressionOptions {
 }
 
 /** Indices by descending value; equal values keep their order, NaN comes last. */
-export function argsortDescending(values: NumberList): Int32Array {
+function argsortDescending(values: NumberList): Int32Array {
   const key = new Float64Array(values);
   const order = new Int32Array(key.length);
   for (let i = 0; i < key.length; i++) {

@@ -1,0 +1,79 @@
+import { ImageFormatError } from '../errors.ts';
+import { type Image, toImage } from '../image/index.ts';
+import { type DatasetFiles, whyUnreadable } from './files.ts';
+import type { DatasetProblem, ProblemLog, ProblemPolicy } from './problems.ts';
+
+/** An image of a dataset before it is decoded. */
+export interface ImageRecord {
+  /** Path of the image from the folder of the dataset. */
+  readonly file: string;
+  /** Pixels, where they have been loaded. */
+  readonly img?: Image;
+}
+
+/** Turns the bytes of an image file into pixels (RGB, 0..255). `file` is for messages. */
+export type DecodeImage = (bytes: Uint8Array<ArrayBuffer>, file: string) => Image | Promise<Image>;
+
+export interface DatasetOptions {
+  /** How image files are decoded. In a page the browser does it; in Node give one, e.g. made with sharp. */
+  readonly decode?: DecodeImage;
+  /** What to do about files that cannot be used. Default 'refuse'. */
+  readonly onProblem?: ProblemPolicy;
+}
+
+/** How the browser decodes; in Node `toImage` says that pixels must be given. */
+export const decodeInPage: DecodeImage = (bytes) => toImage(new Blob([bytes]));
+
+/** Images of a folder, which are decoded when they are asked for. */
+export abstract class ImageDataset<R extends ImageRecord> {
+  /** What was left out, in the order it was found. */
+  readonly problems: readonly DatasetProblem[];
+
+  constructor(
+    readonly files: DatasetFiles,
+    readonly records: readonly R[],
+    readonly labelNames: readonly string[],
+    protected readonly log: ProblemLog,
+    protected readonly decode: DecodeImage = decodeInPage,
+  ) {
+    this.problems = log.problems;
+  }
+
+  get length(): number {
+    return this.records.length;
+  }
+
+  /** @throws RangeError outside the list. */
+  protected record(i: number): R {
+    const record = this.records[i];
+    if (record === undefined)
+      throw new RangeError(`${this.log.dataset} has ${this.length} images, asked for ${i}.`);
+    return record;
+  }
+
+  /** The image of a record, or null with a problem added. */
+  protected async load({ file, img }: R, log: ProblemLog): Promise<Image | null> {
+    if (img !== undefined) return img;
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      bytes = await this.files.read(file);
+    } catch (error) {
+      log.add('image', file, `cannot be read: ${whyUnreadable(error)}`, 'left out');
+      return null;
+    }
+    try {
+      return await toImage(await this.decode(bytes, file));
+    } catch (error) {
+      // That no decoder was given is a mistake of the program, not of the file.
+      if (
+        this.decode === decodeInPage &&
+        error instanceof ImageFormatError &&
+        typeof createImageBitmap !== 'function'
+      )
+        throw error;
+      const message = (error as Error).message.replace(`${file}: `, '');
+      log.add('image', file, `cannot be decoded: ${message}`, 'left out');
+      return null;
+    }
+  }
+}
