@@ -3,6 +3,7 @@ import { RELU6, minI } from './simd';
 
 @unmanaged
 export class ActivationArgs {
+  /** Values, values an item takes, and the number of the activation. */
   n: i32; perItem: i32; act: i32;
   dy: usize; y: usize; out: usize;
 }

@@ -1,21 +1,25 @@
 /**
  * Compiles assembly/ to the two binaries and embeds them as base64 in src/wasm/binaries.generated.ts, so that the package
- * needs no file beside its modules. The generated module is not committed: run `npm run build -w @chaingrad/kernels` once
- * before the tests, the type check or rollup.
+ * needs no file beside its modules; writes the classes of the jobs' arguments into src/wasm/layouts.generated.ts. The
+ * generated modules are not committed: run `npm run build -w @chaingrad/kernels` once. Tests and the type check run it with
+ * `--if-changed`, which does nothing when the generated modules were made from these sources.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
+import { layoutReader, layoutsSource } from './layouts.mjs';
+import { microKernels } from './micro-kernels.mjs';
+import { header, isCurrent, sourcesHash } from './sources.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-mkdirSync('build', { recursive: true });
+const hash = sourcesHash();
+if (process.argv.includes('--if-changed') && isCurrent(hash)) process.exit();
 
 /** The binaries run inside the memory of another module: they may import that memory, and must not write into it. */
 function check(name, bytes) {
   const module = new WebAssembly.Module(bytes);
   const imports = WebAssembly.Module.imports(module).map((i) => `${i.module}.${i.name} (${i.kind})`);
   if (imports.join() !== 'env.memory (memory)') throw new Error(`${name} imports ${imports.join(', ')}`);
-  // walk the sections: 11 is data
+  // The sections follow each other; 11 is data.
   for (let at = 8; at < bytes.length; ) {
     const id = bytes[at++];
     let size = 0;
@@ -25,16 +29,26 @@ function check(name, bytes) {
   }
 }
 
-const lines = ['// Made from assembly/ by assembly/build.mjs.\n'];
+// Loaded only now: the compiler takes longer to load than `--if-changed` takes to find nothing to do.
+const asc = await import('assemblyscript/asc');
+mkdirSync('build', { recursive: true });
+writeFileSync('assembly/micro-kernels.generated.ts', microKernels());
+const binaries = [];
+let layouts = null;
 for (const target of ['simd', 'relaxed']) {
-  const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', target]);
+  const { found, transform } = layoutReader();
+  const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', target], { transforms: [transform] });
   if (error) {
     console.error(stderr.toString());
     throw error;
   }
+  const source = layoutsSource(found);
+  if (layouts !== null && source !== layouts) throw new Error('the two binaries lay their arguments out differently');
+  layouts = source;
   const bytes = readFileSync(`build/${target}.wasm`);
   // V8 before 12 does not know relaxed SIMD, so the second binary cannot be looked at everywhere.
   if (WebAssembly.validate(bytes)) check(target, bytes);
-  lines.push(`export const ${target} =\n  '${bytes.toString('base64')}';\n`);
+  binaries.push(`export const ${target} =\n  '${bytes.toString('base64')}';\n`);
 }
-writeFileSync('src/wasm/binaries.generated.ts', lines.join('\n'));
+writeFileSync('src/wasm/layouts.generated.ts', header(hash) + layouts);
+writeFileSync('src/wasm/binaries.generated.ts', header(hash) + binaries.join('\n'));

@@ -4,7 +4,9 @@
  * Row m of the product is one pixel of a grid, column k one (tap, channel). The taps are a table, so the same code does
  * strides, dilations, any padding, and each phase of the input gradient of a strided convolution.
  */
-import { groupBytes, groupStart, groupsOf, panelFull } from './gemm';
+import { groupBytes, groupStart, groupsOf } from './gemm';
+import { Int32List } from './list';
+import { panelFull } from './micro-kernels.generated';
 import { A_CHUNK, A_ROW, CHUNK, NR, align64, ceilDiv, copyFloats, maxI, minI, zeroFloats } from './simd';
 
 /** Columns of the product gathered at a time: with 8 columns of B they fit the first-level cache. */
@@ -12,17 +14,18 @@ const K_BLOCK: i32 = 512;
 
 @unmanaged
 export class ConvArgs {
+  /** The input, the packed filter, the bias (0 for none) and the output. */
   x: usize; b: usize; bias: usize; out: usize;
-  /** Table of (offsetY, offsetX, taps side by side) of i32. */
-  runs: usize; runCount: i32;
+  /** Triples of (offsetY, offsetX, taps side by side): the taps of the filter. */
+  runs: Int32List;
   h: i32; w: i32; c: i32; xPixel: i32;
   /** The grid of output pixels, and from one of them to the next in the input. */
   rowsY: i32; rowsX: i32; strideY: i32; strideX: i32;
   rows: i32; k: i32; o: i32;
   /** Floats from one image, row and pixel of the grid to the next in the output. */
   outImage: i32; outRow: i32; outPixel: i32;
-  /** 1 when the grid's pixels follow each other in the output and o is a multiple of 8. */
-  dense: i32;
+  /** Whether the grid's pixels follow each other in the output and o is a multiple of 8. */
+  dense: bool;
   act: i32;
   rowsPerItem: i32; panelsPerItem: i32; panelItems: i32;
 }
@@ -62,8 +65,8 @@ function gather(args: ConvArgs, m0: i32, rows: i32, k0: i32, k1: i32, a: usize):
       const y0 = i * args.strideY;
       const x0 = j * args.strideX;
       let start = 0;
-      let run = args.runs;
-      for (let e = 0; e < args.runCount; e++) {
+      let run = args.runs.address(0);
+      for (const last = args.runs.address(args.runs.length); run < last;) {
         const count = load<i32>(run, 8);
         const end = start + count * c;
         const from = maxI(start, k0);
@@ -145,10 +148,11 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
 /** Any layout of a filter: element (n, k, tap) is at w + n * strideN + k * strideK + taps[tap] floats. */
 @unmanaged
 export class PackArgs {
+  /** The filter and where its panels go. */
   w: usize; b: usize;
   n: i32; k: i32;
   strideN: i32; strideK: i32;
-  taps: usize; tapCount: i32;
+  taps: Int32List;
   panelsPerItem: i32;
 }
 
@@ -160,10 +164,11 @@ export function packFilter(item: i32, args: PackArgs, _scratch: usize): void {
   const stepK = <usize>(args.strideK << 2);
   for (let p = p0; p < p1; p++) {
     const count = minI(NR, args.n - p * NR);
-    for (let t = 0; t < args.tapCount; t++) {
-      const tap = load<i32>(args.taps + (<usize>t << 2));
+    const tapCount = args.taps.length;
+    for (let t = 0; t < tapCount; t++) {
+      const tap = args.taps.at(t);
       let from = args.w + (<usize>(p * NR * args.strideN + tap) << 2);
-      let to = args.b + (<usize>((p * args.tapCount + t) * args.k * NR) << 2);
+      let to = args.b + (<usize>((p * tapCount + t) * args.k * NR) << 2);
       if (count == NR) {
         for (let k = 0; k < args.k; k++) {
           if (lane == 4) {

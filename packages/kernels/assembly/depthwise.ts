@@ -1,12 +1,17 @@
 /** Depthwise convolution (one filter a channel), directly: four pixels side by side share the loads of the filter. */
 import { activate, activateScalar, ceilDiv, madd, minI } from './simd';
 
+/** The sizes of a depthwise convolution, of c channels. */
 @unmanaged
-export class DepthwiseArgs {
-  x: usize; /** [tap][c] */ w: usize; bias: usize; out: usize;
-  batch: i32; h: i32; w_: i32; c: i32; oh: i32; ow: i32;
+export class DepthwiseSizes {
+  batch: i32; h: i32; w: i32; c: i32; oh: i32; ow: i32;
   kh: i32; kw: i32; strideY: i32; strideX: i32; padTop: i32; padLeft: i32; dilY: i32; dilX: i32;
-  act: i32;
+}
+
+@unmanaged
+export class DepthwiseArgs extends DepthwiseSizes {
+  /** The input, the filter as [tap][c], the bias (0 for none), the output and the number of the activation. */
+  x: usize; filter: usize; bias: usize; out: usize; act: i32;
 }
 
 /** First tap within an image of n for a window starting at `at`. */
@@ -31,7 +36,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
   const y0 = oy * args.strideY - args.padTop;
   const ky0 = firstTap(y0, args.dilY);
   const ky1 = lastTap(y0, args.dilY, args.kh, args.h);
-  const rowBytes = <usize>(args.w_ * c) << 2;
+  const rowBytes = <usize>(args.w * c) << 2;
   const image = args.x + <usize>(n * args.h) * rowBytes;
   const stepX = <usize>(args.strideX * c) << 2;
   const dilX = <usize>(args.dilX * c) << 2;
@@ -42,7 +47,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
   while (ox < args.ow) {
     const x0 = ox * args.strideX - args.padLeft;
     // four pixels with all their taps within the row
-    if (ox + 4 <= args.ow && x0 >= 0 && x0 + 3 * args.strideX + (args.kw - 1) * args.dilX < args.w_) {
+    if (ox + 4 <= args.ow && x0 >= 0 && x0 + 3 * args.strideX + (args.kw - 1) * args.dilX < args.w) {
       for (let ch = 0; ch < vectors; ch += 4) {
         const at = <usize>ch << 2;
         let a0 = f32x4.splat(0);
@@ -50,7 +55,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
         let a1 = a0, a2 = a0, a3 = a0;
         for (let ky = ky0; ky < ky1; ky++) {
           let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>(x0 * c + ch) * 4;
-          let w = args.w + (<usize>(ky * args.kw * c + ch) << 2);
+          let w = args.filter + (<usize>(ky * args.kw * c + ch) << 2);
           for (let kx = 0; kx < args.kw; kx++) {
             const f = v128.load(w);
             a0 = madd(v128.load(p), f, a0);
@@ -71,14 +76,14 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
       ox += 4;
     } else {
       const kx0 = firstTap(x0, args.dilX);
-      const kx1 = lastTap(x0, args.dilX, args.kw, args.w_);
+      const kx1 = lastTap(x0, args.dilX, args.kw, args.w);
       for (let ch = 0; ch < vectors; ch += 4) {
         const at = <usize>ch << 2;
         let a0 = f32x4.splat(0);
         if (args.bias) a0 = v128.load(args.bias + at);
         for (let ky = ky0; ky < ky1; ky++) {
           let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>((x0 + kx0 * args.dilX) * c + ch) * 4;
-          let w = args.w + (<usize>((ky * args.kw + kx0) * c + ch) << 2);
+          let w = args.filter + (<usize>((ky * args.kw + kx0) * c + ch) << 2);
           for (let kx = kx0; kx < kx1; kx++) {
             a0 = madd(v128.load(p), v128.load(w), a0);
             p += dilX;
@@ -99,27 +104,33 @@ function scalars(
   args: DepthwiseArgs, image: usize, rowBytes: usize, y0: i32, ky0: i32, ky1: i32, x0: i32, first: i32, out: usize,
 ): void {
   const kx0 = firstTap(x0, args.dilX);
-  const kx1 = lastTap(x0, args.dilX, args.kw, args.w_);
+  const kx1 = lastTap(x0, args.dilX, args.kw, args.w);
   for (let ch = first; ch < args.c; ch++) {
     let sum: f32 = args.bias ? load<f32>(args.bias + (<usize>ch << 2)) : 0;
     for (let ky = ky0; ky < ky1; ky++) {
       const row = image + <usize>(y0 + ky * args.dilY) * rowBytes;
       for (let kx = kx0; kx < kx1; kx++) {
         const x = load<f32>(row + (<usize>((x0 + kx * args.dilX) * args.c + ch) << 2));
-        sum += x * load<f32>(args.w + (<usize>((ky * args.kw + kx) * args.c + ch) << 2));
+        sum += x * load<f32>(args.filter + (<usize>((ky * args.kw + kx) * args.c + ch) << 2));
       }
     }
     store<f32>(out + (<usize>ch << 2), activateScalar(sum, args.act));
   }
 }
 
-/** Job: item is one row of the input; out is the gradient of x, x the gradient of the output. */
-export function depthwiseInput(item: i32, args: DepthwiseArgs, scratch: usize): void {
+@unmanaged
+export class DepthwiseInputArgs extends DepthwiseSizes {
+  /** The gradient of the output, the filter as [tap][c], and the gradient of the input. */
+  dy: usize; filter: usize; dx: usize;
+}
+
+/** Job: item is one row of the gradient of the input. Its scratch holds 8 bytes a tap. */
+export function depthwiseInput(item: i32, args: DepthwiseInputArgs, scratch: usize): void {
   const c = args.c;
   const n = item / args.h;
   const iy = item - n * args.h;
-  let out = args.out + (<usize>(item * args.w_ * c) << 2);
-  for (let ix = 0; ix < args.w_; ix++) {
+  let out = args.dx + (<usize>(item * args.w * c) << 2);
+  for (let ix = 0; ix < args.w; ix++) {
     // Where the taps that meet this pixel are: in dy and in the filter, 8 bytes a tap.
     let end = scratch;
     for (let ky = 0; ky < args.kh; ky++) {
@@ -129,8 +140,8 @@ export function depthwiseInput(item: i32, args: DepthwiseArgs, scratch: usize): 
         const fx = ix + args.padLeft - kx * args.dilX;
         if (fx < 0 || fx % args.strideX != 0 || fx / args.strideX >= args.ow) continue;
         const at = ((n * args.oh + fy / args.strideY) * args.ow + fx / args.strideX) * c;
-        store<usize>(end, args.x + (<usize>at << 2));
-        store<usize>(end, args.w + (<usize>((ky * args.kw + kx) * c) << 2), 4);
+        store<usize>(end, args.dy + (<usize>at << 2));
+        store<usize>(end, args.filter + (<usize>((ky * args.kw + kx) * c) << 2), 4);
         end += 8;
       }
     }
@@ -153,24 +164,30 @@ export function depthwiseInput(item: i32, args: DepthwiseArgs, scratch: usize): 
   }
 }
 
-/** Job: item is one tap and all channels: w is the gradient of the output, out the gradient of the filter as [tap][c]. */
-export function depthwiseFilter(item: i32, args: DepthwiseArgs, _scratch: usize): void {
+@unmanaged
+export class DepthwiseFilterArgs extends DepthwiseSizes {
+  /** The input, the gradient of the output, and the gradient of the filter as [tap][c]. */
+  x: usize; dy: usize; dw: usize;
+}
+
+/** Job: item is one tap and all channels. */
+export function depthwiseFilter(item: i32, args: DepthwiseFilterArgs, _scratch: usize): void {
   const c = args.c;
   const ky = item / args.kw;
   const kx = item - ky * args.kw;
-  const sums = args.out + (<usize>(item * c) << 2);
+  const sums = args.dw + (<usize>(item * c) << 2);
   memory.fill(sums, 0, <usize>c << 2);
   const offX = kx * args.dilX - args.padLeft;
   const ox0 = offX >= 0 ? 0 : ceilDiv(-offX, args.strideX);
-  const ox1 = minI(args.ow, offX >= args.w_ ? 0 : ceilDiv(args.w_ - offX, args.strideX));
+  const ox1 = minI(args.ow, offX >= args.w ? 0 : ceilDiv(args.w - offX, args.strideX));
   const step = <usize>(args.strideX * c) << 2;
   const pixel = <usize>c << 2;
   for (let n = 0; n < args.batch; n++) {
     for (let oy = 0; oy < args.oh; oy++) {
       const iy = oy * args.strideY - args.padTop + ky * args.dilY;
       if (<u32>iy >= <u32>args.h || ox0 >= ox1) continue;
-      const x = args.x + (<usize>(((n * args.h + iy) * args.w_ + ox0 * args.strideX + offX) * c) << 2);
-      const dy = args.w + (<usize>(((n * args.oh + oy) * args.ow + ox0) * c) << 2);
+      const x = args.x + (<usize>(((n * args.h + iy) * args.w + ox0 * args.strideX + offX) * c) << 2);
+      const dy = args.dy + (<usize>(((n * args.oh + oy) * args.ow + ox0) * c) << 2);
       let ch = 0;
       for (; ch + 4 <= c; ch += 4) {
         const at = <usize>ch << 2;
@@ -200,10 +217,15 @@ export function depthwiseFilter(item: i32, args: DepthwiseArgs, _scratch: usize)
   }
 }
 
-/** Job: moves a matrix of h x w floats to w x h: filters between (channel, tap) and (tap, channel). */
-export function transpose(_item: i32, args: DepthwiseArgs, _scratch: usize): void {
-  for (let i = 0; i < args.h; i++)
-    for (let j = 0; j < args.w_; j++)
-      store<f32>(args.out + (<usize>(j * args.h + i) << 2), load<f32>(args.x + (<usize>(i * args.w_ + j) << 2)));
+/** A matrix of rows x columns floats, and where its transpose goes. */
+@unmanaged
+export class TransposeArgs {
+  x: usize; out: usize; rows: i32; columns: i32;
 }
 
+/** Job of one item: transposes a matrix. Filters go between (channel, tap) and (tap, channel) by it. */
+export function transpose(_item: i32, args: TransposeArgs, _scratch: usize): void {
+  for (let i = 0; i < args.rows; i++)
+    for (let j = 0; j < args.columns; j++)
+      store<f32>(args.out + (<usize>(j * args.rows + i) << 2), load<f32>(args.x + (<usize>(i * args.columns + j) << 2)));
+}

@@ -1,14 +1,18 @@
-/** Everything the TypeScript side calls. A job is `(item, args, scratch)`: items are independent and may run on any thread. */
+/**
+ * Everything the TypeScript side calls. An exported function `(item, args, scratch)` with a class of arguments is a job: its
+ * items are independent and may run on any thread. The other functions compute sizes.
+ */
 export { activationGradient } from './activation';
-export {
-  filterPosition, packedPosition, winograd, winograd6, winogradFilter, winogradFilter6, winogradInput, winogradOutput, winogradScratch,
-} from './winograd';
 export { conv, convScratch, packFilter } from './conv';
 export { depthwise, depthwiseFilter, depthwiseInput, transpose } from './depthwise';
+export { gatherGradient, scatterGradient } from './filter-gradient/pixels';
+export { multiplyGradient, sumsPosition } from './filter-gradient/sums';
 export {
-  finishGradient, gatherGradient, multiplyGradient, panelPosition, scatterGradient, stripPosition, sumsPosition, tilesGradient,
-  tilesGradientScratch, transformGradient,
-} from './filter-gradient';
+  finishGradient, panelPosition, stripPosition, tilesGradient, tilesGradientScratch, transformGradient,
+} from './filter-gradient/tiles';
 export { addRows, dotRows, matMul, matMulScratch } from './matmul';
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient, sumRows } from './pool';
 export { update } from './update';
+export { filterPosition, winogradFilter, winogradFilter6 } from './winograd/filter';
+export { winograd, winograd6, winogradInput, winogradOutput, winogradScratch } from './winograd/jobs';
+export { packedPosition } from './winograd/tiles';

@@ -1,5 +1,6 @@
 /** Matrix products, either side transposed or not, and products of few rows that read their matrix once. */
-import { groupBytes, groupStart, groupsOf, panelFull } from './gemm';
+import { groupBytes, groupStart, groupsOf } from './gemm';
+import { panelFull } from './micro-kernels.generated';
 import {
   A_CHUNK, A_ROW, CHUNK, NR, activateScalar, align64, ceilDiv, copyFloats, madd, minI, zeroFloats,
 } from './simd';
@@ -8,16 +9,28 @@ import {
 const K_BLOCK: i32 = 512;
 const M_BLOCK: i32 = 96;
 
+/** The sides, the bias (0 for none) and the result of a product c = act(a * b + bias). */
 @unmanaged
-export class MatMulArgs {
+export class ProductArgs {
   a: usize; b: usize; bias: usize; c: usize;
   m: i32; n: i32; k: i32;
-  /** A is [k][m] when set, B is [n][k] when set. */
-  transposeA: i32; transposeB: i32;
+  act: i32;
+}
+
+@unmanaged
+export class MatMulArgs extends ProductArgs {
+  /** Whether A lies as [k][m], and B as [n][k]. */
+  transposeA: bool; transposeB: bool;
   /** Floats from one matrix of a batch to the next. */
   aBatch: i32; bBatch: i32; cBatch: i32;
-  act: i32;
+  /** Rows and panels of c an item takes, and items along each. */
   mPerItem: i32; mItems: i32; panelsPerItem: i32; panelItems: i32;
+}
+
+@unmanaged
+export class FewRowsArgs extends ProductArgs {
+  /** Columns of c an item takes. */
+  columnsPerItem: i32;
 }
 
 /** Rows [m0, m0 + rows), columns [k0, k0 + kb) of A into packed groups. `table` has room for a pointer a row. */
@@ -210,12 +223,12 @@ function sum4(v: v128): f32 {
   return f32x4.extract_lane(s, 0) + f32x4.extract_lane(s, 1);
 }
 
-/** Job: c = a * Bᵀ for rows [0, m) of a and some rows of B [n][k]: item takes mPerItem of them. */
-export function dotRows(item: i32, args: MatMulArgs, _scratch: usize): void {
-  const n1 = minI((item + 1) * args.mPerItem, args.n);
+/** Job: c = a * Bᵀ for rows [0, m) of a and some rows of B [n][k]: item takes columnsPerItem of them. */
+export function dotRows(item: i32, args: FewRowsArgs, _scratch: usize): void {
+  const n1 = minI((item + 1) * args.columnsPerItem, args.n);
   const row = <usize>args.k << 2;
   const vectors = <usize>(args.k & ~3) << 2;
-  for (let n = item * args.mPerItem; n < n1; n += 4) {
+  for (let n = item * args.columnsPerItem; n < n1; n += 4) {
     const count = minI(4, n1 - n);
     const b0 = args.b + <usize>n * row;
     // a missing row is computed as a copy of the last, and not stored
@@ -270,10 +283,10 @@ export function dotRows(item: i32, args: MatMulArgs, _scratch: usize): void {
   }
 }
 
-/** Job: c = a * B for rows [0, m) of a and some columns of B [k][n]: item takes mPerItem (a multiple of 4) of them. */
-export function addRows(item: i32, args: MatMulArgs, _scratch: usize): void {
-  const n0 = item * args.mPerItem;
-  const columns = minI(args.mPerItem, args.n - n0);
+/** Job: c = a * B for rows [0, m) of a and some columns of B [k][n]: item takes columnsPerItem (a multiple of 4) of them. */
+export function addRows(item: i32, args: FewRowsArgs, _scratch: usize): void {
+  const n0 = item * args.columnsPerItem;
+  const columns = minI(args.columnsPerItem, args.n - n0);
   const vectors = columns & ~3;
   const row = <usize>args.n << 2;
   for (let m = 0; m < args.m; m++) {

@@ -1,14 +1,25 @@
 /** Pooling and its gradients, and sums over pixels. */
 import { maxI, minI } from './simd';
 
+/** The sizes of a pooling of c channels. */
 @unmanaged
-export class PoolArgs {
-  x: usize; y: usize; dy: usize; out: usize;
-  batch: i32; h: i32; w: i32; c: i32; oh: i32; ow: i32;
+export class PoolSizes {
+  h: i32; w: i32; c: i32; oh: i32; ow: i32;
   kh: i32; kw: i32; strideY: i32; strideX: i32; padTop: i32; padLeft: i32;
-  /** Averages: 1 divides by the whole window, 0 by its part within the image. */
-  whole: i32;
-  /** Gradients: output rows and channels of an item, and items along each. */
+  /** Whether averages divide by the whole window, or by its part within the image. */
+  wholeWindow: bool;
+}
+
+@unmanaged
+export class PoolArgs extends PoolSizes {
+  x: usize; out: usize;
+}
+
+@unmanaged
+export class PoolGradientArgs extends PoolSizes {
+  /** The input and output, which the gradient of averages does not read, and the gradients of the output and the input. */
+  x: usize; y: usize; dy: usize; dx: usize;
+  /** Output rows and channels an item takes, and items along each. */
   rowsPerItem: i32; rowItems: i32; channelsPerItem: i32; channelItems: i32;
 }
 
@@ -52,7 +63,7 @@ function poolRow(item: i32, args: PoolArgs, average: bool): void {
     const xa = maxI(0, x0);
     const xb = minI(args.w, x0 + args.kw);
     const inside = maxI(0, yb - ya) * maxI(0, xb - xa);
-    const scale = f32x4.splat(<f32>1 / <f32>(args.whole ? args.kh * args.kw : maxI(1, inside)));
+    const scale = f32x4.splat(<f32>1 / <f32>(args.wholeWindow ? args.kh * args.kw : maxI(1, inside)));
     for (let ch = 0; ch < c; ch += 4) {
       const lanes = c - ch;
       const at = <usize>ch << 2;
@@ -83,10 +94,10 @@ export function avgPool(item: i32, args: PoolArgs, _scratch: usize): void {
   poolRow(item, args, true);
 }
 
-/** The part of one gradient that an item owns; out is dx. Several rows of items only where windows do not overlap. */
+/** The part of one gradient that an item owns. Several rows of items only where windows do not overlap. */
 // @ts-ignore: decorator
 @inline
-function poolGradient(item: i32, args: PoolArgs, average: bool): void {
+function poolGradient(item: i32, args: PoolGradientArgs, average: bool): void {
   const c = args.c;
   const channelItem = item % args.channelItems;
   const rowItem = (item / args.channelItems) % args.rowItems;
@@ -97,7 +108,7 @@ function poolGradient(item: i32, args: PoolArgs, average: bool): void {
   const r1 = minI(r0 + args.rowsPerItem, args.oh);
   const pixel = <usize>c << 2;
   const row = <usize>args.w * pixel;
-  const dx = args.out + <usize>(n * args.h) * row;
+  const dx = args.dx + <usize>(n * args.h) * row;
   const image = args.x + <usize>(n * args.h) * row;
   const top = r0 == 0 ? 0 : minI(args.h, maxI(0, r0 * args.strideY - args.padTop));
   const bottom = r1 == args.oh ? args.h : minI(args.h, maxI(0, r1 * args.strideY - args.padTop));
@@ -114,7 +125,7 @@ function poolGradient(item: i32, args: PoolArgs, average: bool): void {
       const xa = maxI(0, x0);
       const xb = minI(args.w, x0 + args.kw);
       const inside = maxI(0, yb - ya) * maxI(0, xb - xa);
-      const scale = f32x4.splat(<f32>1 / <f32>(args.whole ? args.kh * args.kw : maxI(1, inside)));
+      const scale = f32x4.splat(<f32>1 / <f32>(args.wholeWindow ? args.kh * args.kw : maxI(1, inside)));
       const out = <usize>((n * args.oh + oy) * args.ow + ox) * pixel;
       for (let ch = c0; ch < c1; ch += 4) {
         const lanes = c1 - ch;
@@ -151,12 +162,12 @@ function poolGradient(item: i32, args: PoolArgs, average: bool): void {
 }
 
 /** Job: item is an image, a block of rows and a block of channels. */
-export function maxPoolGradient(item: i32, args: PoolArgs, _scratch: usize): void {
+export function maxPoolGradient(item: i32, args: PoolGradientArgs, _scratch: usize): void {
   poolGradient(item, args, false);
 }
 
 /** Job, as maxPoolGradient. */
-export function avgPoolGradient(item: i32, args: PoolArgs, _scratch: usize): void {
+export function avgPoolGradient(item: i32, args: PoolGradientArgs, _scratch: usize): void {
   poolGradient(item, args, true);
 }
 
@@ -202,4 +213,3 @@ export function sumRows(item: i32, args: SumArgs, _scratch: usize): void {
     store<f32>(out + (<usize>j << 2), sum);
   }
 }
-

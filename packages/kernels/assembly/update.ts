@@ -4,14 +4,20 @@ import { madd, minI } from './simd';
 const SGD: i32 = 0;
 const MOMENTUM: i32 = 1;
 
+/** What is 0 below is not used by the kind of update, or is a state that it does not have. */
 @unmanaged
 export class UpdateArgs {
   kind: i32;
   n: i32; perItem: i32;
+  /** The parameter, its gradient and its state, and where the new parameter and state go. */
   p: usize; g: usize; a: usize; b: usize; max: usize;
   newP: usize; newA: usize; newB: usize; newMax: usize;
-  /** SGD and momentum: lr, momentum. Adam: rate * eta, 1 - beta1, 1 - beta2, eps, 1 - eta * weightDecayRate. */
-  lr: f32; momentum: f32; rate2: f32; eps: f32; keep: f32;
+  /** SGD and momentum: the learning rate. Adam: the rate times eta. */
+  lr: f32;
+  /** Momentum: the decay of the velocity. */
+  momentum: f32;
+  /** Adam: 1 - beta1, 1 - beta2, eps, and the factor of decoupled weight decay, 1 - eta * weightDecayRate. */
+  gain1: f32; gain2: f32; eps: f32; keep: f32;
   /** Added to the gradient: weightDecay * p. */
   weightDecay: f32;
 }
@@ -59,8 +65,8 @@ function step(
     return;
   }
   const b = v128.load(bAt);
-  const m = madd(f32x4.splat(args.momentum), f32x4.sub(g, a), a);
-  let v = madd(f32x4.splat(args.rate2), f32x4.sub(f32x4.mul(g, g), b), b);
+  const m = madd(f32x4.splat(args.gain1), f32x4.sub(g, a), a);
+  let v = madd(f32x4.splat(args.gain2), f32x4.sub(f32x4.mul(g, g), b), b);
   v128.store(newA, m);
   v128.store(newB, v);
   if (args.max) {

@@ -1,24 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { floats, generator, integer, pick, size, useFastWasm, worst } from './support.ts';
-
-/** Float64 product of one matrix. */
-function product(
-  a: Float32Array,
-  b: Float32Array,
-  m: number,
-  n: number,
-  k: number,
-  transposeA: boolean,
-  transposeB: boolean,
-): Float64Array {
-  const c = new Float64Array(m * n);
-  for (let i = 0; i < m; i++)
-    for (let j = 0; j < n; j++)
-      for (let l = 0; l < k; l++)
-        c[i * n + j]! += a[transposeA ? l * m + i : i * k + l]! * b[transposeB ? j * k + l : l * n + j]!;
-  return c;
-}
+import { floats, generator, integer, matrixProduct, pick, size, useFastWasm, worst } from './support.ts';
 
 describe('wasm: matMul', () => {
   before(useFastWasm);
@@ -40,7 +22,9 @@ describe('wasm: matMul', () => {
           .matMul(tf.tensor2d(a, ta ? [big, m] : [m, big]), tf.tensor2d(b, tb ? [n, big] : [big, n]), ta, tb)
           .dataSync(),
       );
-      expect(worst(c, product(a, b, m, n, big, ta, tb)), `${m} ${n} ${big} ${ta} ${tb}`).to.be.below(2e-5);
+      expect(worst(c, matrixProduct(a, b, m, n, big, ta, tb)), `${m} ${n} ${big} ${ta} ${tb}`).to.be.below(
+        2e-5,
+      );
     }
   });
 

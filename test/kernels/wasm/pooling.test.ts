@@ -1,15 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as names from '../../../packages/kernels/src/attrs.ts';
+import {
+  averagePooling,
+  maxPooling,
+  outputOf,
+  outputShape,
+  outputSize,
+  type PoolCase,
+} from './pooling-reference.ts';
 import { floats, generator, integer, pick, type Random, run, size, useFastWasm, worst } from './support.ts';
 
-interface Drawn {
-  shape: [number, number, number, number];
-  attrs: names.Pool2DAttrs;
-  out: [number, number];
-}
-
-function draw(random: Random): Drawn {
+function draw(random: Random): PoolCase {
   for (;;) {
     const ksize: [number, number] = [integer(random, 1, 4), integer(random, 1, 4)];
     const attrs: names.Pool2DAttrs = {
@@ -17,43 +19,17 @@ function draw(random: Random): Drawn {
       stride: [integer(random, 1, 3), integer(random, 1, 3)],
       pad: [integer(random, 0, 3), integer(random, 0, 3), integer(random, 0, 3), integer(random, 0, 3)],
     };
-    const shape: Drawn['shape'] = [
+    const shape: PoolCase['shape'] = [
       integer(random, 1, 3),
       integer(random, 1, 9),
       integer(random, 1, 9),
       pick(random, [1, 3, 4, 7, 16, 40]),
     ];
-    const along = (at: 0 | 1) =>
-      Math.floor(
-        (shape[1 + at]! + attrs.pad[2 * at]! + attrs.pad[2 * at + 1]! - ksize[at]) / attrs.stride[at],
-      ) + 1;
-    const out: [number, number] = [along(0), along(1)];
+    const out = outputOf(shape, attrs);
     if (out[0] >= 1 && out[1] >= 1) return { shape, attrs, out };
   }
 }
 
-/** The pixels of each window in row-major order, as flat indices into x, for one output value. */
-function windows(c: Drawn, visit: (output: number, inputs: number[]) => void): void {
-  const [n, h, w, channels] = c.shape;
-  const { ksize, stride, pad } = c.attrs;
-  for (let b = 0; b < n; b++)
-    for (let y = 0; y < c.out[0]; y++)
-      for (let x = 0; x < c.out[1]; x++)
-        for (let ch = 0; ch < channels; ch++) {
-          const inputs: number[] = [];
-          for (let ky = 0; ky < ksize[0]; ky++)
-            for (let kx = 0; kx < ksize[1]; kx++) {
-              const iy = y * stride[0] - pad[0] + ky;
-              const ix = x * stride[1] - pad[2] + kx;
-              if (iy >= 0 && iy < h && ix >= 0 && ix < w)
-                inputs.push(((b * h + iy) * w + ix) * channels + ch);
-            }
-          visit(((b * c.out[0] + y) * c.out[1] + x) * channels + ch, inputs);
-        }
-}
-
-const outputSize = ({ shape, out }: Drawn) => shape[0] * out[0] * out[1] * shape[3];
-const outputShape = ({ shape, out }: Drawn) => [shape[0], ...out, shape[3]];
 const tensor = (values: ArrayLike<number>, shape: readonly number[]) =>
   tf.tensor(Float32Array.from(values), [...shape], 'float32');
 
@@ -70,14 +46,7 @@ describe('wasm: pooling', () => {
         i % 2 === 0 ? Math.round(v * 2) + shift : v + shift,
       );
       const dy = floats(random, outputSize(c));
-      const y = new Float64Array(outputSize(c));
-      const dx = new Float64Array(x.length);
-      windows(c, (o, inputs) => {
-        const values = inputs.map((at) => x[at]!);
-        y[o] = Math.max(...values);
-        const first = inputs[values.indexOf(y[o]!)];
-        if (first !== undefined) dx[first]! += dy[o]!;
-      });
+      const { y, dx } = maxPooling(c, x, dy);
       tf.tidy(() => {
         const xs = tensor(x, c.shape);
         const ys = run(names.MAX_POOL_2D, { x: xs }, c.attrs);
@@ -95,15 +64,7 @@ describe('wasm: pooling', () => {
       const c = draw(random);
       const x = floats(random, size(c.shape));
       const dy = floats(random, outputSize(c));
-      const y = new Float64Array(outputSize(c));
-      const dx = new Float64Array(x.length);
-      const area = c.attrs.ksize[0] * c.attrs.ksize[1];
-      windows(c, (o, inputs) => {
-        for (const at of inputs) {
-          y[o]! += x[at]! / area;
-          dx[at]! += dy[o]! / area;
-        }
-      });
+      const { y, dx } = averagePooling(c, x, dy);
       tf.tidy(() => {
         const got = run(names.AVG_POOL_2D, { x: tensor(x, c.shape) }, c.attrs).dataSync();
         expect(worst(got, y), JSON.stringify(c)).to.be.below(2e-6);

@@ -161,3 +161,21 @@ export function drawCase(random: Random): Case {
     if (oh >= 1 && ow >= 1) return c;
   }
 }
+
+/** The product of two matrices in float64. */
+export function matrixProduct(
+  a: Float32Array,
+  b: Float32Array,
+  m: number,
+  n: number,
+  k: number,
+  transposeA: boolean,
+  transposeB: boolean,
+): Float64Array {
+  const c = new Float64Array(m * n);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++)
+      for (let l = 0; l < k; l++)
+        c[i * n + j]! += a[transposeA ? l * m + i : i * k + l]! * b[transposeB ? j * k + l : l * n + j]!;
+  return c;
+}

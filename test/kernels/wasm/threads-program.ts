@@ -2,17 +2,12 @@
  * A program of its own for threads.test.ts: tfjs' backend can be started only once in a process, and this one must end by
  * itself although its threads sleep. Prints JSON.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import * as wasm from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import * as names from '../../../packages/kernels/src/attrs.ts';
-import {
-  registerWasmKernels,
-  setWasmKernelOptions,
-  shareTfjsWasmMemory,
-} from '../../../packages/kernels/src/wasm/index.ts';
-import { type JobName, jobNames, Runtime } from '../../../packages/kernels/src/wasm/runtime.ts';
+import { type JobName, jobNames } from '../../../packages/kernels/src/wasm/arguments.ts';
+import { setWasmKernelOptions } from '../../../packages/kernels/src/wasm/index.ts';
+import { Runtime } from '../../../packages/kernels/src/wasm/runtime.ts';
+import { startShared } from './shared-heap.ts';
 import {
   type Case,
   convolution,
@@ -28,13 +23,7 @@ import {
 } from './support.ts';
 import { type Kind, kinds } from './threads-kinds.ts';
 
-const require = createRequire(import.meta.url);
-const file = require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm');
-shareTfjsWasmMemory(wasm.setWasmPaths as never, readFileSync(file));
-await tf.setBackend('wasm');
-await tf.ready();
-await setWasmKernelOptions({ threads: 2 });
-const info = await registerWasmKernels();
+const info = await startShared(2);
 
 /** Values of what `fn` computes. */
 function valuesOf(fn: () => tf.Tensor[]): Float32Array[] {

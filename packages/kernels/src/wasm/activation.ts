@@ -1,6 +1,7 @@
 /** Activations after a convolution or a matrix product. */
 import * as tf from '@tensorflow/tfjs-core';
 import { ACTIVATION_GRAD, type ActivationGradAttrs } from '../attrs.ts';
+import { ceilDiv } from './ceil-div.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -42,11 +43,13 @@ const BLOCK = 1 << 14;
 const activationGrad: FastKernel = (rt, { dy, y }, attrs) => {
   if (dy!.dtype !== 'float32' || y!.dtype !== 'float32') return declined;
   const act = activations[(attrs as ActivationGradAttrs).activation]!;
-  const n = dy!.shape.reduce((a, b) => a * b, 1);
-  const out = rt.heap.output(dy!.shape);
-  const perItem = Math.max(BLOCK, 4 * Math.ceil(n / (16 * rt.threads)));
-  const args = rt.words([n, perItem, act, ...[dy!, y!, out].map((info) => rt.heap.pointer(info))]);
-  rt.run('activationGradient', Math.ceil(n / perItem), args);
+  const n = tf.util.sizeFromShape(dy!.shape);
+  const out = rt.output(dy!.shape);
+  const perItem = Math.max(BLOCK, 4 * ceilDiv(n, 16 * rt.threads));
+  rt.run('activationGradient', ceilDiv(n, perItem), {
+    ...{ n, perItem, act },
+    ...{ dy: rt.heap.pointer(dy!), y: rt.heap.pointer(y!), out: rt.heap.pointer(out) },
+  });
   return out;
 };
 

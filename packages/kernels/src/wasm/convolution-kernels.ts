@@ -4,14 +4,8 @@ import type { Conv2DAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
 import { geometryOf } from '../geometry.ts';
 import { activateLater, activations, laterActivations } from './activation.ts';
-import {
-  type ConvCase,
-  convolve,
-  convolveInputGradient,
-  type FilterStrides,
-  hwio,
-  oihw,
-} from './convolution.ts';
+import { convolve, convolveInputGradient } from './convolution.ts';
+import { type ConvCase, type FilterStrides, hwio, oihw } from './convolution-case.ts';
 import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, isDepthwise } from './depthwise.ts';
 import { convolveFilterGradient } from './filter-gradient.ts';
 import { type Declined, declined, type FastKernel, type FastKernels } from './kernel.ts';
@@ -51,7 +45,7 @@ function forward(
   filter: tf.TensorInfo,
   bias: tf.TensorInfo | undefined,
 ): tf.TensorInfo {
-  const out = rt.heap.output([s.batch, s.oh, s.ow, s.o]);
+  const out = rt.output([s.batch, s.oh, s.ow, s.o]);
   if (s.batch * s.oh * s.ow * s.o === 0) return out;
   const run = isDepthwise(s) ? depthwise : convolve;
   const data = { dataId: filter.dataId, pointer: rt.heap.pointer(filter) };
@@ -60,7 +54,7 @@ function forward(
 }
 
 function inputGradient(rt: Runtime, s: ConvCase, dy: tf.TensorInfo, filter: tf.TensorInfo): tf.TensorInfo {
-  const dx = rt.heap.output([s.batch, s.h, s.w, s.c]);
+  const dx = rt.output([s.batch, s.h, s.w, s.c]);
   const run = isDepthwise(s) ? depthwiseInputGradient : convolveInputGradient;
   const data = { dataId: filter.dataId, pointer: rt.heap.pointer(filter) };
   run(rt, s, rt.heap.pointer(dy), data, rt.heap.pointer(dx));
@@ -74,7 +68,7 @@ function filterGradient(
   dy: tf.TensorInfo,
   shape: readonly number[],
 ): tf.TensorInfo {
-  const dw = rt.heap.output(shape);
+  const dw = rt.output(shape);
   const run = isDepthwise(s) ? depthwiseFilterGradient : convolveFilterGradient;
   run(rt, s, rt.heap.pointer(x), rt.heap.pointer(dy), rt.heap.pointer(dw));
   return dw;

@@ -1,5 +1,5 @@
 /** Depthwise convolution (one in-channel and one out-channel a group) and its gradients. */
-import type { ConvCase, FilterData } from './convolution.ts';
+import type { ConvCase, FilterData } from './convolution-case.ts';
 import type { Runtime } from './runtime.ts';
 
 export const isDepthwise = (s: ConvCase) => s.groups > 1 && s.groups === s.c && s.groups === s.o;
@@ -7,19 +7,12 @@ export const isDepthwise = (s: ConvCase) => s.groups > 1 && s.groups === s.c && 
 /** Depthwise filters lie as (tap, channel) in tfjs and as (channel, tap) in OIHW. */
 const channelsLast = (s: ConvCase) => s.filter.o === 1;
 
-function words(rt: Runtime, s: ConvCase, x: number, w: number, bias: number, out: number): number {
-  return rt.words([
-    ...[x, w, bias, out],
-    ...[s.batch, s.h, s.w, s.c, s.oh, s.ow],
-    ...[s.kh, s.kw, s.strideY, s.strideX, s.padTop, s.padLeft, s.dilY, s.dilX],
-    s.act,
-  ]);
-}
-
-/** out = the transpose of x, rows x columns. */
-function transpose(rt: Runtime, x: number, rows: number, columns: number, out: number): void {
-  rt.run('transpose', 1, rt.words([x, 0, 0, out, 1, rows, columns]));
-}
+/** The arguments of every depthwise job that tell the sizes. */
+const sizes = (s: ConvCase) => ({
+  ...{ batch: s.batch, h: s.h, w: s.w, c: s.c, oh: s.oh, ow: s.ow, kh: s.kh, kw: s.kw },
+  ...{ strideY: s.strideY, strideX: s.strideX, padTop: s.padTop, padLeft: s.padLeft },
+  ...{ dilY: s.dilY, dilX: s.dilX },
+});
 
 function withFilter(rt: Runtime, s: ConvCase, filter: FilterData, use: (w: number) => void): void {
   const taps = s.kh * s.kw;
@@ -29,7 +22,7 @@ function withFilter(rt: Runtime, s: ConvCase, filter: FilterData, use: (w: numbe
       filter.dataId,
       `depthwise/${s.c}/${taps}`,
       4 * (taps * s.c + 4),
-      (w) => transpose(rt, filter.pointer, s.c, taps, w),
+      (w) => rt.run('transpose', 1, { x: filter.pointer, rows: s.c, columns: taps, out: w }),
       use,
     );
 }
@@ -42,7 +35,9 @@ export function depthwise(
   bias: number,
   out: number,
 ): void {
-  withFilter(rt, s, filter, (w) => rt.run('depthwise', s.batch * s.oh, words(rt, s, x, w, bias, out)));
+  withFilter(rt, s, filter, (w) => {
+    rt.run('depthwise', s.batch * s.oh, { ...sizes(s), x, filter: w, bias, out, act: s.act });
+  });
 }
 
 export function depthwiseInputGradient(
@@ -52,19 +47,19 @@ export function depthwiseInputGradient(
   filter: FilterData,
   dx: number,
 ): void {
-  withFilter(rt, s, filter, (w) =>
-    rt.run('depthwiseInput', s.batch * s.h, words(rt, s, dy, w, 0, dx), Math.max(4096, 8 * s.kh * s.kw)),
-  );
+  withFilter(rt, s, filter, (w) => {
+    // 8 bytes of scratch for each tap
+    rt.run('depthwiseInput', s.batch * s.h, { ...sizes(s), dy, filter: w, dx }, 8 * s.kh * s.kw);
+  });
 }
 
 export function depthwiseFilterGradient(rt: Runtime, s: ConvCase, x: number, dy: number, dw: number): void {
   const taps = s.kh * s.kw;
-  if (channelsLast(s)) {
-    rt.run('depthwiseFilter', taps, words(rt, s, x, dy, 0, dw));
-    return;
-  }
-  const sums = rt.heap.malloc(4 * taps * s.c);
-  rt.run('depthwiseFilter', taps, words(rt, s, x, dy, 0, sums));
-  transpose(rt, sums, taps, s.c, dw);
-  rt.heap.free(sums);
+  const run = (sums: number) => rt.run('depthwiseFilter', taps, { ...sizes(s), x, dy, dw: sums });
+  if (channelsLast(s)) run(dw);
+  else
+    rt.heap.withBlocks([4 * taps * s.c], (sums) => {
+      run(sums!);
+      rt.run('transpose', 1, { x: sums!, rows: taps, columns: s.c, out: dw });
+    });
 }

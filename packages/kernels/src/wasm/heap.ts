@@ -25,6 +25,8 @@ export class Heap {
   readonly memory: WebAssembly.Memory;
   readonly #backend: TfjsWasmBackend;
   #i32 = new Int32Array(0);
+  #u32 = new Uint32Array(0);
+  #u8 = new Uint8Array(0);
   #f32 = new Float32Array(0);
   /** Makes room when the heap is full, or nearly so; called before a failure. */
   onFull: () => void = () => {};
@@ -42,6 +44,16 @@ export class Heap {
   get i32(): Int32Array {
     if (this.#i32.buffer !== this.memory.buffer) this.#i32 = new Int32Array(this.memory.buffer);
     return this.#i32;
+  }
+
+  get u32(): Uint32Array {
+    if (this.#u32.buffer !== this.memory.buffer) this.#u32 = new Uint32Array(this.memory.buffer);
+    return this.#u32;
+  }
+
+  get u8(): Uint8Array {
+    if (this.#u8.buffer !== this.memory.buffer) this.#u8 = new Uint8Array(this.memory.buffer);
+    return this.#u8;
   }
 
   get f32(): Float32Array {
@@ -63,8 +75,8 @@ export class Heap {
 
   #allocate(malloc: (bytes: number) => number, bytes: number): number {
     const before = this.memory.buffer.byteLength;
-    // tfjs' malloc gives out a small block when asked for nearly 4 GiB
-    if (bytes > 0xff000000) throw new WasmMemoryError(bytes, before);
+    // tfjs' malloc gives out a small block when asked for nearly 4 GiB, of which a negative number of bytes is the same
+    if (!(bytes >= 0 && bytes <= 0xff000000)) throw new WasmMemoryError(bytes, before);
     // pointers beyond 2 GiB come as negative numbers
     let pointer = malloc(bytes) >>> 0;
     const after = this.memory.buffer.byteLength;

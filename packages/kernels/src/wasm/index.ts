@@ -4,7 +4,13 @@
  * They are compiled into binaries.generated.ts by `npm run build -w @chaingrad/kernels`, which must have run once before
  * this module is imported from source.
  */
-export { WasmInternalsError, WasmMemoryError, WasmUnavailableError } from './errors.ts';
+export {
+  WasmArgumentError,
+  WasmInternalsError,
+  WasmJobError,
+  WasmMemoryError,
+  WasmUnavailableError,
+} from './errors.ts';
 export type { WasmKernelOptions } from './options.ts';
 export {
   registerWasmKernels,

@@ -1,11 +1,9 @@
 /** Matrix products under tfjs' names. */
 import * as tf from '@tensorflow/tfjs-core';
 import { activateLater, activations, laterActivations } from './activation.ts';
+import { ceilDiv } from './ceil-div.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
-
-const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
 /** Up to this many rows the time goes into reading B, which must not be copied first. */
 const FEW_ROWS = 4;
@@ -23,23 +21,15 @@ interface Product {
 }
 
 function multiply(rt: Runtime, p: Product, a: number, b: number, bias: number, c: number): void {
-  const words = (mPerItem: number, mItems: number, panelsPerItem: number, panelItems: number) =>
-    rt.words([
-      ...[a, b, bias, c],
-      ...[p.m, p.n, p.k],
-      ...[p.transposeA ? 1 : 0, p.transposeB ? 1 : 0],
-      ...[p.aBatch, p.bBatch, p.m * p.n],
-      p.act,
-      ...[mPerItem, mItems, panelsPerItem, panelItems],
-    ]);
-  // one row, or one column, lies the same way transposed
+  const product = { a, b, bias, c, m: p.m, n: p.n, k: p.k, act: p.act };
+  // One row, or one column, lies the same way transposed.
   const rowsFirst = !p.transposeA || p.m === 1 || p.k === 1;
   if (p.batch === 1 && p.m <= FEW_ROWS && rowsFirst) {
     const dots = p.transposeB || p.n === 1;
     const perItem = dots
       ? Math.max(4, 4 * ceilDiv(p.n, 16 * rt.threads))
       : Math.min(4096, Math.max(64, 4 * ceilDiv(p.n, 4 * rt.threads)));
-    rt.run(dots ? 'dotRows' : 'addRows', ceilDiv(p.n, perItem), words(perItem, 1, 0, 0));
+    rt.run(dots ? 'dotRows' : 'addRows', ceilDiv(p.n, perItem), { ...product, columnsPerItem: perItem });
     return;
   }
   const panels = ceilDiv(p.n, 8);
@@ -51,7 +41,13 @@ function multiply(rt: Runtime, p: Product, a: number, b: number, bias: number, c
     if (mPerItem > 96) mPerItem = Math.max(96, 6 * ceilDiv(mPerItem, 12));
     else panelsPerItem = ceilDiv(panelsPerItem, 2);
   }
-  const args = words(mPerItem, ceilDiv(p.m, mPerItem), panelsPerItem, ceilDiv(panels, panelsPerItem));
+  const args = {
+    ...product,
+    ...{ transposeA: p.transposeA, transposeB: p.transposeB },
+    ...{ aBatch: p.aBatch, bBatch: p.bBatch, cBatch: p.m * p.n },
+    ...{ mPerItem, mItems: ceilDiv(p.m, mPerItem) },
+    ...{ panelsPerItem, panelItems: ceilDiv(panels, panelsPerItem) },
+  };
   rt.run('matMul', items(), args, rt.sizes.matMulScratch(p.k, mPerItem, panelsPerItem));
 }
 
@@ -74,16 +70,16 @@ const matMul: FastKernel = (rt, { a, b, bias, preluActivationWeights }, attrs) =
   const [bk, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
   const outerA = a!.shape.slice(0, -2);
   const outerB = b!.shape.slice(0, -2);
-  const [batchA, batchB] = [sizeOf(outerA), sizeOf(outerB)];
-  // broadcasting of some axes only is rare, and tfjs says what is wrong with shapes that do not fit
+  const [batchA, batchB] = [tf.util.sizeFromShape(outerA), tf.util.sizeFromShape(outerB)];
+  // Broadcasting of some axes only is rare, and tfjs says what is wrong with shapes that do not fit
   if (k !== bk || (batchA !== batchB && batchA !== 1 && batchB !== 1)) return declined;
   if (batchA === batchB && outerA.join() !== outerB.join() && batchA !== 1) return declined;
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== n)) return declined;
   const batch = Math.max(batchA, batchB);
   if (batch * m * n * k === 0 || batchA * batchB === 0) return declined;
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
-  const out = rt.heap.output([...outer, m, n]);
-  // one B for all matrices of a batch: one tall product
+  const out = rt.output([...outer, m, n]);
+  // With one B for all matrices of a batch, the batch is one tall matrix.
   const tall = batchB === 1 && !transposeA;
   const product = {
     ...(tall ? { batch: 1, m: batch * m } : { batch, m }),

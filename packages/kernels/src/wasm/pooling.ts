@@ -4,56 +4,38 @@ import type { Pool2DAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
 import { type Geometry, geometryOf } from '../geometry.ts';
 import { poolAttrs, type TfjsPoolAttrs } from '../tfjs-windows.ts';
+import { ceilDiv } from './ceil-div.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
-import type { JobName, Runtime } from './runtime.ts';
-
-const ceilDiv = (a: number, b: number) => Math.ceil(a / b);
-
-interface Pointers {
-  readonly x?: number;
-  readonly y?: number;
-  readonly dy?: number;
-  readonly out: number;
-}
+import type { Runtime } from './runtime.ts';
 
 /** Whether averages divide by the whole window, or by its part within the image, as TensorFlow's do. */
 type Divisor = 'window' | 'image';
 
-function words(
-  rt: Runtime,
-  g: Geometry,
-  c: number,
-  divisor: Divisor,
-  at: Pointers,
-  blocks: number[],
-): number {
-  return rt.words([
-    ...[at.x ?? 0, at.y ?? 0, at.dy ?? 0, at.out],
-    ...[g.batch, g.inHeight, g.inWidth, c, g.outHeight, g.outWidth],
-    ...[...g.ksize, ...g.stride, g.pad[0], g.pad[2]],
-    divisor === 'window' ? 1 : 0,
-    ...blocks,
-  ]);
-}
+/** The arguments of every job of pooling that tell the sizes. */
+const sizes = (g: Geometry, c: number, divisor: Divisor) => ({
+  ...{ h: g.inHeight, w: g.inWidth, c, oh: g.outHeight, ow: g.outWidth },
+  ...{ kh: g.ksize[0], kw: g.ksize[1], strideY: g.stride[0], strideX: g.stride[1] },
+  ...{ padTop: g.pad[0], padLeft: g.pad[2], wholeWindow: divisor === 'window' },
+});
 
 function pool(
   rt: Runtime,
-  job: JobName,
+  job: 'maxPool' | 'avgPool',
   x: tf.TensorInfo,
   attrs: Pool2DAttrs,
   divisor: Divisor,
 ): tf.TensorInfo {
   const g = geometryOf(x.shape, attrs.ksize, attrs);
   const c = x.shape[3]!;
-  const y = rt.heap.output([g.batch, g.outHeight, g.outWidth, c]);
+  const y = rt.output([g.batch, g.outHeight, g.outWidth, c]);
   const at = { x: rt.heap.pointer(x), out: rt.heap.pointer(y) };
-  if (c > 0) rt.run(job, g.batch * g.outHeight, words(rt, g, c, divisor, at, [0, 0, 0, 0]));
+  if (c > 0) rt.run(job, g.batch * g.outHeight, { ...sizes(g, c, divisor), ...at });
   return y;
 }
 
 function gradient(
   rt: Runtime,
-  job: JobName,
+  job: 'maxPoolGradient' | 'avgPoolGradient',
   shape: readonly number[],
   inputs: { x?: tf.TensorInfo; y?: tf.TensorInfo; dy: tf.TensorInfo },
   attrs: Pool2DAttrs,
@@ -61,12 +43,12 @@ function gradient(
 ): tf.TensorInfo {
   const g = geometryOf(shape, attrs.ksize, attrs);
   const c = shape[3]!;
-  const dx = rt.heap.output(shape);
+  const dx = rt.output(shape);
   if (c === 0) return dx;
   const pointer = (info: tf.TensorInfo | undefined) => (info === undefined ? 0 : rt.heap.pointer(info));
   const at = {
     ...{ x: pointer(inputs.x), y: pointer(inputs.y), dy: pointer(inputs.dy) },
-    out: rt.heap.pointer(dx),
+    dx: rt.heap.pointer(dx),
   };
   // Windows that overlap write to the same pixels: then threads share the work by channels, not by rows.
   const disjoint = g.ksize[0] <= g.stride[0];
@@ -74,8 +56,8 @@ function gradient(
   const channelsPerItem = disjoint || rt.threads === 1 ? c : Math.min(c, 32);
   const rowItems = ceilDiv(g.outHeight, rowsPerItem);
   const channelItems = ceilDiv(c, channelsPerItem);
-  const args = words(rt, g, c, divisor, at, [rowsPerItem, rowItems, channelsPerItem, channelItems]);
-  rt.run(job, g.batch * rowItems * channelItems, args);
+  const items = { rowsPerItem, rowItems, channelsPerItem, channelItems };
+  rt.run(job, g.batch * rowItems * channelItems, { ...sizes(g, c, divisor), ...at, ...items });
   return dx;
 }
 
@@ -95,20 +77,25 @@ const sum: FastKernel = (rt, { x }, attrs) => {
   const columns = shape[rank - 1]!;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   if (rows * columns === 0) return declined;
-  const out = rt.heap.output(keepDims === true ? [...shape.slice(0, -1).fill(1), columns] : [columns]);
+  const out = rt.output(keepDims === true ? [...shape.slice(0, -1).fill(1), columns] : [columns]);
   // Blocks of about the square root: two short sums lose less than one long one.
   const rowsPerItem = Math.max(32, Math.ceil(Math.sqrt(rows)));
   const items = ceilDiv(rows, rowsPerItem);
-  const to = rt.heap.pointer(out);
-  const from = rt.heap.pointer(x!);
-  if (items === 1) {
-    rt.run('sumRows', 1, rt.words([from, to, rows, columns, rows]));
-    return out;
-  }
-  const partial = rt.heap.malloc(4 * items * columns);
-  rt.run('sumRows', items, rt.words([from, partial, rows, columns, rowsPerItem]));
-  rt.run('sumRows', 1, rt.words([partial, to, items, columns, items]));
-  rt.heap.free(partial);
+  const sumRows = (from: number, to: number, count: number, perItem: number) =>
+    rt.run('sumRows', ceilDiv(count, perItem), {
+      x: from,
+      out: to,
+      rows: count,
+      columns,
+      rowsPerItem: perItem,
+    });
+  const [from, to] = [rt.heap.pointer(x!), rt.heap.pointer(out)];
+  if (items === 1) sumRows(from, to, rows, rows);
+  else
+    rt.heap.withBlocks([4 * items * columns], (partial) => {
+      sumRows(from, partial!, rows, rowsPerItem);
+      sumRows(partial!, to, items, items);
+    });
   return out;
 };
 

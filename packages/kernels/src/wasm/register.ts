@@ -41,7 +41,8 @@ function install(name: string, kernel: FastKernel): void {
   if (previous !== undefined && fast.has(previous)) return;
   const kernelFunc: tf.KernelFunc = (call) => {
     const { inputs, attrs, backend } = call;
-    const result = kernel(runtimeOf(backend as tf.KernelBackend), inputs, attrs ?? {});
+    const runtime = runtimeOf(backend as tf.KernelBackend);
+    const result = runtime.runKernel(name, () => kernel(runtime, inputs, attrs ?? {}));
     if (result !== declined) return result;
     if (previous === undefined)
       throw new WasmUnavailableError(

@@ -1,61 +1,12 @@
-/** One of our binaries at work in the heap of one wasm backend: arguments, scratch memory, jobs, prepared filters. */
+/** One of our binaries at work in the heap of one wasm backend: scratch memory, jobs, prepared filters. */
 import type * as tf from '@tensorflow/tfjs-core';
+import { ArgumentArea, type Exactly, type JobName, jobNames } from './arguments.ts';
 import type { Binary } from './binaries.ts';
+import { WasmJobError } from './errors.ts';
 import { type Heap, openHeap } from './heap.ts';
+import type { Jobs, Sizes } from './layouts.generated.ts';
 import { PreparedFilters } from './prepared-filters.ts';
-import { maxItems, ThreadPool } from './threads.ts';
-
-type Job = (item: number, args: number, scratch: number) => void;
-
-/** The jobs of the binary, each `(item, args, scratch)`. */
-export const jobNames = [
-  'winograd',
-  'winograd6',
-  'winogradInput',
-  'winogradOutput',
-  'winogradFilter',
-  'winogradFilter6',
-  'conv',
-  'packFilter',
-  'depthwise',
-  'depthwiseInput',
-  'depthwiseFilter',
-  'transpose',
-  'transformGradient',
-  'gatherGradient',
-  'multiplyGradient',
-  'scatterGradient',
-  'finishGradient',
-  'tilesGradient',
-  'matMul',
-  'dotRows',
-  'addRows',
-  'maxPool',
-  'avgPool',
-  'maxPoolGradient',
-  'avgPoolGradient',
-  'sumRows',
-  'update',
-  'activationGradient',
-] as const;
-
-export type JobName = (typeof jobNames)[number];
-
-/** The functions that only compute sizes. */
-interface Sizes {
-  winogradScratch(six: number, c: number, o: number, block: number): number;
-  packedPosition(rows: number, k: number): number;
-  filterPosition(n: number, k: number): number;
-  convScratch(k: number, rowsPerItem: number, panelsPerItem: number): number;
-  stripPosition(count: number, o: number): number;
-  panelPosition(count: number, c: number): number;
-  sumsPosition(o: number, panels: number): number;
-  tilesGradientScratch(): number;
-  matMulScratch(k: number, mPerItem: number, panelsPerItem: number): number;
-}
-
-/** Room for the arguments of many jobs: they are written around and around. */
-const ARGUMENT_BYTES = 1 << 18;
+import { type Job, type JobFailure, maxItems, runItems, ThreadPool } from './threads.ts';
 
 export class Runtime {
   readonly backend: tf.KernelBackend;
@@ -64,12 +15,13 @@ export class Runtime {
   readonly sizes: Sizes;
   readonly filters: PreparedFilters;
   readonly #module: WebAssembly.Module;
-  readonly #exports: Record<JobName, Job>;
-  readonly #arguments: number;
-  #cursor = 0;
+  readonly #exports: Readonly<Record<JobName, Job>>;
+  readonly #arguments: ArgumentArea;
   #pool: ThreadPool | null = null;
   #scratch: number[] = [];
   #scratchBytes = 0;
+  /** The kernel that runs now, and the outputs it has made. */
+  #kernel: { readonly name: string; readonly outputs: tf.TensorInfo[] } | null = null;
 
   /** @throws WasmInternalsError when the backend is not built as the one we know. */
   constructor(backend: tf.KernelBackend, binary: Binary) {
@@ -81,7 +33,7 @@ export class Runtime {
     const { exports } = new WebAssembly.Instance(binary.module, { env: { memory: this.heap.memory } });
     this.#exports = exports as unknown as Record<JobName, Job>;
     this.sizes = exports as unknown as Sizes;
-    this.#arguments = this.heap.malloc(ARGUMENT_BYTES);
+    this.#arguments = new ArgumentArea(this.heap);
     this.filters = new PreparedFilters(backend, this.heap);
   }
 
@@ -99,25 +51,53 @@ export class Runtime {
     if (threads > 1) this.#pool = await ThreadPool.start(this.heap, this.#module, jobNames, threads - 1);
   }
 
-  /** Writes 32-bit words where a job can read them, and tells where. */
-  words(values: readonly number[]): number {
-    const bytes = 4 * values.length;
-    if (this.#cursor + bytes > ARGUMENT_BYTES) this.#cursor = 0;
-    const pointer = this.#arguments + this.#cursor;
-    this.heap.i32.set(values, pointer / 4);
-    this.#cursor += (bytes + 15) & ~15;
-    return pointer;
+  /** Runs a kernel. When it fails, the outputs that it has made are disposed: nobody else knows them. */
+  runKernel<T>(name: string, compute: () => T): T {
+    const outer = this.#kernel;
+    const kernel = { name, outputs: [] as tf.TensorInfo[] };
+    this.#kernel = kernel;
+    try {
+      return compute();
+    } catch (error) {
+      for (const { dataId } of kernel.outputs) this.backend.disposeData(dataId, true);
+      throw error;
+    } finally {
+      this.#kernel = outer;
+    }
   }
 
-  /** Runs items 0 to `items` of a job, on all threads unless there is only one item. */
-  run(job: JobName, items: number, args: number, scratchBytes = 4096): void {
+  /** A new tensor of float32 for the result of a kernel; its values are whatever was in the heap. */
+  output(shape: readonly number[]): tf.TensorInfo {
+    const info = this.heap.output(shape);
+    this.#kernel?.outputs.push(info);
+    return info;
+  }
+
+  /**
+   * Runs items 0 to `items` - 1 of a job, on all threads unless there is only one item.
+   *
+   * @param args the fields of the job's class of arguments in assembly/, by name.
+   * @param scratchBytes memory that an item may use.
+   * @throws WasmJobError when an item fails; the others may not have run then.
+   * @throws WasmArgumentError for arguments that are not those of the job.
+   */
+  run<J extends JobName, A extends Jobs[J]>(
+    job: J,
+    items: number,
+    args: Exactly<Jobs[J], A>,
+    scratchBytes = 4096,
+  ): void {
     if (items <= 0) return;
     this.#needScratch(scratchBytes);
+    const pointer = this.#arguments.write(job, args);
     const run = this.#exports[job];
-    if (this.#pool === null || items === 1 || items > maxItems) {
-      const scratch = this.#scratch[0]!;
-      for (let item = 0; item < items; item++) run(item, args, scratch);
-    } else this.#pool.run(run, jobNames.indexOf(job), items, args, this.#scratch);
+    let failure: JobFailure | null;
+    if (this.#pool === null || items === 1 || items > maxItems)
+      failure = runItems(run, items, pointer, this.#scratch[0]!);
+    else failure = this.#pool.run(run, jobNames.indexOf(job), items, pointer, this.#scratch);
+    if (failure === null) return;
+    const { item, thread, cause } = failure;
+    throw new WasmJobError(this.#kernel?.name ?? null, job, item, items, thread, args, cause);
   }
 
   #needScratch(bytes: number): void {

@@ -17,10 +17,18 @@ const FAILED = 6;
 const SCRATCH = 8;
 const CLOSED = 16383;
 
+export const maxThreads = 32;
+
+/** The report of the first failure: its item, its thread, the length of a text, and the text, a character a word. */
+const REPORT = SCRATCH + maxThreads;
+const REPORT_TEXT = REPORT + 3;
+const REPORT_CHARACTERS = 2000;
+
+/** Words of the control block. */
+const WORDS = REPORT_TEXT + REPORT_CHARACTERS;
+
 /** Items of one job, at most. */
 export const maxItems = CLOSED - 1;
-
-export const maxThreads = 32;
 
 /** Loads of a word before a thread goes to sleep: waking it takes longer than the gap between two layers. */
 const SPINS = 20000;
@@ -31,7 +39,15 @@ const workerSource = `
 const main = ({ module, memory, control, jobs, thread }, ready) => {
   const exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
   const run = jobs.map((name) => exports[name]);
-  const words = new Int32Array(memory.buffer, control, ${SCRATCH + maxThreads});
+  const words = new Int32Array(memory.buffer, control, ${WORDS});
+  const report = (item, error) => {
+    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+    const text = [name, message, stack].join('\\u0000').slice(0, ${REPORT_CHARACTERS});
+    words[${REPORT}] = item;
+    words[${REPORT} + 1] = thread + 1;
+    words[${REPORT} + 2] = text.length;
+    for (let i = 0; i < text.length; i++) words[${REPORT_TEXT} + i] = text.charCodeAt(i);
+  };
   ready();
   for (let idle = 0; Atomics.load(words, ${STOP}) === 0; ) {
     const ticket = Atomics.load(words, ${TICKET});
@@ -49,9 +65,9 @@ const main = ({ module, memory, control, jobs, thread }, ready) => {
     if (Atomics.compareExchange(words, ${TICKET}, ticket, ticket + 1) !== ticket) continue;
     idle = 0;
     try {
-      run[job](item, args, Atomics.load(words, ${SCRATCH} + thread));
-    } catch {
-      Atomics.store(words, ${FAILED}, 1);
+      if (Atomics.load(words, ${FAILED}) === 0) run[job](item, args, Atomics.load(words, ${SCRATCH} + thread));
+    } catch (error) {
+      if (Atomics.compareExchange(words, ${FAILED}, 0, 1) === 0) report(item, error);
     }
     if (Atomics.add(words, ${DONE}, 1) + 1 === items) Atomics.notify(words, ${DONE});
   }
@@ -64,7 +80,37 @@ if (typeof require === 'function') {
 }
 `;
 
-type Job = (item: number, args: number, scratch: number) => void;
+/** A job of a binary. */
+export type Job = (item: number, args: number, scratch: number) => void;
+
+/** The first item of a job that failed, and where; thread 0 is the calling one. */
+export interface JobFailure {
+  readonly item: number;
+  readonly thread: number;
+  readonly cause: unknown;
+}
+
+/** Runs all items of a job on this thread. */
+export function runItems(run: Job, items: number, args: number, scratch: number): JobFailure | null {
+  for (let item = 0; item < items; item++) {
+    try {
+      run(item, args, scratch);
+    } catch (cause) {
+      return { item, thread: 0, cause };
+    }
+  }
+  return null;
+}
+
+/** The error of another thread: its class is kept where the engine itself throws it. */
+function errorOf(text: string): Error {
+  const [name = '', message = '', stack = ''] = text.split('\u0000');
+  const classes = { RuntimeError: WebAssembly.RuntimeError, RangeError, TypeError };
+  const error = new (classes[name as keyof typeof classes] ?? Error)(message);
+  if (error.name !== name) error.name = name;
+  error.stack = stack;
+  return error;
+}
 
 /** The least of a worker that both platforms have. */
 interface Thread {
@@ -122,7 +168,7 @@ export class ThreadPool {
   #epoch = 0;
 
   private constructor(heap: Heap, control: number, threads: Thread[]) {
-    this.#words = new Int32Array(heap.memory.buffer, control, SCRATCH + maxThreads);
+    this.#words = new Int32Array(heap.memory.buffer, control, WORDS);
     this.#threads = threads;
     this.#mayWait = canSleep(this.#words);
   }
@@ -134,8 +180,8 @@ export class ThreadPool {
     jobs: readonly string[],
     count: number,
   ): Promise<ThreadPool> {
-    const control = heap.malloc(4 * (SCRATCH + maxThreads));
-    heap.i32.fill(0, control / 4, control / 4 + SCRATCH + maxThreads);
+    const control = heap.malloc(4 * WORDS);
+    heap.i32.fill(0, control / 4, control / 4 + WORDS);
     heap.i32[control / 4] = CLOSED;
     const threads = await Promise.all(
       Array.from({ length: count }, (_, i) =>
@@ -149,25 +195,34 @@ export class ThreadPool {
     return this.#threads.length;
   }
 
-  /** Runs all items; this thread takes its share. */
-  run(run: Job, job: number, items: number, args: number, scratch: readonly number[]): void {
+  /**
+   * Runs all items; this thread takes its share. Once one has failed, the others are passed over, and the threads wait for
+   * the next job as after any other.
+   */
+  run(run: Job, job: number, items: number, args: number, scratch: readonly number[]): JobFailure | null {
     const words = this.#words;
     this.#epoch = (this.#epoch + 1) & 0x3ffff;
     const ticket = this.#epoch << 14;
     Atomics.store(words, TICKET, ticket | CLOSED);
     Atomics.store(words, DONE, 0);
+    Atomics.store(words, FAILED, 0);
     Atomics.store(words, JOB, job);
     Atomics.store(words, ITEMS, items);
     Atomics.store(words, ARGS, args);
     for (let i = 0; i < this.#threads.length; i++) Atomics.store(words, SCRATCH + i, scratch[i + 1]!);
     Atomics.store(words, TICKET, ticket);
     Atomics.notify(words, TICKET);
+    let failure: JobFailure | null = null;
     for (;;) {
       const next = Atomics.load(words, TICKET);
       const item = next & CLOSED;
       if (item >= items) break;
       if (Atomics.compareExchange(words, TICKET, next, next + 1) !== next) continue;
-      run(item, args, scratch[0]!);
+      try {
+        if (Atomics.load(words, FAILED) === 0) run(item, args, scratch[0]!);
+      } catch (cause) {
+        if (Atomics.compareExchange(words, FAILED, 0, 1) === 0) failure = { item, thread: 0, cause };
+      }
       Atomics.add(words, DONE, 1);
     }
     for (let spins = 0; ; spins++) {
@@ -175,7 +230,18 @@ export class ThreadPool {
       if (done >= items) break;
       if (spins > SPINS && this.#mayWait) Atomics.wait(words, DONE, done, 10);
     }
-    if (Atomics.load(words, FAILED) !== 0) throw new Error('A thread of the WASM kernels failed.');
+    return failure ?? (Atomics.load(words, FAILED) === 0 ? null : this.#report());
+  }
+
+  /** What the thread wrote down that failed first. */
+  #report(): JobFailure {
+    const [item, thread, length] = this.#words.subarray(REPORT, REPORT_TEXT) as unknown as [
+      number,
+      number,
+      number,
+    ];
+    const text = String.fromCharCode(...this.#words.subarray(REPORT_TEXT, REPORT_TEXT + length));
+    return { item, thread, cause: errorOf(text) };
   }
 
   /** Ends the threads. The control block stays: until it is really gone, a thread may look at it once more. */

@@ -1,0 +1,124 @@
+/**
+ * Writes the source of the micro-kernels: one function for each kind and each height of the register tile, of one template,
+ * because AssemblyScript has no loops over local variables and the accumulators must be locals to stay in registers.
+ *
+ * One function per height: inlined into one, they share V8's registers and the tall ones spill. The inner loop must stay small
+ * and must not be unrolled by hand: V8 then spills the pointers (26 instead of 57 GFLOP/s).
+ */
+
+/** The tallest register tile of any target; `MR` of simd.ts is the tallest that a target uses. */
+const TALLEST = 6;
+
+/** Heights that only the binary with fused multiply-adds has registers for. */
+const SHORTEST_RELAXED = 5;
+
+/**
+ * The kinds of micro-kernel.
+ *
+ * - `packed`: whether A is packed in chunks of 64 columns, [chunk][MR][64]; else it is a strip [k][24], row values side by side.
+ * - `init`: whether the sums start from `init`, rows initRow bytes apart; else they start from zero.
+ * - `activation`: whether the sums end in an activation.
+ */
+const kinds = {
+  Plain: { packed: true, init: false, activation: false, doc: 'All row groups of packed A against one panel of B: c = a * b.' },
+  Full: {
+    ...{ packed: true, init: true, activation: true },
+    doc: 'All row groups of packed A against one panel of B: c = act(init + a * b). initRow 0 repeats one row of `init`.',
+  },
+  Strip: { packed: false, init: true, activation: false, doc: 'One strip of up to 24 rows, A as [k][24], against one panel of B: c = init + a * b.' },
+};
+
+const parameters = ({ init, activation }) =>
+  [
+    ...['a: usize', 'b: usize', 'k: i32', 'c: usize', 'cRow: usize'],
+    ...(init ? ['init: usize', 'initRow: usize'] : []),
+    ...(activation ? ['act: i32'] : []),
+  ].join(', ');
+
+/** One function: a tile of `rows` rows by 8 columns; row r's accumulators are cr0 (columns 0 to 3) and cr1 (4 to 7). */
+function microKernel(name, rows, kind) {
+  const { packed, init, activation } = kind;
+  const each = (line, indent) => Array.from({ length: rows }, (_, r) => `${' '.repeat(indent)}${line(r)}`).join('\n');
+  const clamp = (op, bound, indent) => each((r) => `c${r}0 = f32x4.${op}(c${r}0, ${bound}); c${r}1 = f32x4.${op}(c${r}1, ${bound});`, indent);
+  const element = (r) => (packed ? `v128.load32_splat(a, ${r} * A_ROW)` : `v128.load32_splat(a, ${4 * r})`);
+  const start = init
+    ? each((r) => `${r > 0 ? 'init += initRow; ' : ''}c${r}0 = v128.load(init); c${r}1 = v128.load(init, 16);`, 2)
+    : '';
+  const multiply = `      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+${each((r) => `const a${r} = ${element(r)}; c${r}0 = madd(a${r}, b0, c${r}0); c${r}1 = madd(a${r}, b1, c${r}1);`, 6)}
+      a += ${packed ? 4 : 96};
+      b += 32;`;
+  const end = activation
+    ? `  if (act >= RELU) {
+${clamp('pmax', 'zero', 4)}
+  }
+  if (act == RELU6) {
+    const six = f32x4.splat(6);
+${clamp('pmin', 'six', 4)}
+  }
+`
+    : '';
+  return `function ${name}(${parameters(kind)}): void {
+  const zero = f32x4.splat(0);
+${each((r) => `let c${r}0 = zero, c${r}1 = zero;`, 2)}
+${start}
+  do {
+    const n = ${packed ? 'k < CHUNK ? k : CHUNK' : 'k'};
+    const end = b + ((<usize>n) << 5);
+    do {
+${multiply}
+    } while (b != end);
+${packed ? '    a += <usize>(A_CHUNK - (n << 2));\n' : ''}    k -= n;
+  } while (k > 0);
+${end}${each((r) => `${r > 0 ? 'c += cRow; ' : ''}v128.store(c, c${r}0); v128.store(c, c${r}1, 16);`, 2)}
+}
+`;
+}
+
+/** The function that walks the row groups and calls the micro-kernel of each group's height. */
+function panel(kindName, kind) {
+  const { packed, init, activation } = kind;
+  const call = (rows) =>
+    `${kernelName(kindName, rows)}(a, b, k, c, cRow${init ? ', init, initRow' : ''}${activation ? ', act' : ''});`;
+  const chain = (from, to, indent) =>
+    Array.from({ length: from - to + 1 }, (_, i) => from - i)
+      .map((rows, i) => `${' '.repeat(indent)}${i > 0 ? 'else ' : ''}if (mr == ${rows}) ${call(rows)}`)
+      .join('\n');
+  return `/** ${kind.doc} */
+// @ts-ignore: decorator
+@inline
+export function panel${kindName}(
+  a: usize, rows: i32, ${parameters(kind).replace('a: usize, ', '').replace('b: usize, k: i32', 'k: i32, b: usize')},
+): void {
+  const groups = groupsOf(rows);
+${packed ? '  const bytes = groupBytes(k);\n' : ''}  const base = rows / groups;
+  let extra = rows - base * groups;
+  for (let g = 0; g < groups; g++) {
+    const mr = base + (extra > 0 ? 1 : 0);
+    extra--;
+    if (ASC_FEATURE_RELAXED_SIMD) {
+${chain(TALLEST, SHORTEST_RELAXED, 6)}
+    }
+${chain(SHORTEST_RELAXED - 1, 1, 4)}
+    a += ${packed ? 'bytes' : '<usize>mr * 4'};
+    c += <usize>mr * cRow;
+${init ? '    init += <usize>mr * initRow;\n' : ''}  }
+}
+`;
+}
+
+const kernelName = (kindName, rows) => `${kindName.toLowerCase()}${rows}`;
+
+/** The AssemblyScript source of micro-kernels.generated.ts. */
+export function microKernels() {
+  const parts = Object.entries(kinds).map(([kindName, kind]) => {
+    const heights = Array.from({ length: TALLEST }, (_, i) => i + 1);
+    return [...heights.map((rows) => microKernel(kernelName(kindName, rows), rows, kind)), panel(kindName, kind)].join('\n');
+  });
+  return `// Made by micro-kernels.mjs at build.
+import { groupBytes, groupsOf } from './gemm';
+import { A_CHUNK, A_ROW, CHUNK, RELU, RELU6, madd } from './simd';
+
+${parts.join('\n')}`;
+}

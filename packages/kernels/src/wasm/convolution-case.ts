@@ -1,0 +1,53 @@
+/** The sizes of a convolution and the layout of its filter, as all its algorithms take them. */
+import type * as tf from '@tensorflow/tfjs-core';
+
+/** Floats from one element of a filter to the next along each of its axes: any layout. */
+export interface FilterStrides {
+  readonly o: number;
+  readonly i: number;
+  readonly y: number;
+  readonly x: number;
+}
+
+export const oihw = (i: number, kh: number, kw: number): FilterStrides => ({
+  o: i * kh * kw,
+  i: kh * kw,
+  y: kw,
+  x: 1,
+});
+
+export const hwio = (i: number, o: number, kw: number): FilterStrides => ({
+  o: 1,
+  i: o,
+  y: kw * i * o,
+  x: i * o,
+});
+
+/** The sizes of a convolution; c and o are all channels, of all groups. */
+export interface ConvCase {
+  readonly batch: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly oh: number;
+  readonly ow: number;
+  readonly o: number;
+  readonly groups: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+  readonly dilY: number;
+  readonly dilX: number;
+  /** 0 none, 1 relu, 2 relu6. */
+  readonly act: number;
+  readonly filter: FilterStrides;
+}
+
+/** A filter's data, which identifies its values, and its address. */
+export interface FilterData {
+  readonly dataId: tf.DataId;
+  readonly pointer: number;
+}

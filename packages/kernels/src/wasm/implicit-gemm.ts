@@ -1,0 +1,89 @@
+/** Convolution of any kind as a matrix product over gathered pixels (implicit im2col), and over which blocks. */
+import { ceilDiv } from './ceil-div.ts';
+import type { FilterData } from './convolution-case.ts';
+import type { Runtime } from './runtime.ts';
+
+/** A tap of the filter: the offset of its pixel from the window, and its own offset in the filter. */
+export interface Tap {
+  readonly y: number;
+  readonly x: number;
+  readonly offset: number;
+}
+
+/** A product over a grid of output pixels. */
+export interface Product {
+  readonly taps: readonly Tap[];
+  readonly batch: number;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly xPixel: number;
+  readonly rowsY: number;
+  readonly rowsX: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly o: number;
+  readonly outImage: number;
+  readonly outRow: number;
+  readonly outPixel: number;
+  readonly act: number;
+}
+
+/**
+ * The taps as runs of (y, x, count): `count` taps whose pixels are side by side are gathered with one copy.
+ *
+ * @param contiguous whether neighbouring pixels of the input follow each other in the heap.
+ */
+function runsOf(taps: readonly Tap[], contiguous: boolean): number[] {
+  const runs: number[] = [];
+  for (const { y, x } of taps) {
+    const last = runs.length - 3;
+    if (contiguous && runs[last] === y && runs[last + 1]! + runs[last + 2]! === x) runs[last + 2]!++;
+    else runs.push(y, x, 1);
+  }
+  return runs;
+}
+
+/** The product with one filter; bias 0 for none. */
+export function runProduct(
+  rt: Runtime,
+  p: Product,
+  filter: FilterData,
+  layout: { offset: number; n: number; k: number },
+  x: number,
+  bias: number,
+  out: number,
+): void {
+  const k = p.taps.length * p.c;
+  const rows = p.batch * p.rowsY * p.rowsX;
+  if (rows === 0) return;
+  const panels = ceilDiv(p.o, 8);
+  const offsets = p.taps.map((tap) => tap.offset);
+  const fill = (b: number) => {
+    const panelsPerItem = ceilDiv(panels, rt.threads * 4);
+    rt.run('packFilter', ceilDiv(panels, panelsPerItem), {
+      w: filter.pointer + 4 * layout.offset,
+      ...{ b, n: p.o, k: p.c, strideN: layout.n, strideK: layout.k, taps: offsets, panelsPerItem },
+    });
+  };
+  const use = (b: number) => {
+    const runs = runsOf(p.taps, p.xPixel === p.c);
+    const rowBlocks = Math.max(1, Math.round(rows / (96 * rt.threads))) * rt.threads;
+    const rowsPerItem = Math.min(rows, Math.max(24, 6 * ceilDiv(rows, 6 * rowBlocks)));
+    const rowItems = ceilDiv(rows, rowsPerItem);
+    // Gathering the rows again for each block of columns pays only when threads are idle otherwise.
+    const panelsPerItem = rowItems >= rt.threads ? panels : ceilDiv(panels, rt.threads * 2);
+    const panelItems = ceilDiv(panels, panelsPerItem);
+    const dense = p.outRow === p.rowsX * p.outPixel && p.outImage === p.rowsY * p.outRow && p.o % 8 === 0;
+    const args = {
+      ...{ x, b, bias, out, runs },
+      ...{ h: p.h, w: p.w, c: p.c, xPixel: p.xPixel },
+      ...{ rowsY: p.rowsY, rowsX: p.rowsX, strideY: p.strideY, strideX: p.strideX },
+      ...{ rows, k, o: p.o, outImage: p.outImage, outRow: p.outRow, outPixel: p.outPixel },
+      ...{ dense, act: p.act, rowsPerItem, panelsPerItem, panelItems },
+    };
+    rt.run('conv', rowItems * panelItems, args, rt.sizes.convScratch(k, rowsPerItem, panelsPerItem));
+  };
+  const key = `product/${p.o}/${p.c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
+  rt.filters.with(filter.dataId, key, 4 * panels * 8 * k, fill, use);
+}
