@@ -1,13 +1,13 @@
 import { BboxFormatError } from '../errors.ts';
 
 export interface ClassificationResult {
-  /** The share of right predictions; NaN without examples. */
+  /** The share of correct predictions; NaN without examples. */
   readonly accuracy: number;
-  /** nClass * nClass counts, row by row: row = truth, column = prediction. */
+  /** Confusion matrix, nClass * nClass counts: a row for each true class, a column for each predicted one. */
   readonly confusion: Int32Array;
   /** Of each class the share of its examples that were recognised; NaN where there are none. */
   readonly recall: Float64Array;
-  /** Of each class the share of the predictions of it that are right; NaN where there are none. */
+  /** Of each class the share of its predictions that are correct; NaN where there are none. */
   readonly precision: Float64Array;
 }
 

@@ -4,13 +4,13 @@ import type { NumberList } from '../utils/bbox/detections.ts';
 import { meanWithoutNaN } from './eval-detection-voc.ts';
 
 export interface EvalDetectionCocoOptions {
-  /** Area of each truth in square pixels, one list an image; without it its box's. Only the size ranges look at it. */
+  /** Area of each ground truth box in square pixels, one list an image; without it its box's. Only the size ranges look at it. */
   readonly gtAreas?: readonly NumberList[] | null;
-  /** Whether a truth stands for a crowd: it may be found any number of times and counts for nothing. */
+  /** Whether a ground truth box stands for a crowd: it may be found any number of times and counts for nothing. */
   readonly gtCrowdeds?: readonly ArrayLike<number | boolean>[] | null;
 }
 
-/** A value for each class, NaN where it has no truth, and their mean without the NaNs. */
+/** A value for each class, NaN where it has no ground truth, and their mean without the NaNs. */
 export interface ClassValues {
   readonly perClass: Float64Array;
   readonly mean: number;
@@ -22,7 +22,7 @@ export interface DetectionCocoResult {
   /** At IoU 0.5 and 0.75. */
   readonly ap50: ClassValues;
   readonly ap75: ClassValues;
-  /** Of truths smaller than 32 x 32, up to 96 x 96, and larger. */
+  /** Of ground truth boxes smaller than 32 x 32, up to 96 x 96, and larger. */
   readonly apSmall: ClassValues;
   readonly apMedium: ClassValues;
   readonly apLarge: ClassValues;
@@ -54,7 +54,7 @@ interface Truth extends Box {
 interface Detection extends Box {
   readonly score: number;
 }
-/** What an image has of one class; detections by descending score. */
+/** Ground truth and detections of one class in one image, detections by descending score. */
 interface Scene {
   readonly truths: readonly Truth[];
   readonly detections: readonly Detection[];
@@ -63,7 +63,7 @@ interface Scene {
 /**
  * Average precision and recall of detections as COCO measures them.
  *
- * A detection takes the truth it overlaps most of those not taken; precision is read at 101 recalls. Boxes are lengths:
+ * A detection is matched with the ground truth box of the highest IoU that is not matched yet; precision is interpolated at 101 recalls. Boxes are lengths:
  * nothing is added to corners. Equal to pycocotools. Chainer counterpart: `chainercv.evaluations.eval_detection_coco`. Source:
  * https://cocodataset.org/#detection-eval.
  *
@@ -159,7 +159,7 @@ function overlap(detection: Detection, truth: Truth): number {
   return (h * w) / (truth.crowd ? detection.area : detection.area + box - h * w);
 }
 
-/** Precision and recall of one class at one threshold; NaN if no truth counts. */
+/** Precision and recall of one class at one threshold; NaN without ground truth that counts. */
 function averages(
   scenes: readonly Scene[],
   [minArea, maxArea]: readonly [number, number],
@@ -192,7 +192,7 @@ function averages(
       const truth = hit ?? best(ignored, detection);
       if (truth !== null) taken.add(truth);
       const isOutside = detection.area < minArea || detection.area > maxArea;
-      // What found an ignored truth, or nothing and is itself of another size, counts neither way.
+      // A detection that is matched with an ignored box, or is unmatched and of another size itself, counts neither way.
       if (hit === null && (truth !== null || isOutside)) continue;
       results.push({ score: detection.score, hit: hit !== null });
     }

@@ -5,19 +5,19 @@ import type { NumberList } from '../utils/bbox/detections.ts';
 export interface DetectionPrecRec {
   /** Precision of each class at each of its detections, by descending score; null where the class appears nowhere. */
   readonly prec: (Float64Array | null)[];
-  /** Recall likewise; null where there is no truth of the class (difficult ones do not count). */
+  /** Recall likewise; null where there is no ground truth of the class (difficult boxes do not count). */
   readonly rec: (Float64Array | null)[];
 }
 
 export interface DetectionVocResult {
-  /** Average precision of each class; NaN where there is no truth of the class. */
+  /** Average precision of each class; NaN where there is no ground truth of the class. */
   readonly ap: Float64Array;
   /** Their mean without the NaNs. */
   readonly map: number;
 }
 
 export interface EvalDetectionVocOptions {
-  /** IoU from which a detection finds a truth. */
+  /** IoU from which a detection is matched with a ground truth box. */
   readonly iouThresh?: number;
   /** The mean of 11 points of PASCAL VOC 2007 instead of the area under the curve. */
   readonly use07Metric?: boolean;
@@ -25,7 +25,7 @@ export interface EvalDetectionVocOptions {
 
 type Difficults = readonly ArrayLike<number | boolean>[];
 
-/** What is known of one class. `match`: 1 found a truth, 0 did not, -1 found a difficult one and does not count. */
+/** Counts of one class. `match` of a detection: 1 is a true positive, 0 a false one, -1 is matched with a difficult box and ignored. */
 class ClassTally {
   truths = 0;
   readonly score: number[] = [];
@@ -39,9 +39,9 @@ const byScore = (indices: number[], score: (i: number) => number): number[] =>
 /**
  * Precision and recall of detections, class by class.
  *
- * As PASCAL VOC: in each image the best scored detection of a truth counts, further ones of the same truth are false;
- * those of difficult truths count neither way. Corners are taken as inclusive pixels, so that 1 is added to yMax and
- * xMax of both sides. Chainer counterpart: `chainercv.evaluations.calc_detection_voc_prec_rec`.
+ * As PASCAL VOC: in each image the best scored detection of a ground truth box is a true positive, further ones of the same
+ * box are false positives; detections of difficult boxes are ignored. Corners are taken as inclusive pixels: 1 is added to
+ * yMax and xMax of detections and ground truth. Chainer counterpart: `chainercv.evaluations.calc_detection_voc_prec_rec`.
  *
  * @param predBboxes one flat list an image, rows of (yMin, xMin, yMax, xMax).
  * @param gtDifficults one list an image; without it nothing is difficult.
@@ -162,7 +162,7 @@ function inclusive(bbox: NumberList, rows: readonly number[]): Float32Array {
  * Average precision from precision and recall. Chainer counterpart: `chainercv.evaluations.calc_detection_voc_ap`.
  *
  * @param use07Metric the mean of the best precision at recalls of 0, 0.1, ... 1 or more; else the area under the curve
- *   after it is made to fall.
+ *   made monotonically decreasing.
  * @returns a value for each class, NaN where precision or recall is null.
  */
 export function calcDetectionVocAp(
@@ -173,7 +173,7 @@ export function calcDetectionVocAp(
   return Float64Array.from(prec, (p, l) => {
     const r = rec[l];
     if (p === null || r === null || r === undefined) return Number.NaN;
-    // Precision is 0/0 while only difficult truths were found.
+    // Precision is 0/0 while only difficult boxes were matched.
     const precision = Array.from(p, (v) => (Number.isNaN(v) ? 0 : v));
     return use07Metric ? elevenPoints(precision, r) : areaUnder(precision, r);
   });

@@ -1,12 +1,12 @@
 import { VisionOptionError } from '../../errors.ts';
 
-/** Where the default boxes of an SSD are: one entry a feature map. Lengths are in pixels of the network's input. */
+/** The layout of an SSD's default boxes (anchors, prior boxes): one entry a feature map. Lengths are in pixels of the network's input. */
 export interface MultiboxGrid {
   /** Cells along a side of each feature map. */
   readonly grids: readonly number[];
   /** Ratios other than 1 of each feature map; every ratio stands for a wide and a tall box. */
   readonly aspectRatios: readonly (readonly number[])[];
-  /** Distance of neighbouring cells of each feature map. */
+  /** Stride of each feature map: the distance between neighbouring cells. */
   readonly steps: readonly number[];
   /** Side of the square box of each feature map, and one more. */
   readonly sizes: readonly number[];

@@ -29,11 +29,11 @@ export interface MultiboxDecodeOptions {
   readonly scoreFunction?: ScoreFunction;
 }
 
-/** Below this IoU a default box is never bound to a truth (ChainerCV's constant). */
-const MIN_BINDING_IOU = 1e-6;
+/** Below this IoU a default box is never matched with a ground truth box (ChainerCV's constant). */
+const MIN_MATCHING_IOU = 1e-6;
 
 /**
- * Translates between the boxes of an image and the outputs of an SSD.
+ * Encodes ground truth boxes as the targets of an SSD's default boxes (anchors), and decodes the outputs of an SSD to boxes.
  *
  * Chainer counterpart: `chainercv.links.model.ssd.MultiboxCoder`.
  *
@@ -72,10 +72,10 @@ export class MultiboxCoder {
   }
 
   /**
-   * The targets of the default boxes.
+   * Matches default boxes with the ground truth and gives their regression and classification targets.
    *
-   * Each box of the image first claims its best default box (the highest IoU of all chooses first); then every default
-   * box left that overlaps a box with `iouThresh` or more takes its best one.
+   * Each ground truth box is first matched with the default box of the highest IoU (the highest of all pairs comes first);
+   * then every default box left whose best IoU is `iouThresh` or more is matched with that ground truth box.
    *
    * @param bbox R * 4 values, rows of (yMin, xMin, yMax, xMax) in the units of the default boxes.
    * @param label R labels, counting from 0 (background is not one of them).
@@ -91,12 +91,12 @@ export class MultiboxCoder {
     const mbLabel = new Int32Array(this.length);
     if (boxes === 0) return { mbLoc, mbLabel };
 
-    const bound = this.#bind(bboxIou(this.#corners, bbox), boxes, iouThresh);
+    const matched = this.#match(bboxIou(this.#corners, bbox), boxes, iouThresh);
     const d = this.defaultBbox;
     const [position, size] = this.variance;
-    for (let i = 0; i < bound.length; i++) {
+    for (let i = 0; i < matched.length; i++) {
       // A background row gets the offsets of the last box, as in ChainerCV, where index -1 counts from the end.
-      const j = bound[i]! < 0 ? boxes - 1 : bound[i]!;
+      const j = matched[i]! < 0 ? boxes - 1 : matched[i]!;
       for (let axis = 0; axis < 2; axis++) {
         const low = bbox[4 * j + axis]!;
         const length = bbox[4 * j + 2 + axis]! - low;
@@ -104,24 +104,24 @@ export class MultiboxCoder {
         mbLoc[4 * i + axis] = (low + length / 2 - d[4 * i + axis]!) / (position * own);
         mbLoc[4 * i + 2 + axis] = Math.log(length / own) / size;
       }
-      if (bound[i]! >= 0) mbLabel[i] = label[j]! + 1;
+      if (matched[i]! >= 0) mbLabel[i] = label[j]! + 1;
     }
     return { mbLoc, mbLabel };
   }
 
-  /** The box each default box is bound to, -1 for none. `iou` is K rows of `boxes` values. */
-  #bind(iou: Float64Array, boxes: number, iouThresh: number): Int32Array {
+  /** The ground truth box that each default box is matched with, -1 for none. `iou` is K rows of `boxes` values. */
+  #match(iou: Float64Array, boxes: number, iouThresh: number): Int32Array {
     const count = this.length;
-    const bound = new Int32Array(count).fill(-1);
+    const matched = new Int32Array(count).fill(-1);
 
     // Each box's best free default box; recomputed only when another box has taken it.
     const bestRow = new Int32Array(boxes);
     const findBest = (j: number) => {
       let best = -1;
-      let value = MIN_BINDING_IOU;
+      let value = MIN_MATCHING_IOU;
       for (let i = 0; i < count; i++) {
         const v = iou[i * boxes + j]!;
-        if (v > value && bound[i]! < 0) {
+        if (v > value && matched[i]! < 0) {
           best = i;
           value = v;
         }
@@ -144,18 +144,18 @@ export class MultiboxCoder {
       }
       if (winner < 0) break;
       const taken = bestRow[winner]!;
-      bound[taken] = winner;
+      matched[taken] = winner;
       waiting.delete(winner);
       for (const j of waiting) if (bestRow[j] === taken) findBest(j);
     }
 
     for (let i = 0; i < count; i++) {
-      if (bound[i]! >= 0) continue;
+      if (matched[i]! >= 0) continue;
       let best = 0;
       for (let j = 1; j < boxes; j++) if (iou[i * boxes + j]! > iou[i * boxes + best]!) best = j;
-      if (iou[i * boxes + best]! >= iouThresh) bound[i] = best;
+      if (iou[i * boxes + best]! >= iouThresh) matched[i] = best;
     }
-    return bound;
+    return matched;
   }
 
   /**

@@ -8,7 +8,7 @@ import {
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** What stands in each cell of a feature map: the aspect ratios of an SSD (two boxes each, and two squares), or a number of boxes. */
+/** The default boxes (anchors) of each cell of a feature map: the aspect ratios of an SSD (two boxes each, and two squares), or their number. */
 export type CellBoxes = readonly number[] | number;
 
 export interface MultiboxOptions {

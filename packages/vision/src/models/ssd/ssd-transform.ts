@@ -6,7 +6,7 @@ import { resizeBbox } from '../../transforms/index.ts';
 import { type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
 import type { SSD } from './ssd.ts';
 
-/** What an SSD learns from one image: the pixels as the network takes them, and the targets of its default boxes. */
+/** A training example of an SSD: the image as the network takes it, and the targets of its default boxes. */
 export interface SSDTrainExample {
   /** (insize, insize, 3), prepared by the model. */
   readonly img: Image<Float32Array>;
@@ -17,7 +17,7 @@ export interface SSDTrainExample {
 }
 
 export interface SSDTransformOptions {
-  /** How images are varied; null leaves them as they are. */
+  /** Data augmentation; null leaves images as they are. */
   readonly augment?: Omit<SSDAugmentOptions, 'size'> | null;
   /** IoU from which a default box is positive. Default 0.5; lower finds more of small things. */
   readonly iouThresh?: number;
@@ -25,7 +25,7 @@ export interface SSDTransformOptions {
 }
 
 /**
- * Makes training examples of annotated images: varies them, prepares them as the model does and encodes the boxes.
+ * Makes training examples of annotated images: augments them, preprocesses them as the model does and encodes their boxes.
  *
  * Chainer counterpart: `Transform` of ChainerCV's example `ssd/train.py`.
  *

@@ -7,21 +7,21 @@ export interface CropBboxOptions {
   readonly ySlice?: Slice | null;
   /** Columns that were kept; without it all. */
   readonly xSlice?: Slice | null;
-  /** Whether boxes stay whose centre was cut off. */
+  /** Whether boxes stay whose centre is outside the crop. */
   readonly allowOutsideCenter?: boolean;
 }
 
 export interface CroppedBbox {
-  /** The boxes left, cut to the part and moved with it. */
+  /** The boxes that stay, clipped to the crop and moved with it. */
   readonly bbox: Float32Array;
-  /** Which of the boxes they were, for the labels to follow. */
+  /** Their indices among all boxes, with which labels are selected. */
   readonly index: Int32Array;
-  /** Which rows of `bbox` were cut. */
+  /** The rows of `bbox` that were clipped. */
   readonly truncatedIndex: Int32Array;
 }
 
 /**
- * Boxes of an image of which a part was cut out. Boxes without any area left are dropped. Chainer counterpart:
+ * Boxes of an image that was cropped. Boxes without any area left are dropped. Chainer counterpart:
  * `chainercv.transforms.crop_bbox`.
  *
  * ```ts

@@ -9,7 +9,7 @@ function roundHalfEven(x: number): number {
 }
 
 /**
- * Which part of an image `centerCrop` cuts out, for the boxes to follow.
+ * The rows and columns that `centerCrop` keeps: `cropBbox` takes them for the boxes.
  *
  * @param imageSize [height, width] of the image; further entries are not looked at.
  * @throws VisionOptionError if the image is smaller than `size`.
@@ -25,9 +25,9 @@ export function centerCropParam(
 }
 
 /**
- * The middle of an image.
+ * The crop at the centre of an image.
  *
- * Where the middle is between two pixels the offset is rounded to the even one. Chainer counterpart:
+ * Where the centre is between two pixels the offset is rounded to the even one. Chainer counterpart:
  * `chainercv.transforms.center_crop`.
  *
  * @param size [height, width] in pixels.

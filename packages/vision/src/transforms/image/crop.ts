@@ -4,13 +4,13 @@ import { checkImage, type Image, type PixelData, pixelsLike } from '../../image/
 /** Rows or columns [start, stop) of an image, in pixels. */
 export type Slice = readonly [start: number, stop: number];
 
-/** Which part of an image was cut out: what `cropBbox` needs. */
+/** The rows and columns that a crop keeps: what `cropBbox` needs. */
 export interface CropParam {
   readonly ySlice: Slice;
   readonly xSlice: Slice;
 }
 
-/** A copy of a part of an image. Throws `VisionOptionError` if the part is not inside the image. */
+/** A crop of an image, copied. Throws `VisionOptionError` if it is not inside the image. */
 export function crop<D extends PixelData>(img: Image<D>, { ySlice, xSlice }: CropParam): Image<D> {
   checkImage(img, 'crop');
   const [height, width, channels] = img.shape;

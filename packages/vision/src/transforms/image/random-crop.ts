@@ -4,10 +4,10 @@ import { integerBetween, type Rng } from '../../rng.ts';
 import { type CropParam, checkFits, crop } from './crop.ts';
 
 /**
- * A part of an image at a random place. Chainer counterpart: `chainercv.transforms.random_crop`.
+ * A crop of an image at a random place. Chainer counterpart: `chainercv.transforms.random_crop`.
  *
  * @param size [height, width] in pixels.
- * @returns the part, and where it was, for `cropBbox`.
+ * @returns the crop, and its rows and columns for `cropBbox`.
  * @throws VisionOptionError if the image is smaller than `size`.
  */
 export function randomCrop<D extends PixelData>(

@@ -18,7 +18,7 @@ export interface RandomExpandParam {
 }
 
 /**
- * An image at a random place on a larger canvas, so that its objects become small.
+ * Zoom-out: an image at a random place on a larger canvas, so that its objects become small.
  *
  * Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.transforms.random_expand`.
  *

@@ -4,7 +4,7 @@ import { integerBetween, type Rng } from '../../rng.ts';
 import { type CropParam, crop } from './crop.ts';
 
 export interface RandomSizedCropOptions {
-  /** Range of the part's area, as a share of the image's. */
+  /** Range of the crop's area, as a share of the image's. */
   readonly scaleRatioRange?: readonly [number, number];
   /** Range of height / width. */
   readonly aspectRatioRange?: readonly [number, number];
@@ -19,12 +19,12 @@ export interface RandomSizedCropParam extends CropParam {
 const TRIALS = 10;
 
 /**
- * A part of an image with random place, area and aspect ratio, as ImageNet classifiers are trained with.
+ * A crop of an image with random place, area and aspect ratio, as ImageNet classifiers are trained with.
  *
  * Where ten draws do not fit into the image, the area is drawn as large as it fits. Source: Szegedy et al., Going deeper
  * with convolutions (2015). Chainer counterpart: `chainercv.transforms.random_sized_crop`.
  *
- * @returns the part, at least one pixel high and wide, and where it was, for `cropBbox`.
+ * @returns the crop, at least one pixel high and wide, and its rows and columns for `cropBbox`.
  */
 export function randomSizedCrop<D extends PixelData>(
   img: Image<D>,

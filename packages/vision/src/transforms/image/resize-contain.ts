@@ -17,7 +17,7 @@ export interface ResizeContainParam {
 }
 
 /**
- * An image shrunk to fit into a size and centred on a canvas of that size; a smaller image is not enlarged.
+ * Letterbox: an image shrunk to fit into a size and centred on a canvas of that size; a smaller image is not enlarged.
  *
  * Boxes follow by `resizeBbox` to `param.scaledSize` and `translateBbox` by the offsets.
  * Chainer counterpart: `chainercv.transforms.resize_contain`.

@@ -3,7 +3,7 @@ import { checkFits, crop } from './crop.ts';
 import { flip } from './flip.ts';
 
 /**
- * Ten parts of an image: centre, top left, bottom left, top right, bottom right, then the same five mirrored.
+ * Ten crops of an image: centre, top left, bottom left, top right, bottom right, then the same five mirrored.
  *
  * Here the centre's offset is rounded down, unlike `centerCrop`'s. Chainer counterpart: `chainercv.transforms.ten_crop`.
  *

@@ -16,7 +16,7 @@ export function countBoxes(bbox: NumberList, where: string): number {
 
 /**
  * The area of every box, in the precision of its array, as NumPy has it. A small box inside several default boxes of an
- * SSD has the same IoU with all of them but for this rounding, which decides the binding.
+ * SSD has the same IoU with all of them but for this rounding, which decides the matching.
  */
 function boxAreas(bbox: NumberList): Float64Array {
   const round = bbox instanceof Float32Array ? Math.fround : (v: number) => v;

@@ -5,22 +5,22 @@ import { type CropParam, crop } from '../../../transforms/image/crop.ts';
 import { bboxIou } from '../../../utils/bbox/bbox-iou.ts';
 import type { NumberList } from '../../../utils/bbox/detections.ts';
 
-/** Limits of the IoU of the part with every box; null is no limit. */
+/** Limits of the IoU of the crop with every box; null is no limit. */
 export type IouConstraint = readonly [min: number | null, max: number | null];
 
 export interface BboxConstraintsOptions {
-  /** Range of the part's size, as a share of the image's height and width. */
+  /** Range of the crop's size, as a share of the image's height and width. */
   readonly minScale?: number;
   readonly maxScale?: number;
-  /** Of the part, relative to the image's. */
+  /** Of the crop, relative to the image's. */
   readonly maxAspectRatio?: number;
   readonly constraints?: readonly IouConstraint[];
-  /** Draws for each constraint. */
+  /** Number of crops that are tried for each constraint. */
   readonly maxTrial?: number;
 }
 
 export interface BboxConstraintsParam extends CropParam {
-  /** The limits that the part keeps; null for the whole image. */
+  /** The limits that the crop keeps; null for the whole image. */
   readonly constraint: readonly [min: number, max: number] | null;
 }
 
@@ -34,10 +34,10 @@ const SSD_CONSTRAINTS: readonly IouConstraint[] = [
 ];
 
 /**
- * A random part of an image whose overlap with the boxes is within limits, or the whole image.
+ * A random crop of an image whose IoU with the boxes is within limits, or the whole image.
  *
- * For each constraint a part is looked for; one of those found, or the whole image, is taken. Without boxes it is the
- * whole image. A part as large as the image is possible here (ChainerCV's offsets then fail). Source: Liu et al., SSD
+ * For each constraint random crops are tried until one keeps it; then one of those found, or the whole image, is drawn.
+ * Without boxes the result is the whole image. A crop may be as large as the image (ChainerCV's offsets then fail). Source: Liu et al., SSD
  * (2016). Chainer counterpart: `random_crop_with_bbox_constraints` of `chainercv.links.model.ssd`.
  *
  * @param bbox R * 4 values, rows of (yMin, xMin, yMax, xMax); they follow by `cropBbox` with `param`.

@@ -16,7 +16,7 @@ export interface RandomDistortOptions {
 }
 
 /**
- * An image with randomly changed brightness, contrast, saturation and hue, each in half of the cases.
+ * Photometric distortion: an image with randomly changed brightness, contrast, saturation and hue, each in half of the cases.
  *
  * Contrast comes before saturation and hue, or after them. The work is done on bytes, so that the result has whole
  * numbers in 0..255. Source: Liu et al., SSD (2016). Chainer counterpart: `random_distort` of `chainercv.links.model.ssd`.

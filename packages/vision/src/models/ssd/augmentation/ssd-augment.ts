@@ -16,11 +16,11 @@ export interface SSDAugmentOptions {
   readonly size: readonly [height: number, width: number];
   /** The colour around an image that was made smaller: usually the mean of the model. Default 0. */
   readonly fill?: Fill;
-  /** Light and colour; null leaves them as they are. */
+  /** Photometric distortion: brightness, contrast, saturation, hue. null leaves them as they are. */
   readonly distort?: RandomDistortOptions | null;
-  /** Half of the images are put on a canvas up to so many times as high and wide. 1 for none. Default 4. */
+  /** Zoom-out: half of the images are put on a canvas up to so many times as high and wide. 1 for none. Default 4. */
   readonly maxExpand?: number;
-  /** The parts that are cut out; null takes whole images. */
+  /** Random crops; null takes whole images. */
   readonly crop?: BboxConstraintsOptions | null;
   /** Mirror half of the images left to right. Default true. */
   readonly xFlip?: boolean;
@@ -36,12 +36,12 @@ interface Window {
 }
 
 /**
- * One random variant of a training image, as SSD is trained with: other light and colours, smaller on a canvas, a part of it,
- * stretched to the network's size with a random interpolation, mirrored.
+ * SSD's data augmentation: photometric distortion, zoom-out on a larger canvas, a random crop, resizing to the network's size
+ * with a random interpolation, and a random flip.
  *
- * The canvas is never made: the visible part of the image is cut out, stretched and put in its place. The light is changed
- * there, so that it costs the pixels of the result and not of the photo. Difficult boxes are left out, as in ChainerCV. A
- * part that would show no box is not taken: it is the whole then, where ChainerCV trains on it.
+ * The canvas is never made: the visible part of the image is cropped, resized and pasted in its place. The distortion comes after
+ * that, so that it costs the pixels of the result and not of the photo. Difficult boxes are left out, as in ChainerCV. A crop
+ * that would show no box is replaced by the whole canvas, where ChainerCV trains on the crop.
  * The same draws give the same result: pass a `Random` with a seed.
  *
  * Source: Liu et al., SSD (2016). Chainer counterpart: `Transform` of ChainerCV's example `ssd/train.py`.
@@ -69,25 +69,25 @@ export function ssdAugment(
     { yOffset: canvas.y, xOffset: canvas.x },
   );
 
-  let part: Window = { y: 0, x: 0, height: canvas.height, width: canvas.width };
+  let window: Window = { y: 0, x: 0, height: canvas.height, width: canvas.width };
   let bbox = boxes;
   let label = Int32Array.from(easy, (i) => allLabels[i]!);
   if (constraints !== null) {
-    // Where to cut depends on shapes alone: an image without channels has one and costs nothing.
+    // The crop depends on shapes alone: an image without channels has a shape and costs nothing.
     const empty = { data: new Uint8Array(0), shape: [canvas.height, canvas.width, 0] as const };
     const { param } = randomCropWithBboxConstraints(empty, boxes, constraints, rng);
     const kept = cropBbox(boxes, { ...param, allowOutsideCenter: false });
     if (kept.index.length > 0) {
       const [[top, bottom], [left, right]] = [param.ySlice, param.xSlice];
-      part = { y: top, x: left, height: bottom - top, width: right - left };
+      window = { y: top, x: left, height: bottom - top, width: right - left };
       bbox = kept.bbox;
       label = kept.index.map((i) => label[i]!);
     }
   }
 
   const [outHeight, outWidth] = size;
-  const scale = [outHeight / part.height, outWidth / part.width];
-  let out: Image<Float32Array> = draw(img, canvas, part, size, fill, distort, rng);
+  const scale = [outHeight / window.height, outWidth / window.width];
+  let out: Image<Float32Array> = draw(img, canvas, window, size, fill, distort, rng);
   bbox = bbox.map((value, k) => value * scale[k % 2]!);
   const mirror = { yFlip: yFlip && rng.integer(2) === 1, xFlip: xFlip && rng.integer(2) === 1 };
   if (mirror.yFlip || mirror.xFlip) {
@@ -109,11 +109,11 @@ function expanded(height: number, width: number, maxRatio: number, rng: Rng): Wi
   };
 }
 
-/** A part of a canvas with the image on it, stretched to `size`. */
+/** The `window` of a canvas with the image on it, resized to `size`. */
 function draw(
   img: Image,
   canvas: Window,
-  part: Window,
+  window: Window,
   [outHeight, outWidth]: readonly [number, number],
   fill: Fill,
   distort: RandomDistortOptions | null,
@@ -121,7 +121,7 @@ function draw(
 ): Image<Float32Array> {
   const [height, width, channels] = img.shape;
   const along = (at: number, length: number, from: number, extent: number, out: number) => {
-    // What of the image is in the part, in the image's pixels; then where it lies in the result, at least a pixel.
+    // The visible range of the image in its own pixels, then the range it covers in the result: one pixel or more.
     const first = Math.max(0, from - at);
     const last = Math.min(length, from + extent - at);
     const begin = Math.round(((first + at - from) * out) / extent);
@@ -132,8 +132,8 @@ function draw(
       count: Math.max(1, end - begin),
     };
   };
-  const rows = along(canvas.y, height, part.y, part.height, outHeight);
-  const columns = along(canvas.x, width, part.x, part.width, outWidth);
+  const rows = along(canvas.y, height, window.y, window.height, outHeight);
+  const columns = along(canvas.x, width, window.x, window.width, outWidth);
   const isWhole = rows.count === outHeight && columns.count === outWidth;
   const isVisible = rows.slice[1] > rows.slice[0] && columns.slice[1] > columns.slice[0];
 
