@@ -28,6 +28,9 @@ npm run --silent build
 step 'Sizes'
 node scripts/size-report.mjs
 
+step 'Release, rehearsed'
+node scripts/release.mjs --dry-run --built
+
 step 'Lint, format and who imports whom'
 npm run --silent lint
 
