@@ -56,8 +56,8 @@ class Net extends Chain {
   readonly fc2 = new Linear(128, 10);
 
   override forward(x: tf.Tensor4D): tf.Tensor2D {
-    const h = maxPooling2D(relu(this.conv1.call(x)), 2);
-    const g = maxPooling2D(relu(this.conv2.call(h)), 2);
+    const h = maxPooling2D(relu(this.conv1.call(x)), { ksize: 2 });
+    const g = maxPooling2D(relu(this.conv2.call(h)), { ksize: 2 });
     return this.fc2.call(dropout(relu(this.fc1.call(g)), 0.3));
   }
 }

@@ -34,14 +34,14 @@ const golden = readJson<{ initializers: Record<string, Statistics> }>('goldens/t
 
 /** An initializer, and the distribution that its values must follow (for fan_in 432 and fan_out 576). */
 const drawn: Record<string, { make: (rng?: Random) => Initializer; normal?: number; limit?: number }> = {
-  LeCunNormal: { make: (rng) => new LeCunNormal(1, rng), normal: Math.sqrt(1 / 432) },
-  GlorotNormal: { make: (rng) => new GlorotNormal(1, rng), normal: Math.sqrt(2 / (432 + 576)) },
-  HeNormal: { make: (rng) => new HeNormal(1, 'fan_in', rng), normal: Math.sqrt(2 / 432) },
-  'Normal(0.01)': { make: (rng) => new Normal(0.01, rng), normal: 0.01 },
-  LeCunUniform: { make: (rng) => new LeCunUniform(1, rng), limit: Math.sqrt(3 / 432) },
-  GlorotUniform: { make: (rng) => new GlorotUniform(1, rng), limit: Math.sqrt(6 / (432 + 576)) },
-  HeUniform: { make: (rng) => new HeUniform(1, rng), limit: Math.sqrt(6 / 432) },
-  'Uniform(0.05)': { make: (rng) => new Uniform(0.05, rng), limit: 0.05 },
+  LeCunNormal: { make: (rng) => new LeCunNormal(1, { rng }), normal: Math.sqrt(1 / 432) },
+  GlorotNormal: { make: (rng) => new GlorotNormal(1, { rng }), normal: Math.sqrt(2 / (432 + 576)) },
+  HeNormal: { make: (rng) => new HeNormal(1, { fanOption: 'fan_in', rng }), normal: Math.sqrt(2 / 432) },
+  'Normal(0.01)': { make: (rng) => new Normal(0.01, { rng }), normal: 0.01 },
+  LeCunUniform: { make: (rng) => new LeCunUniform(1, { rng }), limit: Math.sqrt(3 / 432) },
+  GlorotUniform: { make: (rng) => new GlorotUniform(1, { rng }), limit: Math.sqrt(6 / (432 + 576)) },
+  HeUniform: { make: (rng) => new HeUniform(1, { rng }), limit: Math.sqrt(6 / 432) },
+  'Uniform(0.05)': { make: (rng) => new Uniform(0.05, { rng }), limit: 0.05 },
 };
 
 const constants: Record<string, Initializer> = {
@@ -120,8 +120,8 @@ describe('initializers', () => {
   }
 
   it('the scale multiplies', () => {
-    const once = new HeNormal(1, 'fan_in', new Random(1)).generate([3, 4]);
-    const twice = new HeNormal(2, 'fan_in', new Random(1)).generate([3, 4]);
+    const once = new HeNormal(1, { fanOption: 'fan_in', rng: new Random(1) }).generate([3, 4]);
+    const twice = new HeNormal(2, { fanOption: 'fan_in', rng: new Random(1) }).generate([3, 4]);
     for (const [i, v] of once.entries()) expect(twice[i]).to.be.closeTo(2 * v, 1e-6);
   });
 
@@ -133,10 +133,10 @@ describe('initializers', () => {
 
   it('HeNormal takes either fan, and no other', () => {
     const std = (option: 'fan_in' | 'fan_out') =>
-      statistics(new HeNormal(1, option, new Random(1)).generate(shape)).std;
+      statistics(new HeNormal(1, { fanOption: option, rng: new Random(1) }).generate(shape)).std;
     expect(std('fan_out') / std('fan_in')).to.be.closeTo(Math.sqrt(432 / 576), 1e-6);
-    const wrong = new HeNormal(1, 'fan_avg' as 'fan_in');
-    expect(() => wrong.generate(shape)).to.throw(InvalidArgumentError, "'fan_in' | 'fan_out'");
+    const wrong = () => new HeNormal(1, { fanOption: 'fan_avg' as 'fan_in' });
+    expect(wrong).to.throw(InvalidArgumentError, "'fan_in' | 'fan_out'");
   });
 
   it('NotANumber shows what was never set', () => {
@@ -157,8 +157,8 @@ describe('initializers', () => {
 
   it('Orthogonal has rows that are orthogonal, of length 1.1 unless told otherwise', () => {
     for (const [scale, values] of [
-      [1.1, new Orthogonal(undefined, new Random(5)).generate([8, 3, 2, 2])],
-      [2, new Orthogonal(2, new Random(5)).generate([8, 12])],
+      [1.1, new Orthogonal(undefined, { rng: new Random(5) }).generate([8, 3, 2, 2])],
+      [2, new Orthogonal(2, { rng: new Random(5) }).generate([8, 12])],
     ] as const) {
       for (let i = 0; i < 8; i++) {
         for (let j = 0; j < 8; j++) {

@@ -33,9 +33,9 @@ class Net extends Chain {
 
   override forward(x: tf.Tensor4D): tf.Tensor2D {
     let h = relu(this.winograd.call(relu(this.first.call(x))));
-    h = relu6(this.pointwise.call(this.depthwise.call(maxPooling2D(h, 2))));
+    h = relu6(this.pointwise.call(this.depthwise.call(maxPooling2D(h, { ksize: 2 }))));
     h = relu(this.dilated.call(relu(this.strided.call(h))));
-    h = averagePooling2D(this.groups.call(h), 2);
+    h = averagePooling2D(this.groups.call(h), { ksize: 2 });
     return this.fc2.call(relu(this.fc1.call(h)));
   }
 }

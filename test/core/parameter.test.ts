@@ -56,8 +56,8 @@ describe('Parameter', () => {
 
     it('with a shape fills at once: a number, an initializer, NaN where there is none', () => {
       expect(values(make(3, [2]))).to.deep.equal([3, 3]);
-      const drawn = new Normal(1, new Random(1)).generate([2]);
-      expect(values(make(new Normal(1, new Random(1)), [2]))).to.deep.equal([...drawn]);
+      const drawn = new Normal(1, { rng: new Random(1) }).generate([2]);
+      expect(values(make(new Normal(1, { rng: new Random(1) }), [2]))).to.deep.equal([...drawn]);
       expect(values(make(null, [2]))).to.deep.equal([Number.NaN, Number.NaN]);
       expect(values(make(3, []))).to.deep.equal([3]);
     });
@@ -108,7 +108,7 @@ describe('Parameter', () => {
     });
 
     it('is initialized by its initializer, and drawn anew when asked again', () => {
-      const param = make(new Normal(1, new Random(1)));
+      const param = make(new Normal(1, { rng: new Random(1) }));
       param.initialize([3]);
       const first = values(param);
       param.initialize([3]);
@@ -252,7 +252,7 @@ describe('Parameter', () => {
     });
 
     it('by clone are independent, with values and gradient, or drawn anew', () => {
-      const param = make(new Normal(1, new Random(1)), [3]);
+      const param = make(new Normal(1, { rng: new Random(1) }), [3]);
       param.frozen = true;
       setGrad(param, 1, 2, 3);
       const [same, drawn, lazy] = [own(param.clone()), own(param.clone(true)), own(make(0, [null]).clone())];

@@ -24,7 +24,7 @@ class Net extends Chain {
 
   override forward(x: tf.Tensor4D): tf.Tensor {
     this.trainSeen = config.train;
-    let h = maxPooling2D(relu(this.bn.call(this.conv1.call(x))), 2);
+    let h = maxPooling2D(relu(this.bn.call(this.conv1.call(x))), { ksize: 2 });
     h = relu(this.conv2.call(h));
     return softmax(this.fc.call(h));
   }

@@ -30,7 +30,7 @@ export class ConvNet extends Chain {
   readonly fc = new Linear(null, 5);
 
   override forward(x: tf.Tensor4D): tf.Tensor2D {
-    const h = maxPooling2D(relu(this.bn.call(this.conv1.call(x))), 2);
+    const h = maxPooling2D(relu(this.bn.call(this.conv1.call(x))), { ksize: 2 });
     return this.fc.call(relu(this.conv2.call(h)));
   }
 }

@@ -24,7 +24,7 @@ export class TinyVGG extends Chain {
   readonly output = new Linear(null, 10);
 
   override forward(x: tf.Tensor4D): tf.Tensor2D {
-    const pool = (h: tf.Tensor4D) => maxPooling2D(h, 2);
+    const pool = (h: tf.Tensor4D) => maxPooling2D(h, { ksize: 2 });
     const first = pool(relu(this.conv_1_2.call(relu(this.conv_1_1.call(x)))));
     const second = pool(relu(this.conv_2_2.call(relu(this.conv_2_1.call(first)))));
     return softmax(this.output.call(second));

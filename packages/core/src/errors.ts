@@ -53,6 +53,20 @@ export class InvalidArgumentError extends ChaingradError {
   }
 }
 
+/** An option has a name that does not exist. */
+export class UnknownOptionError extends InvalidArgumentError {
+  constructor(
+    where: string,
+    readonly option: string,
+    readonly known: readonly string[],
+    /** The known name that was probably meant; null where none is near. */
+    readonly nearest: string | null,
+  ) {
+    const expected = known.length === 0 ? 'no options' : `an option of ${known.join(', ')}`;
+    super(where, expected, `'${option}'`, nearest === null ? '' : `Did you mean '${nearest}'?`);
+  }
+}
+
 /** A name is taken already. */
 export class DuplicateNameError extends ChaingradError {
   constructor(

@@ -17,6 +17,7 @@ export { nameMatcher } from './matching/name-filter.ts';
 export * from './matching/serial-entry.ts';
 export * from './matching/transfer.ts';
 export * from './optimizer/index.ts';
+export { checkOptions, nearestName, type OptionKind, type OptionKinds, valueText } from './options.ts';
 export { Parameter, type PartialShape } from './parameter.ts';
 export * from './persistent.ts';
 export * from './pickable-sequential-chain.ts';

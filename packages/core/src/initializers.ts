@@ -1,16 +1,25 @@
 /** Initial values of parameters, after `chainer.initializers`. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from './errors.ts';
+import { checkOptions, valueText } from './options.ts';
 import { defaultRandom, type Random } from './random.ts';
 
 export type Shape = readonly number[];
 
 const sizeOf = (shape: Shape) => shape.reduce((a, b) => a * b, 1);
 
+export interface InitializerOptions {
+  /** The generator to draw from. Default the default one. */
+  rng?: Random;
+}
+
 /** Fills arrays of a given shape. */
 export abstract class Initializer {
-  /** @param rng the generator to draw from; without it the default one. */
-  constructor(readonly rng?: Random) {}
+  readonly rng: Random | undefined;
+
+  constructor(options: InitializerOptions = {}) {
+    this.rng = checkOptions(new.target.name, options, { rng: 'object' }).rng;
+  }
 
   /** The values of an array of `shape`, in C order. */
   generate(shape: Shape): Float32Array {
@@ -74,6 +83,12 @@ export class Values extends Initializer {
 /** The initializer that a number or an array stands for. */
 export function toInitializer(initial: Initializer | number | ArrayLike<number>): Initializer {
   if (initial instanceof Initializer) return initial;
+  if (typeof initial !== 'number' && !Array.isArray(initial) && !ArrayBuffer.isView(initial))
+    throw new InvalidArgumentError(
+      'initializer',
+      'an Initializer, a number, a tensor or an array',
+      valueText(initial),
+    );
   return typeof initial === 'number' ? new Constant(initial) : new Values(initial);
 }
 
@@ -95,9 +110,9 @@ export class Identity extends Initializer {
 export class Normal extends Initializer {
   constructor(
     readonly scale = 0.05,
-    rng?: Random,
+    options: InitializerOptions = {},
   ) {
-    super(rng);
+    super(options);
   }
   protected fill(out: Float32Array, _shape: Shape, rng: Random): void {
     rng.fillNormal(out, 0, this.scale);
@@ -108,9 +123,9 @@ export class Normal extends Initializer {
 export class Uniform extends Initializer {
   constructor(
     readonly scale = 0.05,
-    rng?: Random,
+    options: InitializerOptions = {},
   ) {
-    super(rng);
+    super(options);
   }
   protected fill(out: Float32Array, _shape: Shape, rng: Random): void {
     rng.fillUniform(out, -this.scale, this.scale);
@@ -130,18 +145,16 @@ export function fans(shape: Shape): [fanIn: number, fanOut: number] {
 
 function fan(shape: Shape, option: FanOption): number {
   const [fanIn, fanOut] = fans(shape);
-  if (option === 'fan_in') return fanIn;
-  if (option === 'fan_out') return fanOut;
-  throw new InvalidArgumentError('initializer fanOption', "'fan_in' | 'fan_out'", option);
+  return option === 'fan_in' ? fanIn : fanOut;
 }
 
 /** Normal with a deviation that depends on the fans. */
 abstract class FanNormal extends Initializer {
   constructor(
     readonly scale = 1,
-    rng?: Random,
+    options: InitializerOptions = {},
   ) {
-    super(rng);
+    super(options);
   }
   protected abstract std(shape: Shape): number;
   protected fill(out: Float32Array, shape: Shape, rng: Random): void {
@@ -153,9 +166,9 @@ abstract class FanNormal extends Initializer {
 abstract class FanUniform extends Initializer {
   constructor(
     readonly scale = 1,
-    rng?: Random,
+    options: InitializerOptions = {},
   ) {
-    super(rng);
+    super(options);
   }
   protected abstract limit(shape: Shape): number;
   protected fill(out: Float32Array, shape: Shape, rng: Random): void {
@@ -181,12 +194,15 @@ export class GlorotNormal extends FanNormal {
 
 /** N(0, scale^2 * 2 / fan) (He et al., 2015). */
 export class HeNormal extends FanNormal {
-  constructor(
-    scale = 1,
-    readonly fanOption: FanOption = 'fan_in',
-    rng?: Random,
-  ) {
-    super(scale, rng);
+  readonly fanOption: FanOption;
+
+  constructor(scale = 1, options: InitializerOptions & { fanOption?: FanOption } = {}) {
+    const { fanOption = 'fan_in', ...rest } = checkOptions('HeNormal', options, {
+      fanOption: ['fan_in', 'fan_out'],
+      rng: 'object',
+    });
+    super(scale, rest);
+    this.fanOption = fanOption;
   }
   protected std(shape: Shape): number {
     return Math.sqrt(2 / fan(shape, this.fanOption));
@@ -219,9 +235,9 @@ export class HeUniform extends FanUniform {
 export class Orthogonal extends Initializer {
   constructor(
     readonly scale = 1.1,
-    rng?: Random,
+    options: InitializerOptions = {},
   ) {
-    super(rng);
+    super(options);
   }
   protected fill(out: Float32Array, shape: Shape, rng: Random): void {
     const rows = shape[0] ?? 1;

@@ -148,14 +148,18 @@ export const table: Readonly<Record<string, Run>> = {
   ),
   linear: (i, a) => {
     const x = i['x']!;
-    return linear(x.rank === 4 ? last(x) : x, i['W'] as tf.Tensor2D, offset(i), a.n_batch_axes);
+    return linear(x.rank === 4 ? last(x) : x, i['W'] as tf.Tensor2D, offset(i), {
+      nBatchAxes: a.n_batch_axes,
+    });
   },
   max_pooling_2d: channelsLast((x, _, a) =>
-    maxPooling2D(x, a.ksize!, a.stride, a.pad, defined({ coverAll: a.cover_all })),
+    maxPooling2D(x, { ksize: a.ksize!, stride: a.stride, pad: a.pad, ...defined({ coverAll: a.cover_all }) }),
   ),
-  average_pooling_2d: channelsLast((x, _, a) => averagePooling2D(x, a.ksize!, a.stride, a.pad)),
+  average_pooling_2d: channelsLast((x, _, a) =>
+    averagePooling2D(x, { ksize: a.ksize!, stride: a.stride, pad: a.pad }),
+  ),
   unpooling_2d: channelsLast((x, _, a) =>
-    unpooling2D(x, a.ksize!, a.stride, a.pad, defined({ coverAll: a.cover_all })),
+    unpooling2D(x, { ksize: a.ksize!, stride: a.stride, pad: a.pad, ...defined({ coverAll: a.cover_all }) }),
   ),
   resize_images: channelsLast((x, _, a) => resizeImages(x, a.output_shape!)),
 

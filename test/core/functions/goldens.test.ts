@@ -162,7 +162,7 @@ describeBackends('functions against Chainer', (backend) => {
     const y = await dropout(x, ratio, { rng: new Random(1) }).data();
     expect([...new Set(y)].sort()).to.deep.equal(values);
     expect(y.filter((v) => v !== 0).length / y.length).to.be.closeTo(kept, 0.02);
-    const mask = dropoutMask([100, 100], ratio, new Random(1));
+    const mask = dropoutMask([100, 100], { ratio, rng: new Random(1) });
     expect(await mask.data(), 'the same draws').to.deep.equal(y);
     // The gradient passes where the value passed.
     const gradient = tf.grad((t) => tf.sum(dropout(t, ratio, { mask })))(x);
@@ -174,6 +174,6 @@ describeBackends('functions against Chainer', (backend) => {
   });
 
   it('pools 75 pixels to 38, as SSD300 needs', () => {
-    expect(maxPooling2D(tf.ones([1, 75, 75, 2]), 2).shape).to.deep.equal([1, 38, 38, 2]);
+    expect(maxPooling2D(tf.ones([1, 75, 75, 2]), { ksize: 2 }).shape).to.deep.equal([1, 38, 38, 2]);
   });
 });

@@ -22,7 +22,7 @@ describeBackends('linear', () => {
   it('keeps batch axes, also with maps behind them', async () => {
     const x = distinct('x', [2, 3, 2, 2, 2]);
     const W = distinct('W', [4, 8]) as tf.Tensor2D;
-    const y = linear(x, W, null, 2);
+    const y = linear(x, W, null, { nBatchAxes: 2 });
     expect(y.shape).to.deep.equal([2, 3, 4]);
     const each = linear(tf.reshape(x, [6, 2, 2, 2]), W);
     expect(await y.data()).to.deep.equal(await each.data());
@@ -48,7 +48,7 @@ describeBackends('linear', () => {
       ShapeMismatchError,
       'linear b',
     );
-    expect(() => linear(tf.zeros([2, 4]), tf.zeros([3, 4]), null, 0)).to.throw(
+    expect(() => linear(tf.zeros([2, 4]), tf.zeros([3, 4]), null, { nBatchAxes: 0 })).to.throw(
       InvalidArgumentError,
       'nBatchAxes',
     );

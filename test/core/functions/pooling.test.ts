@@ -17,25 +17,25 @@ const of = (fn: (x: tf.Tensor4D) => tf.Tensor) => (x: tf.Tensor) => fn(x as tf.T
 describeBackends('pooling', () => {
   it('max covers all by default, average does not', () => {
     const x = tf.zeros([1, 5, 7, 2]) as tf.Tensor4D;
-    expect(maxPooling2D(x, 2).shape).to.deep.equal([1, 3, 4, 2]);
-    expect(maxPooling2D(x, 2, 2, 0, { coverAll: false }).shape).to.deep.equal([1, 2, 3, 2]);
-    expect(maxPooling2D(x, [2, 3], [2, 1]).shape).to.deep.equal([1, 3, 5, 2]);
-    expect(averagePooling2D(x, 2).shape).to.deep.equal([1, 2, 3, 2]);
+    expect(maxPooling2D(x, { ksize: 2 }).shape).to.deep.equal([1, 3, 4, 2]);
+    expect(maxPooling2D(x, { ksize: 2, stride: 2, coverAll: false }).shape).to.deep.equal([1, 2, 3, 2]);
+    expect(maxPooling2D(x, { ksize: [2, 3], stride: [2, 1] }).shape).to.deep.equal([1, 3, 5, 2]);
+    expect(averagePooling2D(x, { ksize: 2 }).shape).to.deep.equal([1, 2, 3, 2]);
   });
 
   it('has the gradients of differences', async () => {
     const x = d4('x', [1, 5, 4, 2]);
     await expectGradients(
-      of((t) => maxPooling2D(t, 3, 2, 1)),
+      of((t) => maxPooling2D(t, { ksize: 3, stride: 2, pad: 1 })),
       [x],
     );
     await expectGradients(
-      of((t) => averagePooling2D(t, [3, 2], [2, 1], 1)),
+      of((t) => averagePooling2D(t, { ksize: [3, 2], stride: [2, 1], pad: 1 })),
       [x],
     );
     await expectGradients(of(globalAveragePooling2D), [x]);
     await expectGradients(
-      of((t) => unpooling2D(t, 3, 2, 1, { coverAll: false })),
+      of((t) => unpooling2D(t, { ksize: 3, stride: 2, pad: 1, coverAll: false })),
       [d4('x', [1, 3, 2, 2])],
     );
     await expectGradients(
@@ -54,14 +54,14 @@ describeBackends('pooling', () => {
   it('unpools into what pools back, windows that overlap added up', async () => {
     const x = tf.tensor([1, 2, 3, 4], [1, 2, 2, 1]) as tf.Tensor4D;
     // 3 wide windows 2 apart: the middle row and column belong to both.
-    const y = unpooling2D(x, 3, 2, 0, { coverAll: false });
+    const y = unpooling2D(x, { ksize: 3, stride: 2, coverAll: false });
     expect(y.shape).to.deep.equal([1, 5, 5, 1]);
     expectClose(await y.data(), [1, 1, 3, 2, 2, 1, 1, 3, 2, 2, 4, 4, 10, 6, 6, 3, 3, 7, 4, 4, 3, 3, 7, 4, 4]);
-    expect(unpooling2D(x, 2).shape, 'cover-all by default').to.deep.equal([1, 3, 3, 1]);
-    expectClose(await unpooling2D(x, 2).data(), [1, 1, 2, 1, 1, 2, 3, 3, 4]);
-    const larger = unpooling2D(x, 2, 2, 0, { outsize: [4, 4] });
-    expect(maxPooling2D(larger, 2).shape).to.deep.equal(x.shape);
-    expect(() => unpooling2D(x, 2, 2, 0, { outsize: [5, 4] })).to.throw(
+    expect(unpooling2D(x, { ksize: 2 }).shape, 'cover-all by default').to.deep.equal([1, 3, 3, 1]);
+    expectClose(await unpooling2D(x, { ksize: 2 }).data(), [1, 1, 2, 1, 1, 2, 3, 3, 4]);
+    const larger = unpooling2D(x, { ksize: 2, stride: 2, outsize: [4, 4] });
+    expect(maxPooling2D(larger, { ksize: 2 }).shape).to.deep.equal(x.shape);
+    expect(() => unpooling2D(x, { ksize: 2, stride: 2, outsize: [5, 4] })).to.throw(
       InvalidArgumentError,
       'unpooling2D outsize: expected a size whose pooling gives 2 windows, got 5, which gives 3',
     );
@@ -74,13 +74,19 @@ describeBackends('pooling', () => {
 
   it('refuses windows that do not fit, and bad sizes', () => {
     const x = tf.zeros([1, 2, 9, 1]) as tf.Tensor4D;
-    expect(() => averagePooling2D(x, 3)).to.throw(
+    expect(() => averagePooling2D(x, { ksize: 3 })).to.throw(
       InvalidArgumentError,
       'averagePooling2D x: expected an input whose height holds at least one window of 3 pixels (padding 0), got 2 pixels',
     );
-    expect(() => maxPooling2D(x, 0)).to.throw(InvalidArgumentError, 'maxPooling2D ksize');
-    expect(() => maxPooling2D(x, 2, 0)).to.throw(InvalidArgumentError, 'maxPooling2D stride');
-    expect(() => maxPooling2D(x, 2, 2, -1)).to.throw(InvalidArgumentError, 'maxPooling2D pad');
+    expect(() => maxPooling2D(x, { ksize: 0 })).to.throw(InvalidArgumentError, 'maxPooling2D ksize');
+    expect(() => maxPooling2D(x, { ksize: 2, stride: 0 })).to.throw(
+      InvalidArgumentError,
+      'maxPooling2D stride',
+    );
+    expect(() => maxPooling2D(x, { ksize: 2, stride: 2, pad: -1 })).to.throw(
+      InvalidArgumentError,
+      'maxPooling2D pad',
+    );
     expect(() => resizeImages(x, [0, 3])).to.throw(InvalidArgumentError, 'resizeImages outputShape');
     expect(() => globalAveragePooling2D(tf.zeros([2, 3]) as never)).to.throw(
       InvalidArgumentError,
@@ -90,10 +96,10 @@ describeBackends('pooling', () => {
 
   it('leaves no tensors behind', () => {
     const x = d4('x', [1, 5, 4, 2]);
-    expectOneTensor('maxPooling2D', () => maxPooling2D(x, 2));
-    expectOneTensor('averagePooling2D', () => averagePooling2D(x, 2));
+    expectOneTensor('maxPooling2D', () => maxPooling2D(x, { ksize: 2 }));
+    expectOneTensor('averagePooling2D', () => averagePooling2D(x, { ksize: 2 }));
     expectOneTensor('globalAveragePooling2D', () => globalAveragePooling2D(x));
-    expectOneTensor('unpooling2D', () => unpooling2D(x, 2));
+    expectOneTensor('unpooling2D', () => unpooling2D(x, { ksize: 2 }));
     expectOneTensor('resizeImages', () => resizeImages(x, [3, 3]));
   });
 });

@@ -35,7 +35,7 @@ const arrays = readNpz('goldens/pickable_small.npz');
 
 class Small extends PickableSequentialChain {
   readonly c1 = new Conv2DActiv(null, 4, 3, { pad: 1 });
-  readonly p1 = (x: tf.Tensor) => maxPooling2D(x as tf.Tensor4D, 2);
+  readonly p1 = (x: tf.Tensor) => maxPooling2D(x as tf.Tensor4D, { ksize: 2 });
   readonly c2 = new Conv2DActiv(null, 6, 3, { stride: 2, pad: 1, activ: null });
   readonly r2 = relu;
   readonly fc = new Linear(5);

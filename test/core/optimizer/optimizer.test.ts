@@ -299,7 +299,7 @@ describeBackends('Optimizer', () => {
         .addHook(each('second after', 'post'))
         .addHook({ name: 'once', forOptimizer: (o: Optimizer) => void log.push(`once ${o.t}`) })
         .addHook(each('first'))
-        .addHook(each('first'), 'again', 'post');
+        .addHook(each('first'), { name: 'again', timing: 'post' });
       optimizer.update(() => model.call());
       expect(log).to.deep.equal([
         'once 0',
@@ -318,14 +318,17 @@ describeBackends('Optimizer', () => {
       const optimizer = new SGD().setup(model).addHook(new WeightDecay(0.1));
       const error = (act: () => void) => expect(act).to.throw(DuplicateNameError, "'WeightDecay'");
       error(() => optimizer.addHook(new WeightDecay(0.2)));
-      error(() => optimizer.addHook(new WeightDecay(0.2), undefined, 'post'));
-      optimizer.addHook(new WeightDecay(0.2), 'another');
+      error(() => optimizer.addHook(new WeightDecay(0.2), { timing: 'post' }));
+      optimizer.addHook(new WeightDecay(0.2), { name: 'another' });
       const rule = model.p.updateRule!.addHook(new WeightDecay(0.1));
       error(() => rule.addHook(new WeightDecay(0.2)));
       const invalid = (act: () => void, text: string) => expect(act).to.throw(InvalidArgumentError, text);
-      invalid(() => optimizer.addHook(new WeightDecay(0.2), ''), 'name');
+      invalid(() => optimizer.addHook(new WeightDecay(0.2), { name: '' }), 'name');
       invalid(() => optimizer.addHook({ name: 'empty' }), 'forEachParam');
-      invalid(() => optimizer.addHook(new WeightDecay(0.2), 'x', 'late' as 'post'), "'pre' | 'post'");
+      invalid(
+        () => optimizer.addHook(new WeightDecay(0.2), { name: 'x', timing: 'late' as 'post' }),
+        "'pre' | 'post'",
+      );
       invalid(() => rule.addHook(new GradientClipping(1)), 'optimizer.addHook');
       model.dispose();
     });
@@ -380,8 +383,8 @@ describeBackends('Optimizer', () => {
 
     it('that do not exist are refused', () => {
       const wrong = { learningRate: 1 } as unknown as { lr: number };
-      expect(() => new SGD(wrong)).to.throw(InvalidArgumentError, "SGD: expected lr, got 'learningRate'");
-      expect(() => new Adam(0.1 as unknown as object)).to.throw(InvalidArgumentError, 'alpha | beta1');
+      expect(() => new SGD(wrong)).to.throw(InvalidArgumentError, "got 'learningRate'. Did you mean 'lr'?");
+      expect(() => new Adam(0.1 as unknown as object)).to.throw(InvalidArgumentError, 'alpha, beta1');
       const model = new Pair();
       const optimizer = new SGD().setup(model);
       const { hyperparam } = model.p.updateRule!;

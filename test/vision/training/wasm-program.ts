@@ -66,8 +66,8 @@ class Net extends Chain {
   readonly fc = new Linear(null, 4);
 
   override forward(x: tf.Tensor4D): tf.Tensor2D {
-    const h = maxPooling2D(relu(this.bn.call(this.conv1.call(x))), 2);
-    return this.fc.call(dropout(maxPooling2D(this.conv2.call(h, 'relu'), 2), 0.3));
+    const h = maxPooling2D(relu(this.bn.call(this.conv1.call(x))), { ksize: 2 });
+    return this.fc.call(dropout(maxPooling2D(this.conv2.call(h, 'relu'), { ksize: 2 }), 0.3));
   }
 }
 

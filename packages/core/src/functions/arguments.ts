@@ -3,6 +3,7 @@ import { getBackend, type Tensor } from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { metaMode } from '../meta/mode.ts';
+import { valueText } from '../options.ts';
 import { shapesEqual } from '../parameter.ts';
 
 /** One number for both directions, or (y, x). */
@@ -11,23 +12,21 @@ export type IntOrPair = number | readonly [y: number, x: number];
 /** One axis or several; negative ones count from the end. */
 export type Axes = number | readonly number[];
 
-const shown = (value: unknown) => (Array.isArray(value) ? `(${value.join(', ')})` : String(value));
-
 export function toPair(where: string, value: IntOrPair, least: number): [y: number, x: number] {
-  const pair = typeof value === 'number' ? [value, value] : [...value];
-  if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && n >= least)) {
+  const pair: readonly unknown[] = Array.isArray(value) ? value : [value, value];
+  if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && (n as number) >= least)) {
     throw new InvalidArgumentError(
       where,
       `an integer of at least ${least}, or a pair (y, x) of them`,
-      shown(value),
+      valueText(value),
     );
   }
-  return pair as [number, number];
+  return [...pair] as [number, number];
 }
 
 export function checkInteger(where: string, value: number, least: number): void {
   if (!Number.isInteger(value) || value < least) {
-    throw new InvalidArgumentError(where, `an integer of at least ${least}`, value);
+    throw new InvalidArgumentError(where, `an integer of at least ${least}`, valueText(value));
   }
 }
 
@@ -48,7 +47,7 @@ export function checkSameShape(where: string, expected: readonly number[], got: 
 
 export function checkOneOf<T extends string>(where: string, value: T, allowed: readonly T[]): void {
   if (!allowed.includes(value)) {
-    throw new InvalidArgumentError(where, allowed.map((name) => `'${name}'`).join(' | '), value);
+    throw new InvalidArgumentError(where, allowed.map(valueText).join(' | '), valueText(value));
   }
 }
 
@@ -64,7 +63,7 @@ export function resolveAxis(where: string, axis: number, rank: number): number {
 export function resolveAxes(where: string, axes: Axes, rank: number): number[] {
   const list = [axes].flat().map((axis: number) => resolveAxis(where, axis, rank));
   if (new Set(list).size !== list.length)
-    throw new InvalidArgumentError(`${where} axis`, 'distinct axes', shown(axes));
+    throw new InvalidArgumentError(`${where} axis`, 'distinct axes', valueText(axes));
   return list.sort((a, b) => a - b);
 }
 

@@ -3,6 +3,7 @@ import { assertKernel, CONV_2D_BACKPROP_INPUT, conv2d } from '@chaingrad/kernels
 import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
+import { checkOptions, type OptionKinds } from '../options.ts';
 import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, samePad, windowPad } from './windows.ts';
 
@@ -20,6 +21,15 @@ export interface Convolution2DOptions {
   /** Applied to the output; fused into the kernel. Default none. */
   activation?: 'relu' | 'relu6' | undefined;
 }
+
+const kinds: OptionKinds<Convolution2DOptions> = {
+  stride: 'any',
+  pad: 'any',
+  dilate: 'any',
+  groups: 'number',
+  coverAll: 'boolean',
+  activation: ['relu', 'relu6'],
+};
 
 /**
  * Throws unless `channels` in-channels fit the filter W.
@@ -52,7 +62,7 @@ export function convolution2D(
   options: Convolution2DOptions = {},
 ): tf.Tensor4D {
   const name = 'convolution2D';
-  const { groups = 1, coverAll = false, activation } = options;
+  const { groups = 1, coverAll = false, activation } = checkOptions(name, options, kinds);
   const stride = toPair(`${name} stride`, options.stride ?? 1, 1);
   const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${name} groups`, groups, 1);
@@ -152,7 +162,13 @@ export function deconvolution2D(
   options: Deconvolution2DOptions = {},
 ): tf.Tensor4D {
   const name = 'deconvolution2D';
-  const { groups = 1 } = options;
+  const { groups = 1 } = checkOptions(name, options, {
+    stride: 'any',
+    pad: 'any',
+    dilate: 'any',
+    groups: 'number',
+    outsize: 'object',
+  });
   const stride = toPair(`${name} stride`, options.stride ?? 1, 1);
   const pad = toPair(`${name} pad`, options.pad ?? 0, 0);
   const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);

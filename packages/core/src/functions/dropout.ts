@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { metaMode } from '../meta/mode.ts';
+import { checkOptions } from '../options.ts';
 import { defaultRandom, type Random } from '../random.ts';
 import { checkSameShape } from './arguments.ts';
 
@@ -18,7 +19,14 @@ function checkRatio(ratio: number): void {
 }
 
 /** Draws the factors of `dropout`: 0 with probability `ratio`, else 1 / (1 - ratio). */
-export function dropoutMask(shape: readonly number[], ratio = 0.5, rng: Random = defaultRandom()): tf.Tensor {
+export function dropoutMask(
+  shape: readonly number[],
+  options: { ratio?: number; rng?: Random } = {},
+): tf.Tensor {
+  const { ratio = 0.5, rng = defaultRandom() } = checkOptions('dropoutMask', options, {
+    ratio: 'number',
+    rng: 'object',
+  });
   checkRatio(ratio);
   const mask = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const kept = 1 / (1 - ratio);
@@ -33,10 +41,11 @@ export function dropoutMask(shape: readonly number[], ratio = 0.5, rng: Random =
  * @param ratio the share that is dropped, in [0, 1). Default 0.5.
  * @throws InvalidArgumentError on another ratio; ShapeMismatchError when the mask does not have x's shape.
  */
-export function dropout<T extends tf.Tensor>(x: T, ratio = 0.5, { mask, rng }: DropoutOptions = {}): T {
+export function dropout<T extends tf.Tensor>(x: T, ratio = 0.5, options: DropoutOptions = {}): T {
+  const { mask, rng } = checkOptions('dropout', options, { mask: 'object', rng: 'object' });
   checkRatio(ratio);
   if (mask !== undefined) checkSameShape('dropout mask', x.shape, mask.shape);
   // Where only shapes are computed nothing is drawn, so that random numbers repeat with and without it.
   if (!config.train || metaMode() !== null) return tf.clone(x);
-  return tf.tidy(() => tf.mul(x, mask ?? dropoutMask(x.shape, ratio, rng)) as T);
+  return tf.tidy(() => tf.mul(x, mask ?? dropoutMask(x.shape, { ratio, rng })) as T);
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
+import { checkOptions } from '../options.ts';
 
 /** A range of positions: from `start` on, before `stop`, every `step`-th. Negative positions count from the end. */
 export interface Range {
@@ -16,10 +17,16 @@ export interface Range {
 export type Index = number | Range | readonly number[] | null | '...';
 
 /** The positions of a Python slice: the first one, how many, and the step. */
-function positions(
-  { start, stop, step = 1 }: Range,
-  size: number,
-): { first: number; count: number; step: number } {
+function positions(range: Range, size: number): { first: number; count: number; step: number } {
+  const {
+    start,
+    stop,
+    step = 1,
+  } = checkOptions('getItem range', range, {
+    start: 'number',
+    stop: 'number',
+    step: 'number',
+  });
   if (!Number.isInteger(step) || step === 0)
     throw new InvalidArgumentError('getItem step', 'an integer that is not 0', step);
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];

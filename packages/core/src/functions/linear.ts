@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
+import { checkOptions } from '../options.ts';
 import { checkInteger, checkRank, checkSameShape } from './arguments.ts';
 
 /**
@@ -28,7 +29,7 @@ export function flattenForLinear(x: tf.Tensor, nBatchAxes = 1): tf.Tensor2D {
  * @param x (N, in), or more axes, which are flattened in (C, H, W) order: (N, H, W, C) gives in = C * H * W.
  * @param W (out, in).
  * @param b (out), or null.
- * @param nBatchAxes how many leading axes are kept. Default 1.
+ * @param options nBatchAxes: how many leading axes are kept. Default 1.
  * @returns (N, out), or (...batch, out).
  * @throws ShapeMismatchError when the sizes do not fit.
  */
@@ -36,8 +37,9 @@ export function linear(
   x: tf.Tensor,
   W: tf.Tensor2D,
   b: tf.Tensor1D | null = null,
-  nBatchAxes = 1,
+  options: { nBatchAxes?: number } = {},
 ): tf.Tensor2D {
+  const { nBatchAxes = 1 } = checkOptions('linear', options, { nBatchAxes: 'number' });
   checkRank('linear W', W, ['out', 'in']);
   if (b !== null) checkSameShape('linear b', [W.shape[0]], b.shape);
   return tf.tidy(() => {

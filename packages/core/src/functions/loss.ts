@@ -1,6 +1,7 @@
 /** Losses and accuracy. Gradients go to both arguments where both are float32. */
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
+import { checkOptions } from '../options.ts';
 import { checkLabelRange, checkLabels, checkOneOf, checkRank, checkSameShape } from './arguments.ts';
 import { withGradient } from './with-gradient.ts';
 
@@ -71,10 +72,13 @@ export function huberLoss(
 export function sigmoidCrossEntropy(
   x: tf.Tensor,
   t: tf.Tensor,
-  { normalize = true, reduce = 'mean' }: { normalize?: boolean; reduce?: 'mean' | 'no' } = {},
+  options: { normalize?: boolean; reduce?: 'mean' | 'no' } = {},
 ): tf.Tensor {
   const name = 'sigmoidCrossEntropy';
-  checkOneOf(`${name} reduce`, reduce, ['mean', 'no']);
+  const { normalize = true, reduce = 'mean' } = checkOptions(name, options, {
+    normalize: 'boolean',
+    reduce: ['mean', 'no'],
+  });
   checkSameShape(`${name} labels`, x.shape, t.shape);
   if (t.dtype !== 'int32') throw new InvalidArgumentError(`${name} labels`, 'an int32 tensor', t.dtype);
   checkLabelRange(name, t, 2, -1);
@@ -113,10 +117,12 @@ export function sigmoidCrossEntropy(
 export function hinge(
   x: tf.Tensor2D,
   t: tf.Tensor1D,
-  { norm = 'L1', reduce = 'mean' }: { norm?: 'L1' | 'L2'; reduce?: 'mean' | 'no' } = {},
+  options: { norm?: 'L1' | 'L2'; reduce?: 'mean' | 'no' } = {},
 ): tf.Tensor {
-  checkOneOf('hinge norm', norm, ['L1', 'L2']);
-  checkOneOf('hinge reduce', reduce, ['mean', 'no']);
+  const { norm = 'L1', reduce = 'mean' } = checkOptions('hinge', options, {
+    norm: ['L1', 'L2'],
+    reduce: ['mean', 'no'],
+  });
   checkRank('hinge x', x, ['N', 'classes']);
   checkLabels('hinge', x, t);
   checkLabelRange('hinge', t, x.shape[1], null);

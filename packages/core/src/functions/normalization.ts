@@ -1,6 +1,7 @@
 /** Normalizations: zero mean and unit variance over some axes, or unit length. */
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
+import { checkOptions } from '../options.ts';
 import { type Axes, checkInteger, checkRank, checkSameShape, resolveAxes } from './arguments.ts';
 import { withGradient } from './with-gradient.ts';
 
@@ -85,8 +86,9 @@ export function batchNormalization<T extends tf.Tensor>(
   x: T,
   gamma: tf.Tensor | null,
   beta: tf.Tensor | null,
-  { eps = 2e-5, axis }: BatchNormalizationOptions = {},
+  options: BatchNormalizationOptions = {},
 ): BatchNormalized<T> {
+  const { eps = 2e-5, axis } = checkOptions('batchNormalization', options, { eps: 'number', axis: 'any' });
   const { axes, shape, kept } = batchAxes('batchNormalization', x, axis);
   if (gamma !== null) checkSameShape('batchNormalization gamma', shape, gamma.shape);
   if (beta !== null) checkSameShape('batchNormalization beta', shape, beta.shape);
@@ -114,8 +116,12 @@ export function fixedBatchNormalization<T extends tf.Tensor>(
   beta: tf.Tensor | null,
   mean: tf.Tensor,
   variance: tf.Tensor,
-  { eps = 2e-5, axis }: BatchNormalizationOptions = {},
+  options: BatchNormalizationOptions = {},
 ): T {
+  const { eps = 2e-5, axis } = checkOptions('fixedBatchNormalization', options, {
+    eps: 'number',
+    axis: 'any',
+  });
   const { axes, shape, kept } = batchAxes('fixedBatchNormalization', x, axis);
   for (const [name, value] of Object.entries({ gamma, beta, mean, variance })) {
     if (value !== null) checkSameShape(`fixedBatchNormalization ${name}`, shape, value.shape);
@@ -200,10 +206,8 @@ const tiny = 1e-30;
  *
  * @param options eps default 1e-5; axis default the last (channels).
  */
-export function normalize<T extends tf.Tensor>(
-  x: T,
-  { eps = 1e-5, axis = -1 }: { eps?: number; axis?: Axes } = {},
-): T {
+export function normalize<T extends tf.Tensor>(x: T, options: { eps?: number; axis?: Axes } = {}): T {
+  const { eps = 1e-5, axis = -1 } = checkOptions('normalize', options, { eps: 'number', axis: 'any' });
   const axes = resolveAxes('normalize', axis, x.rank);
   return withGradient(
     x,
@@ -229,8 +233,19 @@ export function normalize<T extends tf.Tensor>(
  */
 export function localResponseNormalization(
   x: tf.Tensor4D,
-  { n = 5, k = 2, alpha = 1e-4, beta = 0.75 }: { n?: number; k?: number; alpha?: number; beta?: number } = {},
+  options: { n?: number; k?: number; alpha?: number; beta?: number } = {},
 ): tf.Tensor4D {
+  const {
+    n = 5,
+    k = 2,
+    alpha = 1e-4,
+    beta = 0.75,
+  } = checkOptions('localResponseNormalization', options, {
+    n: 'number',
+    k: 'number',
+    alpha: 'number',
+    beta: 'number',
+  });
   checkRank('localResponseNormalization x', x, ['N', 'H', 'W', 'C']);
   checkInteger('localResponseNormalization n', n, 1);
   return tf.localResponseNormalization(x, Math.floor(n / 2), k, alpha, beta);

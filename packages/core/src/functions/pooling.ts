@@ -2,12 +2,40 @@
 import { AVG_POOL_2D_GRAD, assertKernel, avgPool2d, maxPool2d } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
+import { checkOptions, type OptionKinds } from '../options.ts';
 import { checkRank, type IntOrPair, toPair } from './arguments.ts';
-import { getConvOutsize, getDeconvOutsize, windowPad } from './windows.ts';
+import { getConvOutsize, getDeconvOutsize, type Window2D, windowPad } from './windows.ts';
 
 const nhwc = ['N', 'H', 'W', 'C'];
 
-function windows(name: string, ksize: IntOrPair, stride: IntOrPair, pad: IntOrPair, coverAll: boolean) {
+export interface AveragePooling2DOptions {
+  /** The window, in pixels, y and x. */
+  ksize: IntOrPair;
+  /** Pixels from window to window. Default ksize. */
+  stride?: IntOrPair;
+  /** Pixels on each side. Default 0. */
+  pad?: IntOrPair;
+}
+
+export interface MaxPooling2DOptions extends AveragePooling2DOptions {
+  /** Whether partial windows cover what whole ones leave over. Default true: 75 pixels by 2 give 38. */
+  coverAll?: boolean;
+}
+
+export interface Unpooling2DOptions extends MaxPooling2DOptions {
+  /** (height, width) of the output, one of those whose pooling has the size of x; default the smallest. */
+  outsize?: readonly [height: number, width: number];
+}
+
+const averageKinds: OptionKinds<AveragePooling2DOptions> = { ksize: 'any', stride: 'any', pad: 'any' };
+const maxKinds: OptionKinds<MaxPooling2DOptions> = { ...averageKinds, coverAll: 'boolean' };
+const unpoolingKinds: OptionKinds<Unpooling2DOptions> = { ...maxKinds, outsize: 'object' };
+
+function windows(
+  name: string,
+  { ksize, stride = ksize, pad = 0 }: AveragePooling2DOptions,
+  coverAll: boolean,
+): Window2D & { readonly coverAll: boolean } {
   return {
     ksize: toPair(`${name} ksize`, ksize, 1),
     stride: toPair(`${name} stride`, stride, 1),
@@ -21,22 +49,12 @@ function windows(name: string, ksize: IntOrPair, stride: IntOrPair, pad: IntOrPa
  * maxima: the first one (row by row) takes the gradient.
  *
  * @param x (N, H, W, C).
- * @param ksize the window, in pixels, y and x.
- * @param stride pixels from window to window. Default ksize.
- * @param pad pixels on each side. Default 0.
- * @param options coverAll: whether partial windows cover what whole ones leave over. Default true: 75 pixels by 2 give 38.
  * @throws InvalidArgumentError when an argument does not fit or no window fits.
  */
-export function maxPooling2D(
-  x: tf.Tensor4D,
-  ksize: IntOrPair,
-  stride: IntOrPair = ksize,
-  pad: IntOrPair = 0,
-  { coverAll = true }: { coverAll?: boolean } = {},
-): tf.Tensor4D {
+export function maxPooling2D(x: tf.Tensor4D, options: MaxPooling2DOptions): tf.Tensor4D {
   const name = 'maxPooling2D';
   checkRank(`${name} x`, x, nhwc);
-  const w = windows(name, ksize, stride, pad, coverAll);
+  const w = windows(name, options, checkOptions(name, options, maxKinds).coverAll ?? true);
   const kernelPad = windowPad(`${name} x`, [x.shape[1], x.shape[2]], w);
   return maxPool2d(x, { ksize: w.ksize, stride: w.stride, pad: kernelPad });
 }
@@ -45,20 +63,12 @@ export function maxPooling2D(
  * The mean of each window, as `chainer.functions.average_pooling_2d`: padding counts as zeros, only whole windows.
  *
  * @param x (N, H, W, C).
- * @param ksize the window, in pixels, y and x.
- * @param stride pixels from window to window. Default ksize.
- * @param pad pixels on each side. Default 0.
  * @throws InvalidArgumentError when an argument does not fit or no window fits.
  */
-export function averagePooling2D(
-  x: tf.Tensor4D,
-  ksize: IntOrPair,
-  stride: IntOrPair = ksize,
-  pad: IntOrPair = 0,
-): tf.Tensor4D {
+export function averagePooling2D(x: tf.Tensor4D, options: AveragePooling2DOptions): tf.Tensor4D {
   const name = 'averagePooling2D';
   checkRank(`${name} x`, x, nhwc);
-  const w = windows(name, ksize, stride, pad, false);
+  const w = windows(name, checkOptions(name, options, averageKinds), false);
   const kernelPad = windowPad(`${name} x`, [x.shape[1], x.shape[2]], w);
   return avgPool2d(x, { ksize: w.ksize, stride: w.stride, pad: kernelPad });
 }
@@ -73,19 +83,12 @@ export function globalAveragePooling2D(x: tf.Tensor4D): tf.Tensor2D {
  * Spreads each value over its window; windows that overlap add up. As `chainer.functions.unpooling_2d`.
  *
  * @param x (N, H, W, C).
- * @param options outsize: (height, width) of the output; coverAll: whether x came from a pooling that covers all. Default true.
  * @throws InvalidArgumentError when an argument does not fit.
  */
-export function unpooling2D(
-  x: tf.Tensor4D,
-  ksize: IntOrPair,
-  stride: IntOrPair = ksize,
-  pad: IntOrPair = 0,
-  options: { outsize?: readonly [height: number, width: number]; coverAll?: boolean } = {},
-): tf.Tensor4D {
+export function unpooling2D(x: tf.Tensor4D, options: Unpooling2DOptions): tf.Tensor4D {
   const name = 'unpooling2D';
   checkRank(`${name} x`, x, nhwc);
-  const w = windows(name, ksize, stride, pad, options.coverAll ?? true);
+  const w = windows(name, options, checkOptions(name, options, unpoolingKinds).coverAll ?? true);
   const sizes = ([0, 1] as const).map((i) =>
     getDeconvOutsize(x.shape[i + 1]!, {
       ksize: w.ksize[i],

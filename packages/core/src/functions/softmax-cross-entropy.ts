@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkLabelRange, checkLabels, checkOneOf, checkSameShape } from './arguments.ts';
+import { checkOptions } from '../options.ts';
+import { checkLabelRange, checkLabels, checkSameShape } from './arguments.ts';
 import { withGradient } from './with-gradient.ts';
 
 export interface SoftmaxCrossEntropyOptions {
@@ -25,15 +26,20 @@ export interface SoftmaxCrossEntropyOptions {
 export function softmaxCrossEntropy(
   x: tf.Tensor,
   t: tf.Tensor,
-  {
+  options: SoftmaxCrossEntropyOptions = {},
+): tf.Tensor {
+  const name = 'softmaxCrossEntropy';
+  const {
     normalize = true,
     ignoreLabel = -1,
     classWeight = null,
     reduce = 'mean',
-  }: SoftmaxCrossEntropyOptions = {},
-): tf.Tensor {
-  const name = 'softmaxCrossEntropy';
-  checkOneOf(`${name} reduce`, reduce, ['mean', 'no']);
+  } = checkOptions(name, options, {
+    normalize: 'boolean',
+    ignoreLabel: 'number',
+    classWeight: 'any',
+    reduce: ['mean', 'no'],
+  });
   checkLabels(name, x, t);
   const classes = x.shape[x.rank - 1]!;
   checkLabelRange(name, t, classes, ignoreLabel);

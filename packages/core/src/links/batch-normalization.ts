@@ -6,6 +6,7 @@ import { batchAxes, batchNormalization, fixedBatchNormalization } from '../funct
 import { type InitializerLike, type Shape, toInitializer } from '../initializers.ts';
 import { Link } from '../link.ts';
 import { metaMode } from '../meta/mode.ts';
+import { checkOptions, type OptionKinds } from '../options.ts';
 import { type Parameter, shapesEqual } from '../parameter.ts';
 import { Persistent } from '../persistent.ts';
 import { bias, type InitializerOption } from './arguments.ts';
@@ -28,6 +29,18 @@ export interface BatchNormalizationLinkOptions {
   /** Default 1. */
   initialAvgVar?: InitializerOption;
 }
+
+const kinds: OptionKinds<BatchNormalizationLinkOptions> = {
+  decay: 'number',
+  eps: 'number',
+  axis: 'any',
+  useGamma: 'boolean',
+  useBeta: 'boolean',
+  initialGamma: 'any',
+  initialBeta: 'any',
+  initialAvgMean: 'any',
+  initialAvgVar: 'any',
+};
 
 /**
  * Batch normalization (Ioffe and Szegedy, 2015; Chainer's `BatchNormalization`). Parameters: gamma, beta; persistents: avg_mean,
@@ -54,6 +67,7 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
    */
   constructor(size: number | Shape | null = null, options: BatchNormalizationLinkOptions = {}) {
     super();
+    checkOptions('BatchNormalization', options, kinds);
     const { decay = 0.9, eps = 2e-5, axis = null, useGamma = true, useBeta = true } = options;
     if (size === null && axis === null) {
       throw new InvalidArgumentError(

@@ -5,6 +5,7 @@ import { accuracy } from '../functions/loss.ts';
 import { softmaxCrossEntropy } from '../functions/softmax-cross-entropy.ts';
 import type { Link } from '../link.ts';
 import { metaMode } from '../meta/mode.ts';
+import { checkOptions } from '../options.ts';
 import { keepClone } from '../parameter.ts';
 import { report } from '../reporter.ts';
 
@@ -41,8 +42,17 @@ export class Classifier<P extends Link = Link> extends Chain {
   readonly accfun: Criterion | null;
   readonly labelKey: number | string;
 
-  constructor(predictor: P, { lossfun, accfun, labelKey = -1 }: ClassifierOptions = {}) {
+  constructor(predictor: P, options: ClassifierOptions = {}) {
     super();
+    const {
+      lossfun,
+      accfun,
+      labelKey = -1,
+    } = checkOptions('Classifier', options, {
+      lossfun: 'function',
+      accfun: 'any',
+      labelKey: 'any',
+    });
     this.predictor = predictor;
     this.lossfun = lossfun ?? ((y, t) => softmaxCrossEntropy(y, t));
     this.accfun = accfun === undefined ? (y, t) => accuracy(y, t) : accfun;

@@ -2,8 +2,14 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { Chain } from '../chain.ts';
 import { relu, relu6 } from '../functions/activation.ts';
 import type { IntOrPair } from '../functions/arguments.ts';
+import { checkOptions, type OptionKinds } from '../options.ts';
 import { BatchNormalization, type BatchNormalizationLinkOptions } from './batch-normalization.ts';
-import { Convolution2D, type Convolution2DLinkOptions, parseConvolution2D } from './convolution-2d.ts';
+import {
+  Convolution2D,
+  type Convolution2DLinkOptions,
+  convolution2DKinds,
+  parseConvolution2D,
+} from './convolution-2d.ts';
 
 /** A function from activations to activations; null is the identity. */
 export type Activation = ((x: Tensor4D) => Tensor4D) | null;
@@ -12,6 +18,8 @@ export interface Conv2DActivOptions extends Convolution2DLinkOptions {
   /** What follows. Default relu. */
   activ?: Activation;
 }
+
+const activKinds: OptionKinds<Conv2DActivOptions> = { ...convolution2DKinds, activ: 'any' };
 
 type Arguments<O> =
   | [inChannels: number | null, outChannels: number, ksize: IntOrPair, options?: O]
@@ -30,7 +38,7 @@ export class Conv2DActiv extends Chain {
   constructor(...args: Arguments<Conv2DActivOptions>) {
     super();
     const { inChannels, outChannels, ksize, options } = parseConvolution2D<Conv2DActivOptions>(args);
-    const { activ = relu, ...rest } = options;
+    const { activ = relu, ...rest } = checkOptions('Conv2DActiv', options, activKinds);
     this.activ = activ;
     this.conv = new Convolution2D(inChannels, outChannels, ksize, rest);
   }
@@ -65,7 +73,15 @@ export class Conv2DBNActiv extends Chain {
   constructor(...args: Arguments<Conv2DBNActivOptions>) {
     super();
     const { inChannels, outChannels, ksize, options } = parseConvolution2D<Conv2DBNActivOptions>(args);
-    const { activ = relu, bn = {}, nobias = true, ...rest } = options;
+    const {
+      activ = relu,
+      bn = {},
+      nobias = true,
+      ...rest
+    } = checkOptions('Conv2DBNActiv', options, {
+      ...activKinds,
+      bn: 'object',
+    });
     this.activ = activ;
     this.conv = new Convolution2D(inChannels, outChannels, ksize, { ...rest, nobias });
     this.bn = new BatchNormalization(outChannels, bn);
@@ -113,6 +129,19 @@ export class SeparableConv2DBNActiv extends Chain {
     options: SeparableConv2DBNActivOptions = {},
   ) {
     super();
+    checkOptions('SeparableConv2DBNActiv', options, {
+      stride: 'any',
+      pad: 'any',
+      dilate: 'any',
+      nobias: 'boolean',
+      bn: 'object',
+      dwActiv: 'any',
+      pwActiv: 'any',
+      dwInitialW: 'any',
+      pwInitialW: 'any',
+      dwInitialBias: 'any',
+      pwInitialBias: 'any',
+    });
     const { stride, pad, dilate, nobias = false, bn = {}, dwActiv = null, pwActiv = relu } = options;
     this.dwActiv = dwActiv;
     this.pwActiv = pwActiv;

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from '../errors.ts';
 import { checkInteger, type IntOrPair, toPair } from '../functions/arguments.ts';
 import { checkInChannels, convolution2D } from '../functions/convolution.ts';
 import { Link } from '../link.ts';
+import { checkOptions, type OptionKinds } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { bias, type InitializerOption, weight } from './arguments.ts';
 
@@ -21,6 +22,16 @@ export interface Convolution2DLinkOptions {
   /** Initial b. Default 0. */
   initialBias?: InitializerOption;
 }
+
+export const convolution2DKinds: OptionKinds<Convolution2DLinkOptions> = {
+  stride: 'any',
+  pad: 'any',
+  dilate: 'any',
+  groups: 'number',
+  nobias: 'boolean',
+  initialW: 'any',
+  initialBias: 'any',
+};
 
 /** (in, out, ksize, options), or (out, ksize, options) with in-channels found at the first call. */
 export type Convolution2DArguments =
@@ -69,7 +80,7 @@ export class Convolution2D extends Link {
     super();
     const { inChannels, outChannels, ksize, options } = parseConvolution2D<Convolution2DLinkOptions>(args);
     const name = this.constructor.name;
-    const { groups = 1, nobias = false } = options;
+    const { groups = 1, nobias = false } = checkOptions(name, options, convolution2DKinds);
     if (inChannels !== null) checkInteger(`${name} inChannels`, inChannels, 1);
     checkInteger(`${name} outChannels`, outChannels, 1);
     checkInteger(`${name} groups`, groups, 1);

@@ -3,9 +3,10 @@ import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { checkInteger, type IntOrPair, toPair } from '../functions/arguments.ts';
 import { deconvolution2D } from '../functions/convolution.ts';
 import { Link } from '../link.ts';
+import { checkOptions } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { bias, weight } from './arguments.ts';
-import { type Convolution2DLinkOptions, parseConvolution2D } from './convolution-2d.ts';
+import { type Convolution2DLinkOptions, convolution2DKinds, parseConvolution2D } from './convolution-2d.ts';
 
 export interface Deconvolution2DLinkOptions extends Omit<Convolution2DLinkOptions, 'pad'> {
   /** Pixels that the convolution turned round would pad with, y and x. Default 0. */
@@ -41,7 +42,10 @@ export class Deconvolution2D extends Link {
   ) {
     super();
     const { inChannels, outChannels, ksize, options } = parseConvolution2D<Deconvolution2DLinkOptions>(args);
-    const { groups = 1, nobias = false } = options;
+    const { groups = 1, nobias = false } = checkOptions('Deconvolution2D', options, {
+      ...convolution2DKinds,
+      outsize: 'object',
+    });
     if (inChannels !== null) checkInteger('Deconvolution2D inChannels', inChannels, 1);
     checkInteger('Deconvolution2D outChannels', outChannels, 1);
     checkInteger('Deconvolution2D groups', groups, 1);

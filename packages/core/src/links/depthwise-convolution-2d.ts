@@ -3,6 +3,7 @@ import { ShapeMismatchError } from '../errors.ts';
 import { checkInteger, type IntOrPair, toPair } from '../functions/arguments.ts';
 import { depthwiseConvolution2D } from '../functions/convolution.ts';
 import { Link } from '../link.ts';
+import { checkOptions } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { bias, type InitializerOption, weight } from './arguments.ts';
 
@@ -42,6 +43,14 @@ export class DepthwiseConvolution2D extends Link {
   ) {
     super();
     const name = 'DepthwiseConvolution2D';
+    checkOptions(name, options, {
+      stride: 'any',
+      pad: 'any',
+      dilate: 'any',
+      nobias: 'boolean',
+      initialW: 'any',
+      initialBias: 'any',
+    });
     if (inChannels !== null) checkInteger(`${name} inChannels`, inChannels, 1);
     checkInteger(`${name} channelMultiplier`, channelMultiplier, 1);
     this.channelMultiplier = channelMultiplier;

@@ -3,6 +3,7 @@ import { checkInteger } from '../functions/arguments.ts';
 import { embedId } from '../functions/selection.ts';
 import { Normal } from '../initializers.ts';
 import { Link } from '../link.ts';
+import { checkOptions } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { type InitializerOption, weight } from './arguments.ts';
 
@@ -22,8 +23,12 @@ export class EmbedID extends Link {
    * @param inSize the number of ids.
    * @param outSize the length of a vector.
    */
-  constructor(inSize: number, outSize: number, { initialW, ignoreLabel }: EmbedIDOptions = {}) {
+  constructor(inSize: number, outSize: number, options: EmbedIDOptions = {}) {
     super();
+    const { initialW, ignoreLabel } = checkOptions('EmbedID', options, {
+      initialW: 'any',
+      ignoreLabel: 'number',
+    });
     checkInteger('EmbedID inSize', inSize, 1);
     checkInteger('EmbedID outSize', outSize, 1);
     this.W = weight('W', initialW ?? new Normal(1), [inSize, outSize]);

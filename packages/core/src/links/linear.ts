@@ -3,6 +3,7 @@ import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { checkInteger } from '../functions/arguments.ts';
 import { linear } from '../functions/linear.ts';
 import { Link } from '../link.ts';
+import { checkOptions } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { bias, type InitializerOption, weight } from './arguments.ts';
 
@@ -31,7 +32,11 @@ export class Linear extends Link {
   constructor(first: number | null, second?: number | LinearOptions, third?: LinearOptions) {
     super();
     const [inSize, outSize] = typeof second === 'number' ? [first, second] : [null, first];
-    const options = (typeof second === 'number' ? third : second) ?? {};
+    const options = checkOptions(this.constructor.name, (typeof second === 'number' ? third : second) ?? {}, {
+      nobias: 'boolean',
+      initialW: 'any',
+      initialBias: 'any',
+    });
     if (outSize === null) throw new InvalidArgumentError('Linear outSize', 'a number', null);
     checkInteger('Linear outSize', outSize, 1);
     if (inSize !== null) checkInteger('Linear inSize', inSize, 1);
@@ -57,7 +62,7 @@ export class Linear extends Link {
         `The input of shape (${x.shape.join(', ')}) has ${inSize} values a sample, W takes ${this.W.shape[1]}.`,
       );
     }
-    return linear(x, this.W.tensor as Tensor2D, (this.b?.tensor ?? null) as Tensor1D | null, nBatchAxes);
+    return linear(x, this.W.tensor as Tensor2D, (this.b?.tensor ?? null) as Tensor1D | null, { nBatchAxes });
   }
 
   override get printableSpecs() {

@@ -3,8 +3,16 @@ import { ShapeMismatchError } from '../errors.ts';
 import { checkInteger } from '../functions/arguments.ts';
 import { normalize } from '../functions/normalization.ts';
 import { Link } from '../link.ts';
+import { checkOptions } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { bias, type InitializerOption } from './arguments.ts';
+
+export interface NormalizeOptions {
+  /** The initial scale. Default 0. */
+  initial?: InitializerOption;
+  /** Added to the length. Default 1e-5. */
+  eps?: number;
+}
 
 /**
  * Scales each pixel to unit length over its channels, times a learned factor for each channel (Liu et al., 2015; ChainerCV's
@@ -14,15 +22,10 @@ export class Normalize extends Link {
   readonly scale: Parameter;
   readonly eps: number;
 
-  /**
-   * @param nChannel the number of channels.
-   * @param options initial: the initial scale, default 0. eps: added to the length, default 1e-5.
-   */
-  constructor(
-    nChannel: number,
-    { initial = 0, eps = 1e-5 }: { initial?: InitializerOption; eps?: number } = {},
-  ) {
+  /** @param nChannel the number of channels. */
+  constructor(nChannel: number, options: NormalizeOptions = {}) {
     super();
+    const { initial = 0, eps = 1e-5 } = checkOptions('Normalize', options, { initial: 'any', eps: 'number' });
     checkInteger('Normalize nChannel', nChannel, 1);
     this.scale = bias('scale', initial, [nChannel]);
     this.eps = eps;

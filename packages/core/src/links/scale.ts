@@ -4,6 +4,7 @@ import { InvalidArgumentError } from '../errors.ts';
 import { bias, scale } from '../functions/affine.ts';
 import type { Shape } from '../initializers.ts';
 import { Link } from '../link.ts';
+import { checkOptions } from '../options.ts';
 import { Parameter } from '../parameter.ts';
 
 export interface BiasOptions {
@@ -17,8 +18,9 @@ export class Bias<T extends Tensor = Tensor4D> extends Link {
   readonly axis: number | null;
 
   /** @param shape of b; null: what is added comes with each call. */
-  constructor(shape: Shape | null = null, { axis }: BiasOptions = {}) {
+  constructor(shape: Shape | null = null, options: BiasOptions = {}) {
     super();
+    const { axis } = checkOptions('Bias', options, { axis: 'number' });
     this.b = shape === null ? null : new Parameter(0, shape, 'b');
     this.axis = axis ?? null;
   }
@@ -47,8 +49,13 @@ export class Scale<T extends Tensor = Tensor4D> extends Chain {
   readonly axis: number | null;
 
   /** @param shape of W; null: the factor comes with each call. */
-  constructor(shape: Shape | null = null, { axis, biasTerm = false, biasShape }: ScaleOptions = {}) {
+  constructor(shape: Shape | null = null, options: ScaleOptions = {}) {
     super();
+    const {
+      axis,
+      biasTerm = false,
+      biasShape,
+    } = checkOptions('Scale', options, { axis: 'number', biasTerm: 'boolean', biasShape: 'object' });
     const shapeOfBias = shape ?? biasShape ?? null;
     if (biasTerm && shapeOfBias === null) {
       throw new InvalidArgumentError(

@@ -1,6 +1,7 @@
 /** Adam and its variants. */
 import type * as tf from '@tensorflow/tfjs-core';
-import { gradientMethod } from './gradient-method.ts';
+import { checkOptions, type OptionKinds } from '../options.ts';
+import { gradientMethod, kindsOf } from './gradient-method.ts';
 import { adamStep } from './steps.ts';
 import { type Step, UpdateRule } from './update-rule.ts';
 
@@ -95,6 +96,12 @@ export class Adam extends gradientMethod(defaults, AdamRule) {
 
 type Options<Fixed extends keyof AdamHyperparameters> = Readonly<Omit<Partial<AdamHyperparameters>, Fixed>>;
 
+/** The options of a variant of Adam that sets some of them itself. */
+function variant<F extends Partial<AdamHyperparameters>>(where: string, options: object, fixed: F) {
+  const free = Object.entries(kindsOf(defaults)).filter(([name]) => !(name in fixed));
+  return { ...checkOptions(where, options, Object.fromEntries(free) as OptionKinds<object>), ...fixed };
+}
+
 /**
  * Adam with decoupled weight decay, https://arxiv.org/abs/1711.05101 (Chainer's `AdamW`).
  * As in Chainer `weightDecayRate` is 0 unless given, and is not multiplied by alpha, only by `eta`.
@@ -104,20 +111,20 @@ export class AdamW extends Adam {}
 /** Adam that divides by the largest mean so far, https://openreview.net/forum?id=ryQu7f-RZ (Chainer's `AMSGrad`). */
 export class AMSGrad extends Adam {
   constructor(options: Options<'amsgrad'> = {}) {
-    super({ ...options, amsgrad: true });
+    super(variant(new.target.name, options, { amsgrad: true }));
   }
 }
 
 /** Adam that turns into SGD, https://openreview.net/forum?id=Bkg3g2R9FX (Chainer's `AdaBound`). */
 export class AdaBound extends Adam {
   constructor(options: Options<'adabound'> = {}) {
-    super({ ...options, adabound: true });
+    super(variant(new.target.name, options, { adabound: true }));
   }
 }
 
 /** AdaBound with AMSGrad's maximum (Chainer's `AMSBound`). */
 export class AMSBound extends Adam {
   constructor(options: Options<'adabound' | 'amsgrad'> = {}) {
-    super({ ...options, adabound: true, amsgrad: true });
+    super(variant(new.target.name, options, { adabound: true, amsgrad: true }));
   }
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../errors.ts';
+import { checkOptions, type OptionKind, type OptionKinds } from '../options.ts';
 import type { Hyperparameters } from './hyperparameter.ts';
 import { Optimizer } from './optimizer.ts';
 import type { UpdateRule } from './update-rule.ts';
@@ -25,6 +25,12 @@ export class GradientMethod<H extends Hyperparameters> extends Optimizer<H> {
   }
 }
 
+/** The kinds of hyperparameters with these defaults. */
+export function kindsOf<H extends Hyperparameters>(defaults: H): OptionKinds<Partial<H>> {
+  const kinds = Object.entries(defaults).map(([name, value]) => [name, typeof value as OptionKind]);
+  return Object.fromEntries(kinds);
+}
+
 /**
  * The base class of an optimizer: `class SGD extends gradientMethod({ lr: 0.01 }, SGDRule) {}`.
  * Its constructor takes the hyperparameters that differ from the defaults, and each one is a property: `optimizer.lr`.
@@ -36,18 +42,12 @@ export function gradientMethod<H extends Hyperparameters>(
   defaults: H,
   Rule: RuleClass<H>,
 ): GradientMethodClass<H> {
+  const kinds = kindsOf(defaults);
   class Method extends GradientMethod<H> {
     constructor(options?: Readonly<Partial<H>>) {
-      const where = new.target.name;
-      const names = Object.keys(defaults).join(' | ');
-      if (options !== undefined && typeof options !== 'object')
-        throw new InvalidArgumentError(where, `an object of ${names}`, options);
-      const hyperparam = { ...defaults };
-      for (const [name, value] of Object.entries(options ?? {}) as [keyof H, H[keyof H] | undefined][]) {
-        if (!Object.hasOwn(defaults, name)) throw new InvalidArgumentError(where, names, `'${String(name)}'`);
-        if (value !== undefined) hyperparam[name] = value;
-      }
-      super(hyperparam, Rule);
+      const given = Object.entries(checkOptions(new.target.name, options ?? {}, kinds));
+      const set = given.filter(([, value]) => value !== undefined);
+      super({ ...defaults, ...Object.fromEntries(set) }, Rule);
     }
   }
   for (const name of Object.keys(defaults) as (keyof H)[]) {

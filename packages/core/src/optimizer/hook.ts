@@ -1,4 +1,5 @@
 import { DuplicateNameError, InvalidArgumentError, UnknownNameError } from '../errors.ts';
+import { checkOptions, valueText } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { UpdateRule } from './update-rule.ts';
@@ -21,6 +22,13 @@ export interface OptimizerHook {
   forOptimizer?(optimizer: Optimizer): void;
 }
 
+export interface HookOptions {
+  /** Under which the hook is known, and can be removed. Default the hook's own. */
+  readonly name?: string;
+  /** Default the hook's own, else 'pre'. */
+  readonly timing?: HookTiming;
+}
+
 /** The hooks of an optimizer or of a rule, in order of addition. */
 export class HookList {
   readonly #hooks = new Map<string, { hook: OptimizerHook; timing: HookTiming }>();
@@ -29,24 +37,26 @@ export class HookList {
    * @param where who adds, for messages.
    * @throws DuplicateNameError, or InvalidArgumentError for a hook without a name or method, or a wrong timing.
    */
-  add(where: string, hook: OptimizerHook, name: string, timing: HookTiming | 'auto'): void {
+  add(where: string, hook: OptimizerHook, options: HookOptions): void {
+    const { name = hook.name, timing = hook.timing ?? 'pre' } = checkOptions(where, options, {
+      name: 'any',
+      timing: ['pre', 'post'],
+    });
     if (typeof name !== 'string' || name === '') {
       throw new InvalidArgumentError(
         where,
         'a hook with a name',
         name,
-        "Give it one: addHook(hook, 'myHook').",
+        "Give it one: addHook(hook, { name: 'myHook' }).",
       );
     }
     if (hook.forEachParam === undefined && hook.forOptimizer === undefined) {
       throw new InvalidArgumentError(where, 'a hook with forEachParam() or forOptimizer()', `'${name}'`);
     }
-    const when = timing === 'auto' ? (hook.timing ?? 'pre') : timing;
-    if (when !== 'pre' && when !== 'post') {
-      throw new InvalidArgumentError(`${where} (timing)`, "'auto' | 'pre' | 'post'", when);
-    }
+    if (timing !== 'pre' && timing !== 'post')
+      throw new InvalidArgumentError(`${where} timing`, "'pre' | 'post'", valueText(timing));
     if (this.#hooks.has(name)) throw new DuplicateNameError(where, name);
-    this.#hooks.set(name, { hook, timing: when });
+    this.#hooks.set(name, { hook, timing });
   }
 
   /** @throws UnknownNameError */

@@ -1,7 +1,12 @@
 export * from './ada-grad.ts';
 export * from './adam.ts';
-export * from './gradient-method.ts';
-export type { HookTiming, OptimizerHook } from './hook.ts';
+export {
+  GradientMethod,
+  type GradientMethodClass,
+  gradientMethod,
+  type RuleClass,
+} from './gradient-method.ts';
+export type { HookOptions, HookTiming, OptimizerHook } from './hook.ts';
 export * from './hooks/clipping.ts';
 export * from './hooks/decay.ts';
 export * from './hooks/noise.ts';

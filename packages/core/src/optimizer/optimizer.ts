@@ -4,7 +4,7 @@ import { InvalidArgumentError, OptimizerNotSetUpError } from '../errors.ts';
 import { Link } from '../link.ts';
 import type { SerialEntry, Serializable } from '../matching/serial-entry.ts';
 import type { Parameter } from '../parameter.ts';
-import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
+import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
 import { isWeightDecay } from './hooks/decay.ts';
 import type { Hyperparameters } from './hyperparameter.ts';
 import { countEntry, type UpdateRule } from './update-rule.ts';
@@ -157,12 +157,11 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
 
   /**
    * Adds a hook; hooks run in order of addition, before those of the rules.
-   * @param timing 'auto' takes the hook's own, else 'pre'.
    * @throws OptimizerNotSetUpError before `setup`, DuplicateNameError, InvalidArgumentError.
    */
-  addHook(hook: OptimizerHook, name: string = hook.name, timing: HookTiming | 'auto' = 'auto'): this {
+  addHook(hook: OptimizerHook, options: HookOptions = {}): this {
     this.#requireTarget('addHook');
-    this.#hooks.add(`${this.constructor.name}.addHook`, hook, name, timing);
+    this.#hooks.add(`${this.constructor.name}.addHook`, hook, options);
     return this;
   }
 

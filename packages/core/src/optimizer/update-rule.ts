@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import type { SerialEntry } from '../matching/serial-entry.ts';
 import { keepClone, type Parameter, shapesEqual } from '../parameter.ts';
-import { HookList, type HookTiming, type OptimizerHook } from './hook.ts';
+import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
 import { isWeightDecay } from './hooks/decay.ts';
 import { changeGrad } from './hooks/gradient.ts';
 import { type Hyperparameters, inheritHyperparameters } from './hyperparameter.ts';
@@ -132,17 +132,17 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
    * Adds a hook for this parameter alone; it runs after the optimizer's hooks, when this rule updates.
    * @throws DuplicateNameError; InvalidArgumentError for a hook of the whole optimizer.
    */
-  addHook(hook: OptimizerHook, name: string = hook.name, timing: HookTiming | 'auto' = 'auto'): this {
+  addHook(hook: OptimizerHook, options: HookOptions = {}): this {
     const where = `${this.constructor.name}.addHook`;
     if (hook.forEachParam === undefined && hook.forOptimizer !== undefined) {
       throw new InvalidArgumentError(
         where,
         'a hook for each parameter',
-        `'${name}', a hook for the whole optimizer`,
+        `'${options.name ?? hook.name}', a hook for the whole optimizer`,
         'Use optimizer.addHook.',
       );
     }
-    this.#hooks.add(where, hook, name, timing);
+    this.#hooks.add(where, hook, options);
     return this;
   }
 

@@ -29,7 +29,7 @@ export interface VGG16Options {
 
 export interface PretrainedVGG16Options extends PretrainedOptions, Pick<VGG16Options, 'nClass' | 'mean'> {}
 
-const pool = (x: Tensor4D): Tensor4D => maxPooling2D(x, 2);
+const pool = (x: Tensor4D): Tensor4D => maxPooling2D(x, { ksize: 2 });
 
 /**
  * The VGG-16 classifier, whose layers can be picked: `model.pick = ['conv5_3', 'fc7']`.

@@ -1,5 +1,6 @@
 /** Hooks that scale gradients. */
 import * as tf from '@tensorflow/tfjs-core';
+import { checkOptions } from '../../options.ts';
 import type { Parameter } from '../../parameter.ts';
 import type { OptimizerHook } from '../hook.ts';
 import type { UpdateRule } from '../update-rule.ts';
@@ -35,7 +36,12 @@ export class GradientLARS implements OptimizerHook {
   readonly weightDecay: number;
   readonly eps: number;
 
-  constructor({ threshold = 0.01, weightDecay = 0, eps = 1e-9 }: GradientLARSOptions = {}) {
+  constructor(options: GradientLARSOptions = {}) {
+    const {
+      threshold = 0.01,
+      weightDecay = 0,
+      eps = 1e-9,
+    } = checkOptions('GradientLARS', options, { threshold: 'number', weightDecay: 'number', eps: 'number' });
     this.threshold = threshold;
     this.weightDecay = weightDecay;
     this.eps = eps;

@@ -49,26 +49,26 @@ export class VGG16Extractor extends Chain {
     // Stage by stage, so that without a tape the large maps of one stage are freed before the next.
     const pool1 = tf.tidy(() => {
       const h = this.conv1_2.call(this.conv1_1.call(x, relu), relu);
-      return maxPooling2D(h, 2);
+      return maxPooling2D(h, { ksize: 2 });
     });
     const pool2 = tf.tidy(() => {
       const h = this.conv2_2.call(this.conv2_1.call(pool1, relu), relu);
-      return maxPooling2D(h, 2);
+      return maxPooling2D(h, { ksize: 2 });
     });
     const pool3 = tf.tidy(() => {
       const h = this.conv3_2.call(this.conv3_1.call(pool2, relu), relu);
-      return maxPooling2D(this.conv3_3.call(h, relu), 2);
+      return maxPooling2D(this.conv3_3.call(h, relu), { ksize: 2 });
     });
     let h = this.conv4_1.call(pool3, relu);
     h = this.conv4_2.call(h, relu);
     h = this.conv4_3.call(h, relu);
     // The trunk goes on from the map that is not normalized.
     const fine = this.norm4.call(h);
-    h = maxPooling2D(h, 2);
+    h = maxPooling2D(h, { ksize: 2 });
     h = this.conv5_1.call(h, relu);
     h = this.conv5_2.call(h, relu);
     h = this.conv5_3.call(h, relu);
-    h = maxPooling2D(h, 3, 1, 1);
+    h = maxPooling2D(h, { ksize: 3, stride: 1, pad: 1 });
     h = this.conv6.call(h, relu);
     h = this.conv7.call(h, relu);
     return [fine, h];

@@ -1,0 +1,159 @@
+/** Options are checked everywhere, as JavaScript passes them: unknown names, and values of another kind. */
+import '@tensorflow/tfjs-backend-cpu';
+import * as core from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, nearestName, UnknownOptionError } from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+
+type Options = never;
+
+/** What takes options, called with them. */
+const takers: Readonly<Record<string, (options: Options) => unknown>> = {
+  BatchNormalization: (o) => new core.BatchNormalization(2, o),
+  Bias: (o) => new core.Bias([2], o),
+  Classifier: (o) => new core.Classifier(new core.Linear(1, 1), o),
+  Conv2DActiv: (o) => new core.Conv2DActiv(2, 2, 3, o),
+  Conv2DBNActiv: (o) => new core.Conv2DBNActiv(2, 2, 3, o),
+  Convolution2D: (o) => new core.Convolution2D(2, 2, 3, o),
+  Deconvolution2D: (o) => new core.Deconvolution2D(2, 2, 3, o),
+  DepthwiseConvolution2D: (o) => new core.DepthwiseConvolution2D(2, 2, 3, o),
+  DilatedConvolution2D: (o) => new core.DilatedConvolution2D(2, 2, 3, o),
+  EmbedID: (o) => new core.EmbedID(2, 2, o),
+  Linear: (o) => new core.Linear(2, 2, o),
+  Normalize: (o) => new core.Normalize(2, o),
+  Scale: (o) => new core.Scale([2], o),
+  SeparableConv2DBNActiv: (o) => new core.SeparableConv2DBNActiv(2, 2, 3, o),
+  averagePooling2D: (o) => core.averagePooling2D(tf.ones([1, 4, 4, 1]), o),
+  batchNormalization: (o) => core.batchNormalization(tf.ones([2, 2]), null, null, o),
+  convolution2D: (o) => core.convolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
+  deconvolution2D: (o) => core.deconvolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
+  dropout: (o) => core.dropout(tf.ones([2]), 0.5, o),
+  dropoutMask: (o) => core.dropoutMask([2], o),
+  fixedBatchNormalization: (o) =>
+    core.fixedBatchNormalization(tf.ones([2, 2]), null, null, tf.ones([2]), tf.ones([2]), o),
+  'getItem range': (o) => core.getItem(tf.ones([2]), o),
+  hinge: (o) => core.hinge(tf.ones([1, 2]), tf.tensor1d([0], 'int32'), o),
+  linear: (o) => core.linear(tf.ones([1, 2]), tf.ones([1, 2]), null, o),
+  localResponseNormalization: (o) => core.localResponseNormalization(tf.ones([1, 2, 2, 1]), o),
+  maxPooling2D: (o) => core.maxPooling2D(tf.ones([1, 4, 4, 1]), o),
+  normalize: (o) => core.normalize(tf.ones([2, 2]), o),
+  sigmoidCrossEntropy: (o) => core.sigmoidCrossEntropy(tf.ones([2]), tf.tensor1d([0, 1], 'int32'), o),
+  softmaxCrossEntropy: (o) => core.softmaxCrossEntropy(tf.ones([1, 2]), tf.tensor1d([0], 'int32'), o),
+  unpooling2D: (o) => core.unpooling2D(tf.ones([1, 4, 4, 1]), o),
+  GradientLARS: (o) => new core.GradientLARS(o),
+  'SGD.addHook': (o) => new core.SGD().setup(new core.Link()).addHook(new core.Lasso(1), o),
+  SGD: (o) => new core.SGD(o),
+  MomentumSGD: (o) => new core.MomentumSGD(o),
+  NesterovAG: (o) => new core.NesterovAG(o),
+  CorrectedMomentumSGD: (o) => new core.CorrectedMomentumSGD(o),
+  Adam: (o) => new core.Adam(o),
+  AdamW: (o) => new core.AdamW(o),
+  AMSGrad: (o) => new core.AMSGrad(o),
+  AdaBound: (o) => new core.AdaBound(o),
+  AMSBound: (o) => new core.AMSBound(o),
+  AdaGrad: (o) => new core.AdaGrad(o),
+  AdaDelta: (o) => new core.AdaDelta(o),
+  RMSprop: (o) => new core.RMSprop(o),
+  RMSpropGraves: (o) => new core.RMSpropGraves(o),
+  SMORMS3: (o) => new core.SMORMS3(o),
+  Normal: (o) => new core.Normal(1, o),
+  Uniform: (o) => new core.Uniform(1, o),
+  LeCunNormal: (o) => new core.LeCunNormal(1, o),
+  GlorotNormal: (o) => new core.GlorotNormal(1, o),
+  HeNormal: (o) => new core.HeNormal(1, o),
+  LeCunUniform: (o) => new core.LeCunUniform(1, o),
+  GlorotUniform: (o) => new core.GlorotUniform(1, o),
+  HeUniform: (o) => new core.HeUniform(1, o),
+  Orthogonal: (o) => new core.Orthogonal(1, o),
+};
+
+describe('options', () => {
+  before(() => tf.setBackend('cpu'));
+
+  for (const [where, call] of Object.entries(takers)) {
+    it(where, () => {
+      expect(() => call({ notAnOption: 1 } as never)).to.throw(
+        UnknownOptionError,
+        `${where}: expected an option of `,
+      );
+      for (const wrong of ['2', true, [1]] as never[]) {
+        // A list of positions stands for an axis, as a range does.
+        if (where === 'getItem range') continue;
+        expect(() => call(wrong), String(wrong)).to.throw(InvalidArgumentError, where);
+      }
+    });
+  }
+
+  const mistakes: [call: () => unknown, text: string][] = [
+    [() => takers['Convolution2D']!({ padding: 1 } as never), "got 'padding'. Did you mean 'pad'?"],
+    [() => takers['Convolution2D']!({ strides: 1 } as never), "Did you mean 'stride'?"],
+    [() => takers['Convolution2D']!({ dilation: 1 } as never), "Did you mean 'dilate'?"],
+    [() => takers['Convolution2D']!({ noBias: true } as never), "Did you mean 'nobias'?"],
+    [() => takers['Linear']!({ no_bias: true } as never), "Did you mean 'nobias'?"],
+    [() => takers['BatchNormalization']!({ epsilon: 1 } as never), "Did you mean 'eps'?"],
+    [() => takers['maxPooling2D']!({ kSize: 2 } as never), "Did you mean 'ksize'?"],
+    [() => takers['Adam']!({ Alpha: 2 } as never), "Did you mean 'alpha'?"],
+    [() => takers['MomentumSGD']!({ momentumm: 2 } as never), "Did you mean 'momentum'?"],
+    [() => takers['Conv2DActiv']!({ activation: core.relu } as never), "Did you mean 'activ'?"],
+    [
+      () => takers['Convolution2D']!({ groups: '2' } as never),
+      "Convolution2D groups: expected a number, got '2'",
+    ],
+    [() => takers['Convolution2D']!({ pad: '1' } as never), "or a pair (y, x) of them, got '1'"],
+    [
+      () => takers['Convolution2D']!({ stride: '2' } as never),
+      'Convolution2D stride: expected an integer of at least 1',
+    ],
+    [
+      () => takers['Linear']!({ nobias: 'false' } as never),
+      "Linear nobias: expected true or false, got 'false'",
+    ],
+    [() => takers['Linear']!({ nobias: 0 } as never), 'Linear nobias: expected true or false, got 0'],
+    [
+      () => takers['Linear']!({ initialW: 'he' } as never),
+      "an Initializer, a number, a tensor or an array, got 'he'",
+    ],
+    [() => takers['SGD']!({ lr: '0.1' } as never), "SGD lr: expected a number, got '0.1'"],
+    [() => takers['hinge']!({ norm: 'L3' } as never), "hinge norm: expected 'L1' | 'L2', got 'L3'"],
+    [() => new core.Linear('2' as never), "Linear outSize: expected an integer of at least 1, got '2'"],
+    [
+      () => new core.Linear(3, '2' as never),
+      "expected an object of the options nobias, initialW, initialBias, got '2'",
+    ],
+    [() => new core.Convolution2D(3, 8, '3' as never), "got '3'"],
+    [() => new core.EmbedID('5' as never, 2), "EmbedID inSize: expected an integer of at least 1, got '5'"],
+  ];
+  for (const [call, text] of mistakes) it(text, () => expect(call).to.throw(InvalidArgumentError, text));
+
+  it('undefined stands for the default', () => {
+    expect(new core.Convolution2D(3, 4, 3, { pad: undefined, nobias: undefined }).b).not.to.equal(null);
+    expect(new core.SGD({ lr: undefined } as never).lr).to.equal(0.01);
+  });
+
+  it('names of Object.prototype are unknown too', () => {
+    const options = JSON.parse('{"__proto__": 1, "constructor": 2}');
+    expect(() => checkOptions('f', options as object, {})).to.throw(
+      UnknownOptionError,
+      'f: expected no options',
+    );
+  });
+
+  it('tells what programs need', () => {
+    try {
+      checkOptions('f', { padding: 1 } as object, { pad: 'any', stride: 'any' } as object);
+      expect.fail('nothing thrown');
+    } catch (error) {
+      expect(error).to.deep.include({
+        where: 'f',
+        option: 'padding',
+        nearest: 'pad',
+        known: ['pad', 'stride'],
+      });
+    }
+  });
+
+  it('suggests only what is near', () => {
+    expect(nearestName('zebra', ['pad', 'stride'])).to.equal(null);
+    expect(nearestName('initialWeight', ['initialW', 'initialBias'])).to.equal('initialW');
+  });
+});
