@@ -1,5 +1,5 @@
 export * from './arrays/format-error.ts';
-export { floatToBfloat, floatToHalf, halfToFloat, halvesToFloats } from './arrays/half.ts';
+export { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat, halvesToFloats } from './arrays/half.ts';
 export * from './arrays/named-array.ts';
 export * from './backend.ts';
 export * from './backward.ts';

@@ -127,7 +127,8 @@ export function arrayFromBytes(
   const size = itemSizes[dtype];
   const swap = size > 1 && littleEndian !== hostIsLittleEndian;
   let own = bytes;
-  if (swap || bytes.byteOffset % size !== 0) own = bytes.slice();
+  // Not `slice`: of Node's Buffers it would share the memory.
+  if (swap || bytes.byteOffset % size !== 0) own = new Uint8Array(bytes);
   if (swap) reverseItems(own, size);
   const data = new containers[dtype](own.buffer, own.byteOffset, own.byteLength / size);
   return { shape: [...shape], dtype, data } as NamedArray;

@@ -1,0 +1,69 @@
+/** Names of a file as paths of parameters: `layer1.0.conv1.weight` is /layer1/0/conv1/weight. */
+import { Chain } from '@chaingrad/core';
+import type { Node } from '../graph.ts';
+
+/** Names that exporters make up: they say nothing. */
+const madeUp =
+  /^onnx::|^\d+$|(^|[/_.])(Constant|const_fold|fill_constant|assign)|_output_\d+$|^p2o\.|^auto\.|initializer/i;
+
+export const isMadeUp = (name: string): boolean => madeUp.test(name);
+
+/** What a link has itself, and its fields here: such a name gets an underscore behind it. */
+const taken = (segment: string) => segment in Chain.prototype || segment === 'program' || segment === 'spec';
+
+const clean = (segment: string) => (taken(segment) ? `${segment}_` : segment);
+
+const segmentsOf = (name: string) => name.split(/[./:\s]+/).filter((segment) => segment !== '');
+
+/** The path of the module that a node computes: its name without the operator, `/layer1/layer1.0/conv1/Conv`. */
+function moduleOf(node: Node, index: number): string[] {
+  if (node.name.startsWith('#') || isMadeUp(node.name)) return [`${node.op.toLowerCase()}_${index}`];
+  const parts = node.name.split('/').filter((part) => part !== '');
+  const inner: string[] = [];
+  parts.forEach((part, i) => {
+    // PyTorch repeats the list's name before the number of its item.
+    const before = parts[i - 1];
+    const own = before !== undefined && part.startsWith(`${before}.`) ? part.slice(before.length + 1) : part;
+    inner.push(...segmentsOf(own));
+  });
+  if (inner.length > 1 && inner.at(-1)!.startsWith(node.op)) inner.pop();
+  return inner;
+}
+
+/** A tree of names, in which every parameter has a place of its own. */
+export class PathTree {
+  readonly #root = new Map<string, Branch>();
+
+  /** The path for a name of the file; where the name says nothing, one after the node that uses it. */
+  add(name: string, user: { node: Node; index: number; slot: string } | null): string[] {
+    const said = isMadeUp(name) ? [] : segmentsOf(name);
+    const wanted = said.length > 0 || user === null ? said : [...moduleOf(user.node, user.index), user.slot];
+    return this.#place(wanted.length > 0 ? wanted : ['constant']);
+  }
+
+  #place(wanted: readonly string[]): string[] {
+    const path: string[] = [];
+    let branch = this.#root;
+    wanted.forEach((segment, depth) => {
+      const last = depth === wanted.length - 1;
+      let name = clean(segment);
+      for (let i = 1; ; i++) {
+        const found = branch.get(name);
+        if (found === undefined || (!last && found !== null)) break;
+        name = clean(`${segment}_${i}`);
+      }
+      path.push(name);
+      if (last) {
+        branch.set(name, null);
+        return;
+      }
+      const next = branch.get(name) ?? new Map<string, Branch>();
+      branch.set(name, next);
+      branch = next;
+    });
+    return path;
+  }
+}
+
+/** What lies under a name: more names, or a parameter. */
+type Branch = Map<string, Branch> | null;

@@ -1,0 +1,232 @@
+/** From the graph of a file to a program: what is a parameter, what is folded, what is one step. */
+import { FormatError } from '@chaingrad/core';
+import { UnsupportedOperatorError } from '../errors.ts';
+import type { Graph, Node } from '../graph.ts';
+import { Call, type Rule } from '../ops/rule.ts';
+import { ruleOf } from '../ops/table.ts';
+import { type HostArray, isFloat, withBudget } from '../values/host-array.ts';
+import { Value } from '../values/value.ts';
+import { fuse } from './fuse.ts';
+import { isMadeUp, PathTree } from './names.ts';
+import {
+  inputsOf,
+  type NodeStep,
+  outputsOf,
+  type Program,
+  type Ruled,
+  type Step,
+  type Weight,
+} from './program.ts';
+import { rewrite } from './rewrite.ts';
+
+/** How many elements folding may make in all: a file of a few bytes can ask for any number. */
+const foldingBudget = 2 ** 25;
+
+/** @throws UnsupportedOperatorError that names the first node without a rule, and the other operators that lack one. */
+function withRules(graph: Graph): Ruled[] {
+  const missing = graph.nodes.filter((node) => ruleOf(node.op, node.domain, graph.opset) === null);
+  const first = missing[0];
+  if (first !== undefined) {
+    const full = ({ op, domain }: Node) => (domain === '' ? op : `${domain}.${op}`);
+    const others = [...new Set(missing.map(full))].filter((op) => op !== full(first));
+    throw new UnsupportedOperatorError(
+      { file: graph.file, node: first.name, operator: full(first) },
+      `operator ${full(first)} of opset ${graph.opset} is not imported.${others.length > 0 ? ` Nor are ${others.join(', ')}.` : ''}`,
+    );
+  }
+  return graph.nodes.map((node) => ({ node, rule: ruleOf(node.op, node.domain, graph.opset)! }));
+}
+
+/** How a constant is used. */
+interface Use {
+  readonly node: Node;
+  readonly index: number;
+  readonly rule: Rule;
+  readonly input: number;
+}
+
+function usesOf(nodes: readonly Ruled[]): Map<string, Use[]> {
+  const uses = new Map<string, Use[]>();
+  nodes.forEach(({ node, rule }, index) => {
+    node.inputs.forEach((name, input) => {
+      if (name !== '') uses.set(name, [...(uses.get(name) ?? []), { node, index, rule, input }]);
+    });
+  });
+  return uses;
+}
+
+const isRead = ({ rule, input }: Use) => rule.reads === 'all' || (rule.reads?.includes(input) ?? false);
+const slotOf = ({ rule, input }: Use) => rule.weights?.[input];
+
+/**
+ * Whether a constant is trained: it is in the place of a weight, or is a named array (not a number) that takes part in
+ * arithmetic. What is read on the host, and what exporters made up names for, is none.
+ */
+function weightKind(name: string, array: HostArray, uses: readonly Use[]): 'parameter' | 'statistic' | null {
+  if (!isFloat(array.dtype) || uses.length === 0 || uses.some(isRead)) return null;
+  if (uses.some(({ rule, input }) => rule.statistics?.includes(input))) return 'statistic';
+  if (uses.some((use) => slotOf(use) !== undefined)) return 'parameter';
+  return array.data.length > 1 && !isMadeUp(name) ? 'parameter' : null;
+}
+
+export interface PlanOptions {
+  readonly layout: 'NCHW' | 'NHWC';
+}
+
+/** The program of a graph, and the values of its weights. */
+export function plan(
+  graph: Graph,
+  options: PlanOptions,
+): { program: Program; values: Map<string, HostArray> } {
+  const constants = new Map(graph.initializers);
+  const ruled = rewrite(fetchConstants(withRules(graph), constants, graph), constants, graph);
+  const uses = usesOf(ruled);
+  const tree = new PathTree();
+  const weights = new Map<string, Weight>();
+  const values = new Map<string, HostArray>();
+  const adopt = (names: Iterable<string>) => {
+    for (const name of names) {
+      const array = constants.get(name)!;
+      const own = uses.get(name) ?? [];
+      const kind = weightKind(name, array, own);
+      if (kind === null) continue;
+      const user = own.find((use) => slotOf(use) !== undefined) ?? own[0]!;
+      const path = tree.add(name, { node: user.node, index: user.index, slot: slotOf(user) ?? 'weight' });
+      weights.set(name, { path, name, statistic: kind === 'statistic' });
+      values.set(name, array);
+      constants.delete(name);
+    }
+  };
+  adopt([...constants.keys()]);
+  const { rest, folded } = fold(ruled, constants, graph);
+  // Weights that the file has transposed or as integers are weights once they are computed.
+  adopt(folded.filter((name) => (uses.get(name) ?? []).some((use) => slotOf(use) !== undefined)));
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const live = withoutDead(rest, outputs);
+  const steps = fuse(withLayers(live, weights, outputs, usesOf(live)), outputs, constants);
+  const needed = new Set([...outputs, ...live.flatMap(({ node }) => node.inputs)]);
+  for (const name of constants.keys()) if (!needed.has(name)) constants.delete(name);
+  const program: Program = {
+    file: graph.file,
+    producer: graph.producer,
+    opset: graph.opset,
+    inputs: graph.inputs,
+    outputs: graph.outputs,
+    metadata: graph.metadata,
+    layout: options.layout,
+    constants,
+    weights,
+    steps,
+    last: lastUses(steps, outputs),
+  };
+  return { program, values };
+}
+
+/** Runs the nodes that only hold a constant, whatever its size: nothing is made that the file does not have. */
+function fetchConstants(nodes: Ruled[], constants: Map<string, HostArray>, graph: Graph): Ruled[] {
+  return nodes.filter(({ node, rule }) => {
+    if (node.op !== 'Constant' || node.inputs.length > 0) return true;
+    const value = rule.run(new Call(node, graph.opset, [])) as Value;
+    const [name] = node.outputs;
+    if (name === undefined || value.hostArray === null)
+      throw new FormatError(
+        { file: graph.file, key: node.name },
+        'a constant with a name and a value',
+        'none',
+      );
+    constants.set(name, value.hostArray);
+    return false;
+  });
+}
+
+/** Computes on the host what depends on constants only. What fails here fails in its place when the network runs. */
+function fold(nodes: readonly Ruled[], constants: Map<string, HostArray>, graph: Graph) {
+  const folded: string[] = [];
+  const rest = withBudget(foldingBudget, () =>
+    nodes.filter(({ node, rule }) => {
+      if (!rule.folds || !node.inputs.every((name) => name === '' || constants.has(name))) return true;
+      const inputs = node.inputs.map((name) => (name === '' ? null : Value.host(constants.get(name)!)));
+      try {
+        const outputs = [rule.run(new Call(node, graph.opset, inputs))].flat() as Value[];
+        if (!outputs.every((value) => value.constant !== null)) {
+          for (const value of outputs) value.dispose();
+          return true;
+        }
+        node.outputs.forEach((name, i) => {
+          if (name === '') return;
+          constants.set(name, outputs[i]!.constant!);
+          folded.push(name);
+        });
+        return false;
+      } catch {
+        return true;
+      }
+    }),
+  );
+  return { rest, folded };
+}
+
+/** Leaves out what no output needs. */
+function withoutDead(nodes: readonly Ruled[], outputs: ReadonlySet<string>): Ruled[] {
+  const needed = new Set(outputs);
+  return nodes
+    .toReversed()
+    .filter(({ node }) => {
+      if (!node.outputs.some((name) => needed.has(name))) return false;
+      for (const name of node.inputs) needed.add(name);
+      return true;
+    })
+    .toReversed();
+}
+
+/** Makes a link of each node whose weights are its alone and lie together under one name. */
+function withLayers(
+  nodes: readonly Ruled[],
+  weights: ReadonlyMap<string, Weight>,
+  outputs: ReadonlySet<string>,
+  uses: ReadonlyMap<string, readonly Use[]>,
+): NodeStep[] {
+  const members = new Map<string, number>();
+  for (const { path } of weights.values())
+    path.forEach((_, depth) => {
+      const key = path.slice(0, depth).join('/');
+      members.set(key, (members.get(key) ?? 0) + 1);
+    });
+  return nodes.map(({ node, rule }) => {
+    const step = { kind: 'node', node, rule, layer: null } as const;
+    const own = node.inputs.flatMap((name, i) =>
+      rule.weights?.[i] !== undefined && weights.has(name) ? [weights.get(name)!] : [],
+    );
+    const [first, ...others] = node.inputs;
+    const parent = own[0]?.path.slice(0, -1) ?? [];
+    const together = own.every(
+      ({ path }) => path.length === parent.length + 1 && parent.every((s, i) => s === path[i]),
+    );
+    const alone =
+      own.length > 0 &&
+      own.every(({ name }) => uses.get(name)!.length === 1 && !outputs.has(name)) &&
+      members.get(parent.join('/')) === own.length;
+    const simple =
+      others.every((name) => name === '' || weights.has(name)) &&
+      others.filter((name) => name !== '').length === own.length &&
+      first !== undefined &&
+      !weights.has(first) &&
+      node.outputs.slice(1).every((name) => name === '' || (!uses.has(name) && !outputs.has(name)));
+    if (rule.layer === undefined || parent.length === 0 || !together || !alone || !simple) return step;
+    return { ...step, layer: parent };
+  });
+}
+
+function lastUses(steps: readonly Step[], outputs: ReadonlySet<string>): string[][] {
+  const seen = new Set(outputs);
+  return steps
+    .toReversed()
+    .map((step) => {
+      const names = [...new Set([...inputsOf(step), ...outputsOf(step)])].filter(
+        (name) => name !== '' && !seen.has(name),
+      );
+      for (const name of names) seen.add(name);
+      return names;
+    })
+    .toReversed();
+}
