@@ -6,7 +6,10 @@ import { plan } from './plan/plan.ts';
 import { type ExternalData, readExternal } from './read/external-data.ts';
 import { decodeModel, readGraph } from './read/model.ts';
 import { build } from './run/build.ts';
-import type { OnnxChain, OnnxOutput } from './run/onnx-chain.ts';
+import { OnnxChain, type OnnxOutput } from './run/onnx-chain.ts';
+import { OnnxLayer } from './run/onnx-layer.ts';
+
+const taken = (name: string) => name === 'held' || name in OnnxChain.prototype || name in OnnxLayer.prototype;
 
 export interface ImportOnnxOptions extends Omit<ReadBytesOptions, 'range'> {
   /** How pictures (float arrays of rank 4) go in and come out. Default 'NCHW', as the file has it; inside they are NHWC. */
@@ -20,7 +23,7 @@ export interface ImportOnnxOptions extends Omit<ReadBytesOptions, 'range'> {
  *
  * ```ts
  * const model = await importOnnx('mobilenetv3.onnx');
- * model.disableUpdate().linkAt(['classifier', '3']).enableUpdate();
+ * model.disableUpdate().linkAt('/classifier/3').enableUpdate();
  * ```
  *
  * @param source a path, an address, a File or Blob, bytes, a stream.
@@ -38,6 +41,6 @@ export async function importOnnx<Out extends OnnxOutput = tf.Tensor>(
   const file = sourceName(source);
   const model = decodeModel(await readBytes(source, reading), file);
   const external = await readExternal(model, source, file, externalData, reading.signal);
-  const { program, values } = plan(readGraph(model, file, external), { layout });
+  const { program, values } = plan(readGraph(model, file, external), { layout, taken });
   return build<Out>(program, values);
 }

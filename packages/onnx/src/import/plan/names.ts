@@ -1,5 +1,4 @@
 /** Names of a file as paths of parameters: `layer1.0.conv1.weight` is /layer1/0/conv1/weight. */
-import { Chain } from '@chaingrad/core';
 import type { Node } from '../graph.ts';
 
 /** Names that exporters make up: they say nothing. */
@@ -7,11 +6,6 @@ const madeUp =
   /^onnx::|^\d+$|(^|[/_.])(Constant|const_fold|fill_constant|assign)|_output_\d+$|^p2o\.|^auto\.|initializer/i;
 
 export const isMadeUp = (name: string): boolean => madeUp.test(name);
-
-/** What a link has itself, and its fields here: such a name gets an underscore behind it. */
-const taken = (segment: string) => segment in Chain.prototype || segment === 'program' || segment === 'spec';
-
-const clean = (segment: string) => (taken(segment) ? `${segment}_` : segment);
 
 const segmentsOf = (name: string) => name.split(/[./:\s]+/).filter((segment) => segment !== '');
 
@@ -33,6 +27,12 @@ function moduleOf(node: Node, index: number): string[] {
 /** A tree of names, in which every parameter has a place of its own. */
 export class PathTree {
   readonly #root = new Map<string, Branch>();
+  readonly #taken: (segment: string) => boolean;
+
+  /** @param taken names that links need themselves: such a name gets an underscore behind it. */
+  constructor(taken: (segment: string) => boolean) {
+    this.#taken = taken;
+  }
 
   /** The path for a name of the file; where the name says nothing, one after the node that uses it. */
   add(name: string, user: { node: Node; index: number; slot: string } | null): string[] {
@@ -41,16 +41,20 @@ export class PathTree {
     return this.#place(wanted.length > 0 ? wanted : ['constant']);
   }
 
+  #clean(segment: string): string {
+    return this.#taken(segment) ? `${segment}_` : segment;
+  }
+
   #place(wanted: readonly string[]): string[] {
     const path: string[] = [];
     let branch = this.#root;
     wanted.forEach((segment, depth) => {
       const last = depth === wanted.length - 1;
-      let name = clean(segment);
+      let name = this.#clean(segment);
       for (let i = 1; ; i++) {
         const found = branch.get(name);
         if (found === undefined || (!last && found !== null)) break;
-        name = clean(`${segment}_${i}`);
+        name = this.#clean(`${segment}_${i}`);
       }
       path.push(name);
       if (last) {

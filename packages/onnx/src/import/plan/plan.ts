@@ -71,6 +71,8 @@ function weightKind(name: string, array: HostArray, uses: readonly Use[]): 'para
 
 export interface PlanOptions {
   readonly layout: 'NCHW' | 'NHWC';
+  /** Names that links need themselves. */
+  readonly taken: (name: string) => boolean;
 }
 
 /** The program of a graph, and the values of its weights. */
@@ -81,7 +83,7 @@ export function plan(
   const constants = new Map(graph.initializers);
   const ruled = rewrite(fetchConstants(withRules(graph), constants, graph), constants, graph);
   const uses = usesOf(ruled);
-  const tree = new PathTree();
+  const tree = new PathTree(options.taken);
   const weights = new Map<string, Weight>();
   const values = new Map<string, HostArray>();
   const adopt = (names: Iterable<string>) => {

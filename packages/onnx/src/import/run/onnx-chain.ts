@@ -15,6 +15,7 @@ import { isFloat } from '../values/host-array.ts';
 import { channelsLast, plainOrder, tensorType, Value } from '../values/value.ts';
 import { drive, driveAsync, execute } from './execute.ts';
 import { forgetFolded } from './folded.ts';
+import { Held } from './held.ts';
 import type { Network } from './network.ts';
 
 /** What a network gives: its one output, or all of them by name. */
@@ -33,12 +34,16 @@ export class OnnxGroup extends Chain {}
  * ```
  */
 export class OnnxChain<Out extends OnnxOutput = tf.Tensor> extends Chain implements Network {
-  /** What is run; shared by copies. */
-  readonly program: Program;
+  private readonly held: Held<Program>;
 
   constructor(program: Program) {
     super();
-    this.program = program;
+    this.held = new Held(program);
+  }
+
+  /** What is run; shared by copies. */
+  get program(): Program {
+    return this.held.value;
   }
 
   /** The inputs as the file names them. */
@@ -130,20 +135,19 @@ export class OnnxChain<Out extends OnnxOutput = tf.Tensor> extends Chain impleme
     return (others.length === 0 && only !== undefined ? only : tensors) as Out;
   }
 
-  /** The link at a path. @throws StructureMismatchError when there is none any more. */
-  linkAt(path: readonly string[]): Link {
-    const found = this.fieldAt(path);
+  /** The link at a path, e.g. `/layer1/0/conv1`. @throws StructureMismatchError when there is none (any more). */
+  linkAt(path: string | readonly string[]): Link {
+    const found = this.fieldAt(typeof path === 'string' ? path.split('/').filter((s) => s !== '') : path);
     if (found instanceof Link) return found;
-    throw new StructureMismatchError(
-      `/${path.join('/')}`,
-      'a node of the network needs the link, which is not there.',
-    );
+    const where = typeof path === 'string' ? path : `/${path.join('/')}`;
+    throw new StructureMismatchError(where, 'the network has no link there.');
   }
 
   /** The values of the parameter or persistent at a path. @throws StructureMismatchError when there is none any more. */
   weightAt(path: readonly string[]): tf.Tensor {
     const found = this.fieldAt(path);
-    if (found instanceof Parameter) return found.tensor;
+    // Not `tensor`: links of which only the parameters are used are never called, and so never seen to hold them.
+    if (found instanceof Parameter) return found.array ?? found.tensor;
     if (found instanceof Persistent && found.value instanceof tf.Tensor) return found.value;
     throw new StructureMismatchError(
       `/${path.join('/')}`,

@@ -6,6 +6,7 @@ import { convolve, convWindows } from '../ops/convolution.ts';
 import { Call, type Surroundings } from '../ops/rule.ts';
 import type { NodeStep } from '../plan/program.ts';
 import { channelsLast, plainOrder, Value } from '../values/value.ts';
+import { Held } from './held.ts';
 
 /** What an `OnnxLayer` is made from. */
 export interface LayerSpec {
@@ -27,11 +28,16 @@ export interface Replacement {
  * place by `replace` does the same.
  */
 export class OnnxLayer extends Link {
-  readonly spec: LayerSpec;
+  private readonly held: Held<LayerSpec>;
 
   constructor(spec: LayerSpec) {
     super();
-    this.spec = spec;
+    this.held = new Held(spec);
+  }
+
+  /** The node that the layer computes. */
+  get spec(): LayerSpec {
+    return this.held.value;
   }
 
   /** The order in which the layer takes and gives its tensors. */
@@ -43,7 +49,7 @@ export class OnnxLayer extends Link {
   tensorOf(field: string): tf.Tensor {
     const found = (this as unknown as Record<string, Parameter | Persistent<tf.Tensor>>)[field];
     if (found === undefined) throw new StructureMismatchError(this.path, `it has no '${field}' any more.`);
-    return found instanceof Persistent ? found.value : found.tensor;
+    return found instanceof Persistent ? found.value : (found.array ?? found.tensor);
   }
 
   /** @param x of the layer's input, (N, H, W, C) where it is a picture. */
