@@ -9,13 +9,18 @@ export type HookTiming = 'pre' | 'post';
 
 /**
  * Changes gradients (or values) around an update (Chainer's optimizer hooks).
- * It has one of two methods. With `forEachParam` it may be added to an optimizer or to one parameter's rule;
- * with `forOptimizer` it sees the whole model, and belongs to an optimizer.
+ * It has one of three members. With `forEachParam` it may be added to an optimizer or to one parameter's rule, with `decayRate`
+ * too; with `forOptimizer` it sees the whole model, and belongs to an optimizer.
  */
 export interface OptimizerHook {
   readonly name: string;
   /** Default 'pre'. */
   readonly timing?: HookTiming;
+  /**
+   * How much of the values is added to the gradient. A hook that does nothing else says so by this number, and rules that can
+   * add it in the pass of their step: `UpdateRule.addDecay`.
+   */
+  readonly decayRate?: number;
   /** Called for every parameter that is not frozen (Chainer's `call_for_each_param = True`). */
   forEachParam?(rule: UpdateRule, param: Parameter): void;
   /** Called once an update (Chainer's `call_for_each_param = False`). */
@@ -50,8 +55,12 @@ export class HookList {
         "Give it one: addHook(hook, { name: 'myHook' }).",
       );
     }
-    if (hook.forEachParam === undefined && hook.forOptimizer === undefined) {
-      throw new InvalidArgumentError(where, 'a hook with forEachParam() or forOptimizer()', `'${name}'`);
+    if ((hook.forEachParam ?? hook.forOptimizer ?? hook.decayRate) === undefined) {
+      throw new InvalidArgumentError(
+        where,
+        'a hook with forEachParam(), forOptimizer() or decayRate',
+        `'${name}'`,
+      );
     }
     if (timing !== 'pre' && timing !== 'post')
       throw new InvalidArgumentError(`${where} timing`, "'pre' | 'post'", valueText(timing));

@@ -5,7 +5,6 @@ import { Link } from '../link.ts';
 import type { SerialEntry, Serializable } from '../matching/serial-entry.ts';
 import type { Parameter } from '../parameter.ts';
 import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
-import { isWeightDecay } from './hooks/decay.ts';
 import type { Hyperparameters } from './hyperparameter.ts';
 import { countEntry, type UpdateRule } from './update-rule.ts';
 
@@ -179,10 +178,10 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
 
   #runHooks(timing: HookTiming, params: readonly Parameter[]): void {
     for (const hook of this.#hooks.of(timing)) {
-      if (!isWeightDecay(hook)) for (const param of params) param.updateRule?.settleDecay(param);
+      // A hook that looks at gradients sees them with the decay that was added before.
+      if (hook.decayRate === undefined) for (const param of params) param.updateRule?.settleDecay(param);
       hook.forOptimizer?.(this);
-      if (hook.forEachParam === undefined) continue;
-      for (const param of params) if (param.updateRule !== null) hook.forEachParam(param.updateRule, param);
+      for (const param of params) param.updateRule?.callHook(hook, param);
     }
   }
 

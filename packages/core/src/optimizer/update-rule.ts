@@ -3,7 +3,6 @@ import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import type { SerialEntry } from '../matching/serial-entry.ts';
 import { keepClone, type Parameter, shapesEqual } from '../parameter.ts';
 import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
-import { isWeightDecay } from './hooks/decay.ts';
 import { changeGrad } from './hooks/gradient.ts';
 import { type Hyperparameters, inheritHyperparameters } from './hyperparameter.ts';
 
@@ -122,10 +121,14 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
   }
 
   #callHooks(timing: HookTiming, param: Parameter): void {
-    for (const hook of this.#hooks.of(timing)) {
-      if (!isWeightDecay(hook)) this.settleDecay(param);
-      hook.forEachParam?.(this, param);
-    }
+    for (const hook of this.#hooks.of(timing)) this.callHook(hook, param);
+  }
+
+  /** Runs the part of a hook that is for each parameter. */
+  callHook(hook: OptimizerHook, param: Parameter): void {
+    if (hook.decayRate !== undefined) this.addDecay(param, hook.decayRate);
+    else this.settleDecay(param);
+    hook.forEachParam?.(this, param);
   }
 
   /**

@@ -16,12 +16,10 @@ export class WeightDecay implements OptimizerHook {
 
   constructor(readonly rate: number) {}
 
-  forEachParam(rule: UpdateRule, param: Parameter): void {
-    rule.addDecay(param, this.rate);
+  get decayRate(): number {
+    return this.rate;
   }
 }
-
-export const isWeightDecay = (hook: OptimizerHook): boolean => hook instanceof WeightDecay;
 
 /** Adds `rate` times the signs of the values to the gradient: L1 regularization (Chainer's `Lasso`). */
 export class Lasso implements OptimizerHook {
