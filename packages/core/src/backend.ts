@@ -2,6 +2,7 @@ import { installKernels } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChaingradError, InvalidArgumentError } from './errors.ts';
 import { provideNodeGpu } from './node-gpu.ts';
+import { isBackendStarted, silenceCpuBackend } from './tfjs-internals.ts';
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 
@@ -69,14 +70,12 @@ const loaders: Readonly<Record<BackendName, (options: BackendOptions) => Promise
     } catch (error) {
       throw packageMissing('cpu', '@tensorflow/tfjs-backend-cpu', error);
     }
-    // Its first tensor would print an advertisement under Node.
-    const backend = tf.findBackend('cpu') as { firstUse?: boolean } | null;
-    if (backend !== null) backend.firstUse = false;
+    silenceCpuBackend();
   },
   wasm: async ({ wasmFile, threads }) => {
     const { kernels, setWasmPaths } = await importWasm();
     if (threads !== undefined) await kernels.setWasmKernelOptions({ threads });
-    if ('wasm' in tf.engine().registry) return;
+    if (isBackendStarted('wasm')) return;
     if (!isNode) await kernels.provideTfjsWasm(setWasmPaths, wasmFile);
     else if (threads !== 1) kernels.shareTfjsWasmMemory(setWasmPaths, installedTfjsWasm());
   },

@@ -2,22 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, NothingToDoError } from './errors.ts';
 import { Link } from './link.ts';
 import type { Parameter } from './parameter.ts';
-
-/** The engine's `gradients`, which leaks what the tape has saved when the forward pass fails. */
-function gradients(forward: () => tf.Scalar, xs: tf.Tensor[]) {
-  const engine = tf.engine();
-  try {
-    return engine.gradients(forward, xs, undefined, true);
-  } catch (error) {
-    const { state } = engine;
-    // Inside another tape the saved tensors are that one's.
-    if (state.gradientDepth === 0) {
-      for (const { saved } of state.activeTape ?? []) tf.dispose(saved ?? []);
-      state.activeTape = [];
-    }
-    throw error;
-  }
-}
+import { gradientsOf } from './tfjs-internals.ts';
 
 /**
  * Runs `lossFn` on the tape and adds its gradients to `param.grad` (null counts as nothing, not as zero).
@@ -40,7 +25,7 @@ export function backward(lossFn: () => tf.Tensor, params: Link | Iterable<Parame
     );
   }
   return tf.tidy(() => {
-    // The engine looks at `xs` after the forward pass: by then every lazy parameter has its tensor.
+    // `xs` is read after the forward pass: by then every lazy parameter has its tensor.
     const xs: tf.Tensor[] = [tf.scalar(0)];
     const forward = () => {
       const loss = lossFn();
@@ -52,8 +37,7 @@ export function backward(lossFn: () => tf.Tensor, params: Link | Iterable<Parame
       xs.splice(0, xs.length, ...new Set(tensors));
       return tf.reshape(loss, []) as tf.Scalar;
     };
-    const { value, grads } = gradients(forward, xs);
-    // Where nothing reaches a parameter the engine gives undefined, against its type.
+    const { value, grads } = gradientsOf(forward, xs);
     if (grads.every((grad) => !grad)) {
       throw new NothingToDoError(
         `backward: the loss depends on none of the ${live.length} parameters. Is the model used inside lossFn?`,

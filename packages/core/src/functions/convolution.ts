@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
+import { runKernel } from '../tfjs-internals.ts';
 import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, samePad, windowPad } from './windows.ts';
 
@@ -214,7 +215,7 @@ export function deconvolution2D(
       activation: 'linear',
       inputShape: [n, ...outsize, outPerGroup * groups],
     };
-    const y = tf.engine().runKernel(CONV_2D_BACKPROP_INPUT, { dy: x, filter: W }, attrs) as tf.Tensor4D;
+    const y = runKernel<tf.Tensor4D>(CONV_2D_BACKPROP_INPUT, { dy: x, filter: W }, attrs);
     return b === null ? y : tf.add(y, b);
   });
 }

@@ -3,6 +3,7 @@ import { AVG_POOL_2D_GRAD, assertKernel, avgPool2d, maxPool2d } from '@chaingrad
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
+import { runKernel } from '../tfjs-internals.ts';
 import { checkRank, type IntOrPair, toPair } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, type Window2D, windowPad } from './windows.ts';
 
@@ -118,7 +119,7 @@ export function unpooling2D(x: tf.Tensor4D, options: Unpooling2DOptions): tf.Ten
   };
   return tf.tidy(() => {
     assertKernel(AVG_POOL_2D_GRAD);
-    const spread = tf.engine().runKernel(AVG_POOL_2D_GRAD, { dy: x }, attrs) as tf.Tensor4D;
+    const spread = runKernel<tf.Tensor4D>(AVG_POOL_2D_GRAD, { dy: x }, attrs);
     return tf.mul(spread, w.ksize[0] * w.ksize[1]);
   });
 }

@@ -1,6 +1,7 @@
 /** A tfjs backend that computes shapes only, and the mode in which it runs. */
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeOnlyError, UnsupportedInMetaError } from '../errors.ts';
+import { backendInUse, tensorOverData } from '../tfjs-internals.ts';
 import { shapeRules } from './kernels.ts';
 import { metaMode, setMetaMode } from './mode.ts';
 
@@ -90,18 +91,14 @@ export const countedMacs = (): number => instance?.macs ?? 0;
  */
 export function withShapesOnly<R>(fn: () => R, draw = true): R {
   if (metaMode() !== null) return fn();
-  const engine = tf.engine();
-  // Makes tfjs choose (and so start) its backend now, if nobody has.
-  const previous = engine.backend && engine.backendName;
+  const previous = backendInUse();
   const backend = metaBackend();
   const pending: ((draw: boolean) => void)[] = [];
   // Both switches complete before they return: the backends are there already.
   void tf.setBackend(NAME);
   setMetaMode({
     placeholder: (shape, dtype) =>
-      tf.keep(
-        engine.makeTensorFromTensorInfo({ dataId: backend.allocate(), shape: [...shape], dtype }, backend),
-      ),
+      tf.keep(tensorOverData({ dataId: backend.allocate(), shape: [...shape], dtype }, backend)),
     defer: (settle) => pending.push(settle),
   });
   backend.macs = 0;
