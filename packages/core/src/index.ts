@@ -1,3 +1,4 @@
+export { SecondGradientError } from '@chaingrad/kernels';
 export * from './arrays/format-error.ts';
 export { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat, halvesToFloats } from './arrays/half.ts';
 export * from './arrays/named-array.ts';

@@ -30,19 +30,19 @@ export class KernelArgumentError extends Error {
   }
 }
 
-/** The gradient of an operation cannot be differentiated again. */
+/** The gradient of a function cannot be differentiated again. */
 export class SecondGradientError extends Error {
   override readonly name = 'SecondGradientError';
 
   constructor(
     /** Null for a function without a name, made with tf.customGrad or withGradient. */
     readonly operation: string | null,
+    reason = 'it uses values that were computed inside of the function and are not recorded. Compose the function of ' +
+      'other operations where gradients of gradients are needed, or write it with withGradient.',
     options?: ErrorOptions,
   ) {
     super(
-      `${operation ?? 'A function with a gradient of its own'}: its gradient cannot be differentiated again, ` +
-        'because it uses values that were computed inside of the function and are not recorded. ' +
-        'Compose it of other operations where gradients of gradients are needed, or write it with withGradient.',
+      `${operation ?? 'A function with a gradient of its own'}: its gradient cannot be differentiated again: ${reason}`,
       options,
     );
   }

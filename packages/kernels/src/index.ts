@@ -10,6 +10,7 @@ export * from './attrs.ts';
 export { KernelArgumentError, SecondGradientError, UnsupportedKernelError } from './errors.ts';
 export { installFastKernels } from './fast.ts';
 export { differentiableKernels, installGradients } from './gradients/index.ts';
+export { type WithSaved, withGradient } from './gradients/with-gradient.ts';
 export { installKernels, supportedBackends } from './install.ts';
 export { conv2d } from './ops/conv-2d.ts';
 export {

@@ -17,6 +17,8 @@ interface TapeNode {
 
 type CustomGrad = (f: (...args: never[]) => unknown) => (...inputs: tf.Tensor[]) => tf.Tensor;
 
+type KernelInputs = Record<string, tf.Tensor | undefined> | tf.Tensor[];
+
 /** What is used of tfjs' engine, some of it private. */
 interface Recorder {
   readonly state: {
@@ -25,6 +27,7 @@ interface Recorder {
     readonly activeScope: { readonly name: string } | null;
   };
   nextTensorId(): number;
+  runKernel(name: string, inputs: KernelInputs, attrs: object): unknown;
   addTapeNode(...args: unknown[]): void;
   customGrad: CustomGrad;
 }
@@ -34,12 +37,57 @@ const recorder = () => tf.engine() as unknown as Recorder;
 /** Asked in a gradient function: whether its steps are recorded, because its result will be differentiated again. */
 export const isRecorded = (): boolean => recorder().state.gradientDepth > 0;
 
-/** Runs `f`. @returns its result, and whether a tensor was made by it. */
-export function withTensorsMade<R>(f: () => R): { result: R; isMade: (tensor: tf.Tensor) => boolean } {
-  const first = recorder().nextTensorId();
-  const result = f();
-  const last = recorder().nextTensorId();
-  return { result, isMade: ({ id }) => id > first && id < last };
+/** Runs `f`, with the inputs of every kernel that it runs given by `inputsOf`. */
+function withInputs<R>(inputsOf: (inputs: KernelInputs) => KernelInputs, f: () => R): R {
+  const engine = recorder();
+  const { runKernel } = engine;
+  engine.runKernel = (name, inputs, attrs) => runKernel.call(engine, name, inputsOf(inputs), attrs);
+  try {
+    return f();
+  } finally {
+    engine.runKernel = runKernel;
+  }
+}
+
+export interface Observed<R> {
+  readonly result: R;
+  /** Whether the function made the tensor. */
+  readonly isMade: (tensor: tf.Tensor) => boolean;
+  /** Those of the tensors that its kernels took which it did not make. */
+  readonly outside: readonly tf.Tensor[];
+}
+
+/** Runs `f` and looks at what it makes and takes. */
+export function observe<R>(f: () => R): Observed<R> {
+  const engine = recorder();
+  const first = engine.nextTensorId();
+  const taken = new Set<tf.Tensor>();
+  const result = withInputs((inputs) => {
+    for (const tensor of Object.values(inputs)) if (tensor && tensor.id < first) taken.add(tensor);
+    return inputs;
+  }, f);
+  const last = engine.nextTensorId();
+  return { result, isMade: ({ id }) => id > first && id < last, outside: [...taken] };
+}
+
+/**
+ * Runs `f`, with stand-ins, by id, for inputs of kernels that are gone. Without a stand-in it throws: tfjs does not look, and on
+ * webgpu finds out when commands are submitted, which fails from then on.
+ */
+export function withStandIns<R>(standIns: ReadonlyMap<number, tf.Tensor>, f: () => R): R {
+  const live = (tensor: tf.Tensor | undefined) => {
+    if (!tensor?.isDisposed) return tensor;
+    const standIn = standIns.get(tensor.id);
+    if (standIn === undefined) throw new Error(`Tensor ${tensor.id} is disposed.`);
+    return standIn;
+  };
+  return withInputs(
+    (inputs) =>
+      Array.isArray(inputs)
+        ? inputs.map((tensor) => live(tensor)!)
+        : Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, live(tensor)])),
+    f,
+  );
 }
 
 /** The name of the operation that the innermost scope belongs to. */

@@ -1,8 +1,8 @@
 /** Activation functions. Elementwise, of any shape, unless they have an axis. */
+import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { type Axes, resolveAxes, resolveAxis } from './arguments.ts';
-import { withGradient } from './with-gradient.ts';
 
 /** max(x, 0). */
 export function relu<T extends tf.Tensor>(x: T): T {

@@ -1,4 +1,5 @@
 /** Functions over tensors, after `chainer.functions`. Activations are NHWC. What tfjs-core has right is not repeated here. */
+export { withGradient } from '@chaingrad/kernels';
 export * from './activation.ts';
 export * from './affine.ts';
 export type { Axes, IntOrPair } from './arguments.ts';

@@ -1,9 +1,9 @@
 /** Losses and accuracy. Gradients go to both arguments where both are float32. */
+import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions } from '../options.ts';
 import { checkLabelRange, checkLabels, checkOneOf, checkRank, checkSameShape } from './arguments.ts';
-import { withGradient } from './with-gradient.ts';
 
 /** (x - y)^2, element by element. @throws ShapeMismatchError when the shapes differ. */
 export function squaredError<T extends tf.Tensor>(x: T, y: T): T {
@@ -82,17 +82,17 @@ export function sigmoidCrossEntropy(
   checkSameShape(`${name} labels`, x.shape, t.shape);
   if (t.dtype !== 'int32') throw new InvalidArgumentError(`${name} labels`, 'an int32 tensor', t.dtype);
   checkLabelRange(name, t, 2, -1);
-  return tf.tidy(() =>
-    withGradient(
+  return tf.tidy(() => {
+    const counted = tf.notEqual(t, -1);
+    const mask = tf.cast(counted, 'float32');
+    const labels = tf.cast(t, 'float32');
+    const share = tf.div(1, normalize ? tf.maximum(tf.sum(mask), 1) : x.shape[0]!);
+    return withGradient(
       x,
       (input) => {
-        const counted = tf.notEqual(t, -1);
-        const mask = tf.cast(counted, 'float32');
-        const labels = tf.cast(t, 'float32');
         const tail = tf.log1p(tf.exp(tf.neg(tf.abs(input))));
         const all = tf.add(tf.sub(tf.relu(input), tf.mul(input, labels)), tail);
         const losses = tf.where(counted, all, tf.zerosLike(all));
-        const share = tf.div(1, normalize ? tf.maximum(tf.sum(mask), 1) : x.shape[0]!);
         return {
           value: reduce === 'no' ? losses : tf.mul(tf.sum(losses), share),
           save: [input, labels, mask, share],
@@ -102,8 +102,8 @@ export function sigmoidCrossEntropy(
         const each = reduce === 'no' ? dy : tf.mul(dy, share);
         return tf.mul(tf.mul(tf.sub(tf.sigmoid(x), labels), mask), each);
       },
-    ),
-  );
+    );
+  });
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Normalizations: zero mean and unit variance over some axes, or unit length. */
+import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
 import { checkOptions } from '../options.ts';
 import { type Axes, checkInteger, checkRank, checkSameShape, resolveAxes } from './arguments.ts';
-import { withGradient } from './with-gradient.ts';
 
 /** The mean and the (biased) variance over `axes`, which are kept as 1. */
 function moments(x: tf.Tensor, axes: number[]): { mean: tf.Tensor; variance: tf.Tensor } {
@@ -20,10 +20,11 @@ function moments(x: tf.Tensor, axes: number[]): { mean: tf.Tensor; variance: tf.
 
 /** (x - mean) / sqrt(variance + eps), with the gradient that looks through the statistics. */
 function standardize(x: tf.Tensor, axes: number[], eps: number, stats = moments(x, axes)): tf.Tensor {
+  // Outside, so that the tape knows it as a function of x when the gradient is differentiated.
+  const inverse = tf.rsqrt(tf.add(stats.variance, eps));
   return withGradient(
     x,
     (input) => {
-      const inverse = tf.rsqrt(tf.add(stats.variance, eps));
       const value = tf.mul(tf.sub(input, stats.mean), inverse);
       return { value, save: [value, inverse] };
     },
@@ -197,8 +198,8 @@ export function groupNormalization<T extends tf.Tensor>(
   });
 }
 
-/** Smaller than any length that float32 can tell from zero in a product. */
-const tiny = 1e-30;
+/** The square of a length that is smaller than any that counts: keeps 0/0 away, and an infinite derivative of the root. */
+const tiny = 1e-36;
 
 /**
  * x / (length of x over `axis` + eps), as `chainer.functions.normalize`. eps is outside the root; where x is zero the
@@ -212,13 +213,12 @@ export function normalize<T extends tf.Tensor>(x: T, options: { eps?: number; ax
   return withGradient(
     x,
     (input) => {
-      const length = tf.sqrt(tf.sum(tf.square(input), axes, true));
+      const length = tf.sqrt(tf.maximum(tf.sum(tf.square(input), axes, true), tiny));
       const value = tf.div(input, tf.add(length, eps)) as T;
       return { value, save: [input, value, length] };
     },
     (dy, [x, y, length]) => {
-      // At a zero column the sum is 0 as well: the guard only keeps 0/0 away.
-      const along = tf.div(tf.sum(tf.mul(dy, x), axes, true), tf.maximum(length, tiny));
+      const along = tf.div(tf.sum(tf.mul(dy, x), axes, true), length);
       return tf.div(tf.sub(dy, tf.mul(y, along)), tf.add(length, eps));
     },
   );

@@ -1,7 +1,7 @@
+import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions } from '../options.ts';
 import { checkLabelRange, checkLabels, checkSameShape } from './arguments.ts';
-import { withGradient } from './with-gradient.ts';
 
 export interface SoftmaxCrossEntropyOptions {
   /** 'mean' divides by the number of labels that count (at least 1); with false by the batch size. Default true. */
@@ -48,33 +48,31 @@ export function softmaxCrossEntropy(
       ? tf.tensor1d(classWeight)
       : (classWeight as tf.Tensor1D | null);
     if (weights !== null) checkSameShape(`${name} classWeight`, [classes], weights.shape);
+    const labels = tf.reshape(t, [-1]) as tf.Tensor1D;
+    const counted = tf.notEqual(labels, ignoreLabel);
+    const mask = tf.cast(counted, 'float32');
+    const hot = tf.oneHot(labels, classes);
+    const share = tf.div(1, normalize ? tf.maximum(tf.sum(mask), 1) : x.shape[0]!);
+    const maskedHot = tf.mul(tf.cast(hot, 'float32'), tf.expandDims(mask, 1));
+    const target = weights === null ? maskedHot : tf.mul(maskedHot, weights);
+    const logp = tf.logSoftmax(tf.reshape(x, [-1, classes]));
     return withGradient(
-      x,
+      logp,
       (input) => {
-        const labels = tf.reshape(t, [-1]) as tf.Tensor1D;
-        const counted = tf.notEqual(labels, ignoreLabel);
-        const hot = tf.oneHot(labels, classes);
-        const logp = tf.logSoftmax(tf.reshape(input, [-1, classes]));
         // Where the class is not the label's nothing counts, not even minus infinity.
-        const weighted = weights === null ? logp : tf.mul(logp, weights);
+        const weighted = weights === null ? input : tf.mul(input, weights);
         const picked = tf.sum(tf.where(tf.cast(hot, 'bool'), weighted, tf.zerosLike(weighted)), 1);
         // A row of zeros, from a label out of range, gives 0/0.
         const rows = tf.div(tf.neg(picked), tf.cast(tf.sum(hot, 1), 'float32'));
         const losses = tf.where(counted, rows, tf.zerosLike(rows));
-
-        const mask = tf.cast(counted, 'float32');
-        const share = tf.div(1, normalize ? tf.maximum(tf.sum(mask), 1) : x.shape[0]!);
-        const maskedHot = tf.mul(tf.cast(hot, 'float32'), tf.expandDims(mask, 1));
-        const target = weights === null ? maskedHot : tf.mul(maskedHot, weights);
         return {
           value: reduce === 'no' ? tf.reshape(losses, t.shape) : tf.mul(tf.sum(losses), share),
-          save: [logp, target, share],
+          save: [target, share],
         };
       },
-      (dy, [logp, target, share]) => {
+      (dy, [target, share]) => {
         const each = reduce === 'no' ? tf.reshape(dy, [-1, 1]) : tf.mul(dy, share);
-        const probability = tf.mul(tf.exp(logp), tf.sum(target, 1, true));
-        return tf.reshape(tf.mul(tf.sub(probability, target), each), x.shape);
+        return tf.neg(tf.mul(target, each));
       },
     );
   });

@@ -2,7 +2,13 @@ import { InvalidArgumentError, ShapeMismatchError } from '@chaingrad/core';
 import { multiboxLoss } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { describeBackends, expectClose } from '../../../support/backends.ts';
+import {
+  expectAlongDirections,
+  expectSame,
+  gradientCase,
+  gradientsOf,
+} from '../../../kernels/gradients/case.ts';
+import { describeBackends, expectClose, useTestBackend } from '../../../support/backends.ts';
 import { generate } from '../../../support/goldens.ts';
 import { goldens } from '../../support.ts';
 
@@ -58,7 +64,25 @@ function scatterRows(rows: Int32Array, values: Float32Array, width: number, size
   return out;
 }
 
-describeBackends('vision/models/ssd/multiboxLoss', () => {
+describeBackends('vision/models/ssd/multiboxLoss', (backend) => {
+  it('has right gradients of gradients', async () => {
+    await useTestBackend('cpu');
+    const gtLocs = tf.tensor3d(generate({ key: 'gt', scale: 2, offset: 0 }, 24), [1, 6, 4]);
+    const labels = tf.tensor2d([0, 2, 0, 1, 0, 0], [1, 6], 'int32');
+    const second = gradientCase({
+      of: (locs, confs) =>
+        tf.stack(multiboxLoss(locs as tf.Tensor3D, confs as tf.Tensor3D, gtLocs, labels, 1)),
+      inputs: [{ shape: [1, 6, 4] }, { shape: [1, 6, 3], scale: 1 / 4 }],
+    });
+    const expected = await gradientsOf(second);
+    if (backend === 'cpu') expectAlongDirections(second, expected, 2e-3);
+    await useTestBackend(backend);
+    expectSame(await gradientsOf(second), expected, 1e-4);
+    await useTestBackend('cpu');
+    tf.dispose([gtLocs, labels]);
+    await useTestBackend(backend);
+  });
+
   for (const name of ['plain', 'k1', 'khuge', 'khalf', 'nopos', 'allpos', 'onesample', 'big']) {
     it(`equals ChainerCV in value and gradients, ${name}`, async () => {
       const key = `loss/${name}`;

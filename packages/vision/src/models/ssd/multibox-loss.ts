@@ -1,4 +1,4 @@
-import { InvalidArgumentError, ShapeMismatchError } from '@chaingrad/core';
+import { InvalidArgumentError, ShapeMismatchError, withGradient } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -51,24 +51,23 @@ const divisor = (positive: tf.Tensor): tf.Tensor => tf.maximum(tf.sum(tf.cast(po
  *
  * Cheaper than a tape of a dozen kernels over (B, K, nClass), and numerically the textbook formula.
  */
-function withGradient<T extends tf.Tensor>(
+function withItsGradient<T extends tf.Tensor>(
   x: T,
   compute: (x: T) => { value: tf.Scalar; gradient: T },
 ): tf.Scalar {
-  const op = tf.customGrad((...args: unknown[]) => {
-    const [input, save] = args as [T, (tensors: tf.Tensor[]) => void];
-    const { value, gradient } = compute(input);
-    save([gradient]);
-    return {
-      value,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, saved[0]!),
-    };
-  });
-  return op(x) as tf.Scalar;
+  return withGradient(
+    x,
+    (input) => {
+      const { value, gradient } = compute(input as T);
+      return { value, save: [gradient] };
+    },
+    (dy, [gradient]) => tf.mul(dy, gradient),
+    'multiboxLoss',
+  );
 }
 
 function locationLoss(locs: tf.Tensor3D, gtLocs: tf.Tensor3D, gtLabels: tf.Tensor2D): tf.Scalar {
-  return withGradient(locs, (x) => {
+  return withItsGradient(locs, (x) => {
     const positive = tf.greater(gtLabels, 0);
     const n = divisor(positive);
     // Selected, not multiplied by a mask: background offsets may be infinite.
@@ -84,7 +83,7 @@ function locationLoss(locs: tf.Tensor3D, gtLocs: tf.Tensor3D, gtLabels: tf.Tenso
 }
 
 function confidenceLoss(confs: tf.Tensor3D, gtLabels: tf.Tensor2D, k: number): tf.Scalar {
-  return withGradient(confs, (x) => {
+  return withItsGradient(confs, (x) => {
     const positive = tf.greater(gtLabels, 0);
     const n = divisor(positive);
     const shifted = tf.sub(x, tf.max(x, 2, true));

@@ -1,0 +1,214 @@
+/** Every function of `@chaingrad/core`: what its gradients of gradients are tried on, or why it has none. */
+import * as core from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { GradientCase, Input } from '../../kernels/gradients/case.ts';
+
+/** A case, several, or the reason why there is nothing to differentiate. */
+export type Row = GradientCase | readonly GradientCase[] | string;
+
+/** -3 to 3, away from whole numbers. */
+const wide: Input = { shape: [2, 3, 4], scale: 1 / 4 };
+/** -0.75 to 0.75. */
+const small: Input = { shape: [2, 3, 4] };
+const channels: Input = { shape: [4] };
+const positive: Input = { shape: [4], offset: 1 };
+const maps: Input = { shape: [2, 5, 4, 3], scale: 1 / 64 };
+const filter: Input = { shape: [4, 3, 3, 2], scale: 1 / 64 };
+
+const on = (of: (x: tf.Tensor) => tf.Tensor, x: Input = wide): GradientCase => ({
+  of: of as GradientCase['of'],
+  inputs: [x],
+});
+const onMaps = (of: (x: tf.Tensor4D) => tf.Tensor, x = maps) => on(of as (x: tf.Tensor) => tf.Tensor, x);
+
+/** Two inputs of one shape whose differences are no whole numbers. */
+const pair = (of: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor): GradientCase => ({
+  of: of as GradientCase['of'],
+  inputs: [wide, { ...wide, offset: 1 / 16 }],
+});
+
+const labels = (values: number[], shape = [values.length]) => tf.tensor(values, shape, 'int32');
+
+/** x, gamma and beta. */
+const normalized = (of: (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => tf.Tensor): GradientCase => ({
+  of: of as GradientCase['of'],
+  inputs: [wide, positive, channels],
+});
+
+const convolution = (
+  of: (x: tf.Tensor4D, W: tf.Tensor4D, b: tf.Tensor1D) => tf.Tensor,
+  W: Input,
+  out: number,
+  x = maps,
+): GradientCase => ({ of: of as unknown as GradientCase['of'], inputs: [x, W, { shape: [out], scale: 3 }] });
+
+const scores: Input = { shape: [3, 4], scale: 1 / 4 };
+const classes = [2, -1, 0];
+
+export const rows: Readonly<Record<string, Row>> = {
+  absoluteError: pair(core.absoluteError),
+  accuracy: 'counts: it has no gradient',
+  average: [
+    on((x) => core.average(x, { axis: [0, 2] })),
+    {
+      of: (x, weights) => core.average(x!, { axis: 1, weights: weights! }),
+      inputs: [wide, { shape: [3], offset: 1 }],
+    },
+  ],
+  averagePooling2D: onMaps((x) => core.averagePooling2D(x, 3, 2, 1)),
+  batchNormalization: [
+    normalized((x, gamma, beta) => core.batchNormalization(x, gamma, beta).y),
+    on((x) => core.batchNormalization(x, null, null, { axis: [1, 2], eps: 0.1 }).y),
+    on((x) => core.batchNormalization(x, null, null).variance),
+    on((x) => core.batchNormalization(x, null, null).mean),
+  ],
+  bias: { of: (x, y) => core.bias(x!, y!, 1), inputs: [wide, { shape: [3] }] },
+  clippedRelu: on((x) => core.clippedRelu(x, 1.5)),
+  convolution2D: [
+    convolution(
+      (x, W, b) => core.convolution2D(x, W, b, { pad: 1, stride: 2, activation: 'relu' }),
+      { ...filter, shape: [4, 3, 3, 2] },
+      4,
+    ),
+    convolution(
+      (x, W, b) => core.convolution2D(x, W, b, { pad: 'same' }),
+      { ...filter, shape: [2, 3, 3, 3] },
+      2,
+    ),
+  ],
+  deconvolution2D: convolution(
+    (x, W, b) => core.deconvolution2D(x, W, b, { stride: 2, pad: 1 }),
+    { ...filter, shape: [3, 2, 3, 3] },
+    2,
+  ),
+  depthwiseConvolution2D: convolution(
+    (x, W, b) => core.depthwiseConvolution2D(x, W, b, { pad: 1 }),
+    { ...filter, shape: [2, 3, 3, 3] },
+    6,
+  ),
+  dilatedConvolution2D: convolution(
+    (x, W, b) => core.dilatedConvolution2D(x, W, b, { dilate: 2, pad: 2 }),
+    { ...filter, shape: [2, 3, 3, 3] },
+    2,
+  ),
+  dropout: on((x) => {
+    const mask = tf.tensor(
+      Array.from({ length: 24 }, (_, i) => (i % 3 === 0 ? 0 : 1.5)),
+      [2, 3, 4],
+    );
+    return core.dropout(tf.square(x), 1 / 3, { mask });
+  }),
+  dropoutMask: 'draws numbers',
+  elu: [on((x) => core.elu(x)), on((x) => core.elu(x, 0.7))],
+  embedId: [
+    { of: (W) => core.embedId(labels([1, 0, 1]), tf.square(W!) as tf.Tensor2D), inputs: [{ shape: [3, 2] }] },
+    {
+      of: (W) => core.embedId(labels([2, 7, 1]), tf.square(W!) as tf.Tensor2D, 7),
+      inputs: [{ shape: [3, 2] }],
+    },
+  ],
+  fixedBatchNormalization: [undefined, [1, 2]].map((axis): GradientCase => {
+    const statistics = { shape: [axis === undefined ? 4 : 2] };
+    return {
+      of: (x, gamma, beta, mean, variance) =>
+        core.fixedBatchNormalization(x!, gamma!, beta!, mean!, variance!, { axis }),
+      inputs: [
+        axis === undefined ? wide : { ...wide, shape: [2, 3, 4] },
+        { ...statistics, offset: 1 },
+        statistics,
+        statistics,
+        { ...statistics, offset: 1 },
+      ],
+    };
+  }),
+  getConvOutsize: 'gives a size',
+  getDeconvOutsize: 'gives a size',
+  getItem: on((x) => core.getItem(tf.square(x), '...', { step: -1 }, [2, 0, 2])),
+  globalAveragePooling2D: onMaps((x) => core.globalAveragePooling2D(x)),
+  groupNormalization: normalized((x, gamma, beta) => core.groupNormalization(x, 2, gamma, beta, 0.1)),
+  hardSigmoid: on((x) => core.hardSigmoid(x)),
+  hinge: (['L1', 'L2'] as const).map((norm) =>
+    on((x) => core.hinge(x as tf.Tensor2D, labels([2, 1, 0]) as tf.Tensor1D, { norm }), {
+      shape: [3, 4],
+      scale: 3 / 16,
+    }),
+  ),
+  huberLoss: [pair((x, t) => core.huberLoss(x, t, 0.6)), pair((x, t) => core.huberLoss(x, t, 0.6, 'no'))],
+  layerNormalization: normalized((x, gamma, beta) => core.layerNormalization(x, gamma, beta, 0.1)),
+  leakyRelu: on((x) => core.leakyRelu(x)),
+  linear: {
+    of: (x, W, b) => core.linear(x!, W as tf.Tensor2D, b as tf.Tensor1D),
+    inputs: [{ shape: [2, 3, 2, 2] }, { shape: [3, 12] }, { shape: [3] }],
+  },
+  localResponseNormalization: onMaps((x) => core.localResponseNormalization(x, { n: 3, k: 1, alpha: 0.5 })),
+  logSoftmax: [on((x) => core.logSoftmax(x)), on((x) => core.logSoftmax(x, 1))],
+  logsumexp: [on((x) => core.logsumexp(x)), on((x) => core.logsumexp(x, [0, 2]))],
+  maxPooling2D: onMaps((x) => core.maxPooling2D(tf.square(x), 3, 2, 1), {
+    ...maps,
+    scale: 1 / 16,
+    offset: 5,
+  }),
+  meanAbsoluteError: pair(core.meanAbsoluteError),
+  meanSquaredError: pair(core.meanSquaredError),
+  moveaxis: on((x) => core.moveaxis(tf.square(x), 0, 2)),
+  normalize: [on((x) => core.normalize(x)), on((x) => core.normalize(x, { axis: [0, 1], eps: 0.1 }))],
+  relu: on((x) => core.relu(x)),
+  relu6: on((x) => core.relu6(tf.mul(x, 4))),
+  repeatElements: on((x) => core.repeatElements(tf.square(x), 2, 1)),
+  resizeImages: onMaps((x) => core.resizeImages(tf.square(x), [3, 7])),
+  rollaxis: on((x) => core.rollaxis(tf.square(x), 2)),
+  scale: { of: (x, y) => core.scale(x!, y!, 1), inputs: [wide, { shape: [3] }] },
+  selectItem: on((x) => core.selectItem(tf.square(x), labels([0, 3, 1, 1, 2, 0], [2, 3]))),
+  selu: on((x) => core.selu(x)),
+  sigmoid: on((x) => core.sigmoid(x)),
+  sigmoidCrossEntropy: (['mean', 'no'] as const).flatMap((reduce) =>
+    [true, false].map((normalize) =>
+      on(
+        (x) =>
+          core.sigmoidCrossEntropy(x, labels([1, 0, -1, 1, 0, 0, 1, 1, -1, 0, 1, 0], [3, 4]), {
+            reduce,
+            normalize,
+          }),
+        scores,
+      ),
+    ),
+  ),
+  softmax: [on((x) => core.softmax(x)), on((x) => core.softmax(x, 0))],
+  softmaxCrossEntropy: (['mean', 'no'] as const).flatMap((reduce) =>
+    [null, [0.5, 1, 2, 0.25]].map((classWeight) =>
+      on((x) => core.softmaxCrossEntropy(x, labels(classes), { reduce, classWeight }), scores),
+    ),
+  ),
+  softplus: [on((x) => core.softplus(x)), on((x) => core.softplus(x, 2))],
+  squaredError: pair(core.squaredError),
+  swapaxes: on((x) => core.swapaxes(tf.square(x), 0, 2)),
+  tanh: on((x) => core.tanh(x)),
+  unpooling2D: onMaps((x) => core.unpooling2D(tf.square(x), 3, 2, 1)),
+  withGradient: [
+    // x^2 / 2 exp(x), whose gradient looks at the value, at one made inside, and at a tensor from outside.
+    on((x) => {
+      const half = tf.mul(x, 0.5);
+      return core.withGradient(
+        x,
+        (t) => {
+          const inside = tf.exp(t);
+          const value = tf.mul(tf.mul(t, half), inside);
+          return { value, save: [value, inside, half] };
+        },
+        (dy, [value, inside, half]) => tf.mul(dy, tf.add(value, tf.mul(tf.mul(half, 2), inside))),
+      );
+    }, small),
+    {
+      of: (a, b) =>
+        core.withGradient(
+          [a!, b!],
+          (s, t) => {
+            const e = tf.exp(t);
+            return { value: tf.mul(s, e), save: [e, s] };
+          },
+          (dy, [e, s]) => [tf.mul(dy, e), tf.mul(dy, tf.mul(s, e))],
+        ),
+      inputs: [small, { ...small, offset: 1 / 64 }],
+    },
+  ],
+};
