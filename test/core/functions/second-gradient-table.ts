@@ -1,7 +1,7 @@
 /** Every function of `@chaingrad/core`: what its gradients of gradients are tried on, or why it has none. */
 import * as core from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { GradientCase, Input } from '../../kernels/gradients/case.ts';
+import type { GradientCase, Input } from '../../support/gradient-case.ts';
 
 /** A case, several, or the reason why there is nothing to differentiate. */
 export type Row = GradientCase | readonly GradientCase[] | string;

@@ -6,14 +6,8 @@ import { SecondGradientError, withGradient } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as functions from '../../../packages/core/src/functions/index.ts';
-import {
-  expectAlongDirections,
-  expectSame,
-  type GradientCase,
-  gradientCase,
-  gradientsOf,
-} from '../../kernels/gradients/case.ts';
-import { describeBackends, expectClose, useTestBackend } from '../../support/backends.ts';
+import { describeBackends, expectClose } from '../../support/backends.ts';
+import { expectHigherGradients, type GradientCase } from '../../support/gradient-case.ts';
 import { rows } from './second-gradient-table.ts';
 
 describe('the table of second gradients', () => {
@@ -26,20 +20,8 @@ describeBackends('the gradient of the gradient of', (backend) => {
   for (const [name, row] of Object.entries(rows)) {
     if (typeof row === 'string') continue;
     it(name, async () => {
-      for (const first of [row as GradientCase | GradientCase[]].flat()) {
-        await useTestBackend('cpu');
-        const second = gradientCase(first);
-        for (const order of backend === 'webgpu' ? [second] : [second, gradientCase(second)]) {
-          await useTestBackend(backend);
-          const actual = await gradientsOf(order);
-          if (backend === 'cpu') expectAlongDirections(order, actual, 2e-3);
-          else {
-            await useTestBackend('cpu');
-            expectSame(actual, await gradientsOf(order), 1e-4);
-            await useTestBackend(backend);
-          }
-        }
-      }
+      for (const first of [row as GradientCase | GradientCase[]].flat())
+        await expectHigherGradients(first, backend);
     });
   }
 

@@ -1,6 +1,6 @@
 /** Elementwise functions. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { GradientCase, GradientCases, Input } from './case.ts';
+import type { GradientCase, GradientCases, Input } from '../../support/gradient-case.ts';
 
 const { mul, cast } = tf;
 const float = (x: tf.Tensor) => cast(x, 'float32');

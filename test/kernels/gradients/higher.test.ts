@@ -4,13 +4,9 @@
  */
 import { installKernels } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeBackends, expectClose, useTestBackend } from '../../support/backends.ts';
-import { expectAlongDirections, expectSame, gradientCase, gradientsOf } from './case.ts';
+import { describeBackends, expectClose } from '../../support/backends.ts';
+import { expectHigherGradients } from '../../support/gradient-case.ts';
 import { casesOn } from './tables.ts';
-
-/** Of the length of the gradient: float32 in the differences of the numerical one. */
-const numericalTolerance = 2e-3;
-const backendTolerance = 1e-4;
 
 describeBackends('the gradient of the gradient of', (backend) => {
   before(() => installKernels(backend));
@@ -34,22 +30,7 @@ describeBackends('the gradient of the gradient of', (backend) => {
 
   for (const [kernelName, cases] of casesOn(backend)) {
     it(kernelName, async () => {
-      for (const first of cases) {
-        await useTestBackend('cpu');
-        const second = gradientCase(first);
-        const third = gradientCase(second);
-        // The third adds hardly a kernel, and a shader is compiled for every new shape.
-        for (const order of backend === 'webgpu' ? [second] : [second, third]) {
-          await useTestBackend(backend);
-          const actual = await gradientsOf(order);
-          if (backend === 'cpu') expectAlongDirections(order, actual, numericalTolerance);
-          else {
-            await useTestBackend('cpu');
-            expectSame(actual, await gradientsOf(order), first.tolerance ?? backendTolerance);
-            await useTestBackend(backend);
-          }
-        }
-      }
+      for (const first of cases) await expectHigherGradients(first, backend);
     });
   }
 });

@@ -6,7 +6,7 @@ import { differentiableKernels, installKernels } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, useTestBackend } from '../../support/backends.ts';
-import { expectSame, gradientsOf, numericalGradients } from './case.ts';
+import { expectSame, gradientsOf, numericalGradients } from '../../support/gradient-case.ts';
 import { casesOn, lacking, tables } from './tables.ts';
 
 /** Of the largest gradient: float32 in the differences of the numerical one. */

@@ -1,6 +1,6 @@
 /** Reductions, rearrangements, indexing and products. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { GradientCase, GradientCases, Input } from './case.ts';
+import type { GradientCase, GradientCases, Input } from '../../support/gradient-case.ts';
 
 const { mul, cast } = tf;
 

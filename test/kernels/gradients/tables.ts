@@ -1,6 +1,6 @@
 /** The cases of all gradient rules. */
 import type { BackendName } from '../../support/backends.ts';
-import type { GradientCase, GradientCases } from './case.ts';
+import type { GradientCase, GradientCases } from '../../support/gradient-case.ts';
 import { elementwiseCases } from './elementwise-cases.ts';
 import { structureCases } from './structure-cases.ts';
 import { windowCases } from './window-cases.ts';

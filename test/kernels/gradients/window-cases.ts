@@ -3,7 +3,7 @@
 import type { Conv2DAttrs, Pad2D } from '@chaingrad/kernels';
 import * as kernels from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
-import type { GradientCase, GradientCases, Input } from './case.ts';
+import type { GradientCase, GradientCases, Input } from '../../support/gradient-case.ts';
 
 type Padding = 'same' | 'valid' | number | [[0, 0], [number, number], [number, number], [0, 0]];
 

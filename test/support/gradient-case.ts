@@ -1,8 +1,8 @@
-/** One differentiated function: what it is tried on, and how its gradient is checked. */
+/** One differentiated function: what it is tried on, and how its gradients and gradients of gradients are checked. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { expectClose } from '../../support/backends.ts';
-import { unit } from '../../support/goldens.ts';
+import { type BackendName, expectClose, useTestBackend } from './backends.ts';
+import { unit } from './goldens.ts';
 
 /** Values offset + scale (k + 1/2) for whole k, all different, in a fixed disorder: never 0 nor another whole number. */
 export interface Input {
@@ -148,3 +148,28 @@ export const expectSame = (
 ) => {
   for (const [i, e] of expected.entries()) expectClose(actual[i]!, e, tolerance, `gradient of input ${i}`);
 };
+
+/**
+ * Checks gradients of gradients on a backend, which is the active one: the second and, but for webgpu, the third. On the cpu
+ * against differences of the one before; on the others against the cpu, within `tolerance` of the largest.
+ */
+export async function expectHigherGradients(
+  first: GradientCase,
+  backend: BackendName,
+  tolerance = first.tolerance ?? 1e-4,
+): Promise<void> {
+  await useTestBackend('cpu');
+  const second = gradientCase(first);
+  // The third adds hardly a kernel, and webgpu compiles a shader for every new shape.
+  for (const order of backend === 'webgpu' ? [second] : [second, gradientCase(second)]) {
+    const expected = await gradientsOf(order);
+    if (backend === 'cpu') expectAlongDirections(order, expected, 2e-3);
+    else {
+      await useTestBackend(backend);
+      const actual = await gradientsOf(order);
+      await useTestBackend('cpu');
+      expectSame(actual, expected, tolerance);
+    }
+  }
+  await useTestBackend(backend);
+}
