@@ -55,7 +55,7 @@ export const rows: Readonly<Record<string, Row>> = {
       inputs: [wide, { shape: [3], offset: 1 }],
     },
   ],
-  averagePooling2D: onMaps((x) => core.averagePooling2D(x, 3, 2, 1)),
+  averagePooling2D: onMaps((x) => core.averagePooling2D(x, { ksize: 3, stride: 2, pad: 1 })),
   batchNormalization: [
     normalized((x, gamma, beta) => core.batchNormalization(x, gamma, beta).y),
     on((x) => core.batchNormalization(x, null, null, { axis: [1, 2], eps: 0.1 }).y),
@@ -143,7 +143,7 @@ export const rows: Readonly<Record<string, Row>> = {
   localResponseNormalization: onMaps((x) => core.localResponseNormalization(x, { n: 3, k: 1, alpha: 0.5 })),
   logSoftmax: [on((x) => core.logSoftmax(x)), on((x) => core.logSoftmax(x, 1))],
   logsumexp: [on((x) => core.logsumexp(x)), on((x) => core.logsumexp(x, [0, 2]))],
-  maxPooling2D: onMaps((x) => core.maxPooling2D(tf.square(x), 3, 2, 1), {
+  maxPooling2D: onMaps((x) => core.maxPooling2D(tf.square(x), { ksize: 3, stride: 2, pad: 1 }), {
     ...maps,
     scale: 1 / 16,
     offset: 5,
@@ -183,7 +183,7 @@ export const rows: Readonly<Record<string, Row>> = {
   squaredError: pair(core.squaredError),
   swapaxes: on((x) => core.swapaxes(tf.square(x), 0, 2)),
   tanh: on((x) => core.tanh(x)),
-  unpooling2D: onMaps((x) => core.unpooling2D(tf.square(x), 3, 2, 1)),
+  unpooling2D: onMaps((x) => core.unpooling2D(tf.square(x), { ksize: 3, stride: 2, pad: 1 })),
   withGradient: [
     // x^2 / 2 exp(x), whose gradient looks at the value, at one made inside, and at a tensor from outside.
     on((x) => {
