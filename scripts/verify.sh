@@ -6,15 +6,15 @@ cd "$(dirname "$0")/.."
 step() { printf '\n== %s\n' "$1"; }
 
 # Tests run in real browsers, too. WebGPU in Node runs on the software GPU that Debian's chromium contains, through the
-# Vulkan loader. One test reads the data set that Debian packages.
+# Vulkan loader. Tests read a data set and ONNX' own tests, which Debian packages.
 if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] || [ ! -e /usr/bin/firefox-esr ] ||
-  [ ! -d /usr/share/datasets/fashion-mnist ] || ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
-  step 'Debian packages: chromium, firefox-esr, libvulkan1, dataset-fashion-mnist'
+  [ ! -d /usr/share/datasets/fashion-mnist ] || [ ! -d /usr/share/libonnx-testdata ] || ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
+  step 'Debian packages: chromium, firefox-esr, libvulkan1, dataset-fashion-mnist, libonnx-testdata'
   as_root=()
   if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
   "${as_root[@]}" apt-get update -q
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-    chromium firefox-esr libvulkan1 dataset-fashion-mnist
+    chromium firefox-esr libvulkan1 dataset-fashion-mnist libonnx-testdata
 fi
 
 step 'npm ci'
