@@ -1,0 +1,16 @@
+/** The list of operators for docs/onnx.md, from the table of rules. */
+import { newestOpset } from '../read/model.ts';
+import type { Rule } from './rule.ts';
+import { ruleGroups } from './table.ts';
+
+const opsetsOf = ({ opsets: [first, last] }: Rule) =>
+  last < newestOpset ? ` (${first}-${last})` : first > 1 ? ` (${first})` : '';
+
+/** A table in Markdown: one row a group; behind each operator the opset in which it came, unless that is the first. */
+export function operatorList(): string {
+  const rows = Object.entries(ruleGroups).map(([group, rules]) => {
+    const names = Object.entries(rules).map(([name, rule]) => `${name}${opsetsOf(rule)}`);
+    return `| ${group} | ${names.join(', ')} |`;
+  });
+  return ['| | operators |', '|---|---|', ...rows].join('\n');
+}
