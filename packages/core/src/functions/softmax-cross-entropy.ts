@@ -72,7 +72,7 @@ export function softmaxCrossEntropy(
       },
       (dy, [target, share]) => {
         const each = reduce === 'no' ? tf.reshape(dy, [-1, 1]) : tf.mul(dy, share);
-        return tf.neg(tf.mul(target, each));
+        return tf.mul(target, tf.neg(each));
       },
     );
   });
