@@ -158,6 +158,31 @@ export const windowCases: GradientCases = {
       tf.conv3dTranspose(dy as tf.Tensor5D, filter as tf.Tensor5D, [1, 4, 5, 6, 2], [2, 1, 2], 'same'),
     inputs: [{ shape: [1, 2, 5, 3, 2] }, { shape: [2, 3, 2, 2, 2] }],
   },
+  CropAndResize: (
+    [
+      ['bilinear', [3, 2]],
+      ['bilinear', [1, 4]],
+      ['nearest', [2, 3]],
+    ] as const
+  ).map(
+    ([method, size]): GradientCase => ({
+      of: (image, change) => {
+        // One lies partly outside, and one is turned round. No sample is close to a pixel.
+        const boxes = tf.tensor2d([
+          [0.12, 0.15, 0.87, 0.83],
+          [-0.21, 0.6, 0.38, 1.3],
+          [0.9, 0.31, 0.23, 0.69],
+        ]);
+        const moved = tf.add(boxes, change) as tf.Tensor2D;
+        const ids = tf.tensor1d([1, 0, 1], 'int32');
+        return tf.image.cropAndResize(image as tf.Tensor4D, moved, ids, [...size], method, 0);
+      },
+      inputs: [
+        { shape: [2, 4, 5, 2], scale: 1 / 32 },
+        { shape: [3, 4], scale: 2 ** -12 },
+      ],
+    }),
+  ),
   DepthwiseConv2dNative: [
     depthwise(1, 'same', 1, odd, 1),
     depthwise(2, 1, 1, even, 2),
