@@ -9,7 +9,7 @@ import {
 } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { originalKernel } from '../../packages/kernels/src/registry.ts';
+import { originalKernel } from '../../packages/kernels/src/tfjs-internals.ts';
 import { useTestBackend } from '../support/backends.ts';
 
 const image = () => tf.ones([1, 2, 2, 1]) as tf.Tensor4D;

@@ -1,6 +1,6 @@
 /** Registers the fastest kernels that a started backend can have. */
-import * as tf from '@tensorflow/tfjs-core';
 import { installKernels } from './install.ts';
+import { startedBackend } from './tfjs-internals.ts';
 import type { WasmKernelInfo } from './wasm/index.ts';
 
 /**
@@ -12,7 +12,7 @@ import type { WasmKernelInfo } from './wasm/index.ts';
  */
 export async function installFastKernels(backendName: string): Promise<WasmKernelInfo | null> {
   installKernels(backendName);
-  if (backendName !== 'wasm' || tf.engine().findBackend('wasm') == null) return null;
+  if (backendName !== 'wasm' || startedBackend('wasm') === null) return null;
   // Loaded only here: the binaries are of no use to other backends.
   const { registerWasmKernels } = await import('./wasm/index.ts');
   return registerWasmKernels();

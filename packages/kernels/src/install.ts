@@ -1,10 +1,9 @@
 /** Puts this package's kernels into the registry of a backend. */
-import * as tf from '@tensorflow/tfjs-core';
 import { cpuKernels } from './cpu/index.ts';
 import { cpuFixes, wasmFixes, webgpuFixes } from './fixes/index.ts';
 import type { KernelTable } from './kernel.ts';
 import { portableKernels } from './portable/index.ts';
-import { installKernel, isInstalled } from './registry.ts';
+import { installKernel, isImported, isInstalled } from './tfjs-internals.ts';
 import { webgpuKernels } from './webgpu/index.ts';
 
 /** Where two tables have a kernel, the first one's is taken. */
@@ -24,7 +23,7 @@ export const supportedBackends: readonly string[] = Object.keys(tables);
  * @returns whether there was something to do: false for backends other than cpu, wasm and webgpu, or not imported.
  */
 export function installKernels(backendName: string): boolean {
-  if (tf.findBackendFactory(backendName) == null) return false;
+  if (!isImported(backendName)) return false;
   const kernels = tables[backendName];
   if (kernels === undefined) return false;
   // One of ours may be there already, and be a faster one.

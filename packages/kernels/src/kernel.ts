@@ -1,5 +1,6 @@
 /** The form in which this package writes kernels: typed inputs and attributes, float32 tensors. */
 import * as tf from '@tensorflow/tfjs-core';
+import { share, tensorOf } from './tfjs-internals.ts';
 
 /** What a kernel is called with. `A` types its attributes. */
 export interface KernelCall<A> {
@@ -33,6 +34,5 @@ export function input<A>(call: KernelCall<A>, name: string): tf.TensorInfo {
 export function inputTensor<T extends tf.Tensor, A = unknown>(call: KernelCall<A>, name: string): T {
   const info = input(call, name);
   if (info instanceof tf.Tensor) return info as T;
-  call.backend.incRef(info.dataId);
-  return tf.engine().makeTensorFromTensorInfo(info) as T;
+  return tensorOf<T>(share(call.backend, info));
 }

@@ -5,34 +5,9 @@
  * operation that makes the output, so that the copy seems to come from nowhere: a second gradient takes it for a constant.
  * What a custom gradient saves of its own intermediate values is not recorded at all. Both gave wrong numbers without a word.
  */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { SecondGradientError } from './errors.ts';
-
-interface TapeNode {
-  inputs: tf.NamedTensorMap;
-  readonly outputs: readonly tf.Tensor[];
-  readonly saved: readonly tf.Tensor[];
-  gradient?: (dys: tf.Tensor[]) => Record<string, () => tf.Tensor>;
-}
-
-type CustomGrad = (f: (...args: never[]) => unknown) => (...inputs: tf.Tensor[]) => tf.Tensor;
-
-type KernelInputs = Record<string, tf.Tensor | undefined> | tf.Tensor[];
-
-/** What is used of tfjs' engine, some of it private. */
-interface Recorder {
-  readonly state: {
-    readonly activeTape: TapeNode[];
-    readonly gradientDepth: number;
-    readonly activeScope: { readonly name: string } | null;
-  };
-  nextTensorId(): number;
-  runKernel(name: string, inputs: KernelInputs, attrs: object): unknown;
-  addTapeNode(...args: unknown[]): void;
-  customGrad: CustomGrad;
-}
-
-const recorder = () => tf.engine() as unknown as Recorder;
+import { type KernelInputs, type Recorder, recorder, type TapeNode } from './tfjs-internals.ts';
 
 /** Asked in a gradient function: whether its steps are recorded, because its result will be differentiated again. */
 export const isRecorded = (): boolean => recorder().state.gradientDepth > 0;

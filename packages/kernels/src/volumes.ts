@@ -7,6 +7,7 @@ import type { Conv2DAttrs, Pool2DAttrs } from './attrs.ts';
 import * as names from './attrs.ts';
 import { geometryOf } from './geometry.ts';
 import { padOrCrop, scatterTaps, tapsOf } from './portable/tensors.ts';
+import { runRegistered } from './tfjs-internals.ts';
 import { axisCorrection } from './tfjs-windows.ts';
 
 export type Shape5 = [n: number, depth: number, height: number, width: number, channels: number];
@@ -24,10 +25,6 @@ export interface TfjsPool3DAttrs {
   pad: 'valid' | 'same' | number;
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
-
-/** Without the check of run.ts, which imports the kernels, these among them. */
-const runKernel = (name: string, inputs: Record<string, tf.Tensor>, attrs: object): tf.Tensor =>
-  tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
 
 type Info = ReturnType<typeof tf.backend_util.computeConv3DInfo>;
 
@@ -81,8 +78,8 @@ export function maxPool3d(x: tf.Tensor5D, attrs: TfjsPool3DAttrs): tf.Tensor5D {
   return tf.tidy(() => {
     const info = poolInfo(x.shape, attrs);
     const { plane, depth } = windowsOf(info);
-    const flat = runKernel(names.MAX_POOL_2D, { x: planes(x) }, plane);
-    const y = runKernel(names.MAX_POOL_2D, { x: columns(flat, info.batchSize) }, depth);
+    const flat = runRegistered(names.MAX_POOL_2D, { x: planes(x) }, plane);
+    const y = runRegistered(names.MAX_POOL_2D, { x: columns(flat, info.batchSize) }, depth);
     return tf.reshape(y, info.outShape);
   });
 }
@@ -97,8 +94,8 @@ export function maxPool3dGrad(
   return tf.tidy(() => {
     const { batchSize } = poolInfo(x.shape, attrs);
     const { plane, depth } = windowsOf(poolInfo(x.shape, attrs));
-    const flat = runKernel(names.MAX_POOL_2D, { x: planes(x) }, plane);
-    const dFlat = runKernel(
+    const flat = runRegistered(names.MAX_POOL_2D, { x: planes(x) }, plane);
+    const dFlat = runRegistered(
       names.MAX_POOL_2D_GRAD,
       {
         dy: columns(planes(dy), batchSize),
@@ -108,7 +105,7 @@ export function maxPool3dGrad(
       depth,
     );
     const inputs = { dy: tf.reshape(dFlat, flat.shape), x: planes(x), y: flat };
-    return tf.reshape(runKernel(names.MAX_POOL_2D_GRAD, inputs, plane), x.shape);
+    return tf.reshape(runRegistered(names.MAX_POOL_2D_GRAD, inputs, plane), x.shape);
   });
 }
 
@@ -135,12 +132,12 @@ export function avgPool3dGrad(dy: tf.Tensor5D, x: tf.Tensor5D, attrs: TfjsPool3D
     const shares = corrections.reduce<tf.Tensor>((g, c) => tf.mul(g, c), dy);
     const flatShape = [info.batchSize * info.inDepth, info.outHeight, info.outWidth, info.inChannels];
     const inDepth = [info.batchSize, info.inDepth, 1, info.outHeight * info.outWidth * info.inChannels];
-    const dFlat = runKernel(
+    const dFlat = runRegistered(
       names.AVG_POOL_2D_GRAD,
       { dy: columns(planes(shares), info.batchSize) },
       { ...depth, inputShape: inDepth },
     );
-    const dx = runKernel(
+    const dx = runRegistered(
       names.AVG_POOL_2D_GRAD,
       { dy: tf.reshape(dFlat, flatShape) },
       { ...plane, inputShape: planes(x).shape },
@@ -177,7 +174,7 @@ export function conv3dBackpropInput(
     const dx = scatterTaps(depth, h * w * c, (k) => {
       const inputs = { dy: planes(dy), filter: sliceOIHW(filter, k) };
       const planeShape = [n * info.outDepth, h, w, c];
-      const part = runKernel(names.CONV_2D_BACKPROP_INPUT, inputs, { ...plane, inputShape: planeShape });
+      const part = runRegistered(names.CONV_2D_BACKPROP_INPUT, inputs, { ...plane, inputShape: planeShape });
       return tf.reshape(part, [n, info.outDepth, 1, h * w * c]);
     });
     return tf.reshape(dx, inputShape);
@@ -197,7 +194,7 @@ export function conv3dBackpropFilter(
     const tap = tapsOf(padOrCrop(columns(planes(x), n), depth.pad), depth);
     const slices = Array.from({ length: kd }, (_, k) => {
       const seen = tf.reshape(tap(k, 0), [n * info.outDepth, h, w, c]);
-      const oihw = runKernel(
+      const oihw = runRegistered(
         names.CONV_2D_BACKPROP_FILTER,
         { x: seen, dy: planes(dy) },
         { ...plane, filterShape: [out, inChannels, kh, kw] },

@@ -14,7 +14,7 @@ const x = tf.tensor1d(values);
 
 /** Runs the job on rows at `from`: one row an item. */
 function copyRows(from: number): tf.TensorInfo {
-  return rt.runKernel('Test', () => {
+  return rt.computeKernel('Test', () => {
     const y = rt.output([ITEMS * COLUMNS]);
     const out = rt.heap.pointer(y);
     rt.run('sumRows', ITEMS, { x: from, out, rows: ITEMS, columns: COLUMNS, rowsPerItem: 1 });

@@ -1,9 +1,10 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { input, type KernelCall } from '../kernel.ts';
+import { newData, valuesOf } from '../tfjs-internals.ts';
 
 /** The values of an input. The array belongs to the tensor: read it only. */
 export function values<A>(call: KernelCall<A>, name: string): Float32Array {
-  return call.backend.readSync(input(call, name).dataId) as Float32Array;
+  return valuesOf(call.backend, input(call, name)) as Float32Array;
 }
 
 /** A float32 output. Sums are kept in float64 up to here, so the reference has one rounding a value. */
@@ -13,6 +14,5 @@ export function output<A>(
   data: ArrayLike<number>,
 ): tf.TensorInfo {
   const array = data instanceof Float32Array ? data : new Float32Array(data);
-  const dims = [...shape];
-  return { dataId: call.backend.write(array, dims, 'float32'), shape: dims, dtype: 'float32' };
+  return newData(call.backend, array, shape, 'float32');
 }

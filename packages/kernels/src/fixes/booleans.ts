@@ -1,16 +1,11 @@
 /** What tfjs' wasm backend does wrongly with booleans. */
 import * as tf from '@tensorflow/tfjs-core';
-import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
-import { originalKernel } from '../registry.ts';
-
-const original = <A>(kernelName: string, call: KernelCall<A>) =>
-  originalKernel(kernelName, tf.engine().backendName)!(
-    call as unknown as Parameters<tf.KernelFunc>[0],
-  ) as tf.TensorInfo;
+import { input, inputTensor, type Kernel } from '../kernel.ts';
+import { runOriginal } from '../tfjs-internals.ts';
 
 /** tfjs' own drops the fraction: 0.5 becomes false, and 2 becomes 2. */
 export const cast: Kernel<{ dtype: tf.DataType }> = (call) => {
-  if (call.attrs.dtype !== 'bool' || input(call, 'x').dtype === 'bool') return original('Cast', call);
+  if (call.attrs.dtype !== 'bool' || input(call, 'x').dtype === 'bool') return runOriginal('Cast', call);
   return tf.tidy(() => {
     const x = inputTensor<tf.Tensor, { dtype: tf.DataType }>(call, 'x');
     return tf.notEqual(x, tf.zerosLike(x));
@@ -19,7 +14,7 @@ export const cast: Kernel<{ dtype: tf.DataType }> = (call) => {
 
 /** tfjs' own takes booleans for four bytes each, and writes beyond its output. */
 export const reverse: Kernel<{ dims: number | number[] }> = (call) => {
-  if (input(call, 'x').dtype !== 'bool') return original('Reverse', call);
+  if (input(call, 'x').dtype !== 'bool') return runOriginal('Reverse', call);
   return tf.tidy(() => {
     const words = tf.cast(inputTensor<tf.Tensor, { dims: number | number[] }>(call, 'x'), 'int32');
     return tf.cast(tf.reverse(words, call.attrs.dims), 'bool');

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
 import * as portable from '../portable/convolution.ts';
-import { originalKernel } from '../registry.ts';
+import { runOriginal, tensorOf } from '../tfjs-internals.ts';
 import { convAttrs, mayOverhang, type TfjsConvAttrs } from '../tfjs-windows.ts';
 import {
   conv3dBackpropFilter as filterGradient3d,
@@ -57,7 +57,7 @@ export function withRoomForWindows(kernelName: string): Kernel<TfjsConvAttrs> {
     const attrs = mayOverhang(call.attrs)
       ? explicit(call, input(call, 'filter').shape as Shape4, false)
       : call.attrs;
-    return original(kernelName, call, attrs);
+    return runOriginal(kernelName, { ...call, attrs });
   };
 }
 
@@ -68,15 +68,10 @@ export function depthwise(kernelName: string): Kernel<TfjsConvAttrs> {
     if (shape[0] === shape[1]) return withRoomForWindows(kernelName)(call);
     return tf.tidy(() => {
       const filter = portable.squareFilter(inputTensor<tf.Tensor4D, TfjsConvAttrs>(call, 'filter'));
-      const square = { ...call, inputs: { ...call.inputs, filter } };
-      return tf.engine().makeTensorFromTensorInfo(original(kernelName, square, explicit(call, shape)));
+      const inputs = { ...call.inputs, filter };
+      return tensorOf(runOriginal(kernelName, { ...call, inputs, attrs: explicit(call, shape) }));
     });
   };
-}
-
-function original(kernelName: string, call: KernelCall<TfjsConvAttrs>, attrs: object): tf.TensorInfo {
-  const run = originalKernel(kernelName, tf.engine().backendName)!;
-  return run({ ...call, attrs } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
 }
 
 /** The call's attributes with explicit padding, enough also for a depthwise filter that was made square. */

@@ -1,23 +1,21 @@
 /** tfjs' normalisations, on every backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import { inputTensor, type Kernel } from '../kernel.ts';
-import { originalKernel } from '../registry.ts';
+import { isKernelRecorded, runOriginal } from '../tfjs-internals.ts';
 
 /**
  * tfjs' own batch normalisation. While gradients are recorded, a scale and an offset that the caller left out are filled in:
  * tfjs' tape fails on inputs that are undefined.
  */
 export const fusedBatchNorm: tf.KernelFunc = (call) => {
-  const engine = tf.engine();
   const { inputs } = call;
   const { mean } = inputs;
-  // Depth 1 is this kernel itself: deeper ones are not recorded.
-  if (mean !== undefined && engine.state.gradientDepth > 0 && engine.state.kernelDepth === 1) {
+  if (mean !== undefined && isKernelRecorded()) {
     // The tape holds on to this very object.
     inputs['scale'] ??= tf.ones(mean.shape);
     inputs['offset'] ??= tf.zeros(mean.shape);
   }
-  return originalKernel('FusedBatchNorm', engine.backendName)!(call);
+  return runOriginal('FusedBatchNorm', call);
 };
 
 /** No backend has this kernel, though tfjs-core names it. */

@@ -3,28 +3,19 @@ import * as tf from '@tensorflow/tfjs-core';
 import { AVG_POOL_2D_GRAD, MAX_POOL_2D_GRAD } from '../attrs.ts';
 import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
 import * as portable from '../portable/pooling.ts';
-import { originalKernel } from '../registry.ts';
+import { runOriginal, runRegistered } from '../tfjs-internals.ts';
 import { divisorCorrection, mayOverhang, poolAttrs, type TfjsPoolAttrs } from '../tfjs-windows.ts';
 import { maxPool3dGrad as gradient3d, maxPool3d as pool3d, type TfjsPool3DAttrs } from '../volumes.ts';
 
-/** By name: the backend's own, or the fastest. */
-const runOurs = (name: string, inputs: tf.NamedTensorMap, attrs: object) =>
-  tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
-
-function original(kernelName: string, call: KernelCall<TfjsPoolAttrs>): tf.TensorInfo {
-  const run = originalKernel(kernelName, tf.engine().backendName)!;
-  return run(call as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
-}
-
 /** Windows that reach out of the padding read other memory on wasm. */
 export const maxPool: Kernel<TfjsPoolAttrs> = (call) => {
-  if (!mayOverhang(call.attrs)) return original('MaxPool', call);
+  if (!mayOverhang(call.attrs)) return runOriginal('MaxPool', call);
   return portable.maxPool2d({ ...call, attrs: poolAttrs(input(call, 'x').shape, call.attrs) });
 };
 
 /** tfjs' average leaves the padding out of its divisor. */
 export const avgPool: Kernel<TfjsPoolAttrs> = (call) => {
-  if (!mayOverhang(call.attrs)) return original('AvgPool', call);
+  if (!mayOverhang(call.attrs)) return runOriginal('AvgPool', call);
   return tf.tidy(() => {
     const { shape } = input(call, 'x');
     const attrs = poolAttrs(shape, call.attrs);
@@ -39,7 +30,7 @@ export const maxPoolGrad: Kernel<TfjsPoolAttrs> = (call) =>
   tf.tidy(() => {
     const x = inputTensor<tf.Tensor4D, TfjsPoolAttrs>(call, 'input');
     const inputs = { dy: inputTensor(call, 'dy'), x, y: inputTensor(call, 'output') };
-    return runOurs(MAX_POOL_2D_GRAD, inputs, poolAttrs(x.shape, call.attrs));
+    return runRegistered(MAX_POOL_2D_GRAD, inputs, poolAttrs(x.shape, call.attrs));
   });
 
 /** tfjs' gradient divides by the whole window, though its average leaves the padding out. */
@@ -50,7 +41,7 @@ export const avgPoolGrad: Kernel<TfjsPoolAttrs> = (call) =>
     const correction = divisorCorrection(shape, attrs);
     const dy = inputTensor<tf.Tensor4D, TfjsPoolAttrs>(call, 'dy');
     const shares = correction === null ? dy : tf.mul(dy, correction);
-    return runOurs(AVG_POOL_2D_GRAD, { dy: shares }, { ...attrs, inputShape: shape });
+    return runRegistered(AVG_POOL_2D_GRAD, { dy: shares }, { ...attrs, inputShape: shape });
   });
 
 /** The maxima, and where in the image (or the batch) the first of each window is. */

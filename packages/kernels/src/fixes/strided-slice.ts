@@ -1,23 +1,14 @@
 /** tfjs' strided slice reads the wrong elements where an axis is dropped or added and another has a stride. */
 import * as tf from '@tensorflow/tfjs-core';
-import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
-import { originalKernel } from '../registry.ts';
+import { input, inputTensor, type Kernel } from '../kernel.ts';
 import { type StridedSliceAttrs, stridedSliceInfo } from '../strided-slice-info.ts';
-
-function original(
-  call: KernelCall<StridedSliceAttrs>,
-  x: tf.TensorInfo,
-  attrs: StridedSliceAttrs,
-): tf.TensorInfo {
-  const run = originalKernel('StridedSlice', tf.engine().backendName)!;
-  return run({ ...call, inputs: { x }, attrs } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
-}
+import { release, runOriginal, runRegistered, valuesOf } from '../tfjs-internals.ts';
 
 /** Slices every axis by itself, none dropped or added; the shape comes afterwards. */
 export const stridedSlice: Kernel<StridedSliceAttrs> = (call) => {
   const a = call.attrs;
   const x = input(call, 'x');
-  if (a.newAxisMask === 0 && a.shrinkAxisMask === 0) return original(call, x, a);
+  if (a.newAxisMask === 0 && a.shrinkAxisMask === 0) return runOriginal('StridedSlice', call);
   return tf.tidy(() => {
     const { begin, end, strides, finalShape } = stridedSliceInfo(x.shape, a);
     // A backward slice up to the very first element ends at -1, which would mean the last one.
@@ -32,7 +23,7 @@ export const stridedSlice: Kernel<StridedSliceAttrs> = (call) => {
       newAxisMask: 0,
       shrinkAxisMask: 0,
     };
-    const sliced = tf.engine().runKernel('StridedSlice', { x: inputTensor(call, 'x') }, dense) as tf.Tensor;
+    const sliced = runRegistered('StridedSlice', { x: inputTensor(call, 'x') }, dense);
     return tf.reshape(sliced, finalShape);
   });
 };
@@ -46,9 +37,10 @@ export const stridedSliceOnWasm: Kernel<StridedSliceAttrs> = (call) => {
   const { backend } = call;
   return tf.tidy(() => {
     const words = tf.cast(inputTensor<tf.Tensor, StridedSliceAttrs>(call, 'x'), 'int32');
-    const { dataId, shape, dtype } = original(call, words, a);
-    const values = backend.readSync(dataId);
-    backend.disposeData(dataId);
+    const moved = runOriginal('StridedSlice', { ...call, inputs: { x: words } });
+    const { shape, dtype } = moved;
+    const values = valuesOf(backend, moved);
+    release(backend, moved);
     const integers =
       dtype === 'int32' ? (values as Int32Array) : new Int32Array((values as Float32Array).slice().buffer);
     const sliced = tf.tensor(integers, shape, 'int32');

@@ -4,6 +4,7 @@ import type { Conv2DAttrs, FusedActivation, Pool2DAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
 import { atFirstMaximum } from '../portable/pooling.ts';
 import { runKernel } from '../run.ts';
+import { hasKernel } from '../tfjs-internals.ts';
 import { type RuleTable, rule, where, zeros } from './rule.ts';
 
 /** The same in one pass. It is linear in dy, and its own gradient. */
@@ -21,8 +22,7 @@ function inOnePass(dy: tf.Tensor, y: tf.Tensor, attrs: names.ActivationGradAttrs
 /** The gradient before the activation, from the one after it: where the output was not clamped. */
 export function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedActivation): tf.Tensor {
   if (activation === 'linear') return dy;
-  if (tf.getKernel(names.ACTIVATION_GRAD, tf.engine().backendName) !== undefined)
-    return inOnePass(dy, y, { activation });
+  if (hasKernel(names.ACTIVATION_GRAD)) return inOnePass(dy, y, { activation });
   if (activation === 'relu') return tf.mul(dy, tf.step(y));
   return where(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), dy);
 }

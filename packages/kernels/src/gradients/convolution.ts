@@ -7,6 +7,7 @@ import { CONV_2D_BACKPROP_FILTER, CONV_2D_BACKPROP_INPUT } from '../attrs.ts';
 import { dilation2dBackpropFilter, dilation2dBackpropInput } from '../fixes/dilation.ts';
 import { assertKernel, runKernel } from '../run.ts';
 import { isRecorded } from '../tape.ts';
+import { runRegistered } from '../tfjs-internals.ts';
 import { convAttrs, type TfjsConvAttrs } from '../tfjs-windows.ts';
 import { conv3dBackpropFilter, conv3dBackpropInput, type Shape5, type TfjsConv3DAttrs } from '../volumes.ts';
 import { type RuleTable, rule } from './rule.ts';
@@ -80,17 +81,13 @@ const convolution = (layout: Layout) =>
     };
   });
 
-/** Runs one of tfjs' own kernels, whose rules are here. */
-const runTfjs = (name: string, inputs: tf.NamedTensorMap, attrs: object) =>
-  tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
-
 /** tfjs' transposed convolution: its own gradient is a convolution of what arrives. */
 const transposedConvolution = rule<TfjsConvAttrs & { inputShape: Shape4 }>(
   { inputs: ['dy', 'filter'] },
   (ddx, [dy, filterAny], { inputShape: _, ...attrs }) => {
     const filter = filterAny as tf.Tensor4D;
     return {
-      dy: () => runTfjs('Conv2D', { x: ddx, filter }, { ...attrs, dilations: 1 }),
+      dy: () => runRegistered('Conv2D', { x: ddx, filter }, { ...attrs, dilations: 1 }),
       filter: () => {
         const x = toNHWC(ddx, attrs.dataFormat);
         const ours = convAttrs(x.shape, [filter.shape[0], filter.shape[1]], attrsNHWC(attrs), 1);
@@ -121,8 +118,9 @@ const dilation2d = rule<TfjsConvAttrs>({ inputs: ['x', 'filter'] }, (dy, [x, fil
 const filterGradient = rule<TfjsConvAttrs & { filterShape: Shape4 }>(
   { inputs: ['x', 'dy'] },
   (ddw, [x, dy], { filterShape: _, ...attrs }) => ({
-    x: () => runTfjs('Conv2DBackpropInput', { dy: dy!, filter: ddw }, { ...attrs, inputShape: x!.shape }),
-    dy: () => runTfjs('Conv2D', { x: x!, filter: ddw }, { ...attrs, dilations: 1 }),
+    x: () =>
+      runRegistered('Conv2DBackpropInput', { dy: dy!, filter: ddw }, { ...attrs, inputShape: x!.shape }),
+    dy: () => runRegistered('Conv2D', { x: x!, filter: ddw }, { ...attrs, dilations: 1 }),
   }),
 );
 
@@ -130,9 +128,10 @@ const filterGradient = rule<TfjsConvAttrs & { filterShape: Shape4 }>(
 const depthwiseInputGradient = rule<TfjsConvAttrs & { inputShape: Shape4 }>(
   { inputs: ['dy', 'filter'] },
   (ddx, [dy, filter], { inputShape: _, ...attrs }) => ({
-    dy: () => runTfjs('DepthwiseConv2dNative', { x: ddx, filter: filter! }, { ...attrs, dataFormat: 'NHWC' }),
+    dy: () =>
+      runRegistered('DepthwiseConv2dNative', { x: ddx, filter: filter! }, { ...attrs, dataFormat: 'NHWC' }),
     filter: () =>
-      runTfjs(
+      runRegistered(
         'DepthwiseConv2dNativeBackpropFilter',
         { x: ddx, dy: dy! },
         { ...attrs, filterShape: filter!.shape },
@@ -144,12 +143,13 @@ const depthwiseFilterGradient = rule<TfjsConvAttrs & { filterShape: Shape4 }>(
   { inputs: ['x', 'dy'] },
   (ddw, [x, dy], { filterShape: _, ...attrs }) => ({
     x: () =>
-      runTfjs(
+      runRegistered(
         'DepthwiseConv2dNativeBackpropInput',
         { dy: dy!, filter: ddw },
         { ...attrs, inputShape: x!.shape },
       ),
-    dy: () => runTfjs('DepthwiseConv2dNative', { x: x!, filter: ddw }, { ...attrs, dataFormat: 'NHWC' }),
+    dy: () =>
+      runRegistered('DepthwiseConv2dNative', { x: x!, filter: ddw }, { ...attrs, dataFormat: 'NHWC' }),
   }),
 );
 
@@ -159,7 +159,7 @@ const transposedConvolution3d = rule<TfjsConv3DAttrs & { inputShape: Shape5 }>(
   (ddx, [dy, filter], { inputShape: _, ...attrs }) => {
     assertKernel(CONV_2D_BACKPROP_FILTER);
     return {
-      dy: () => runTfjs('Conv3D', { x: ddx, filter: filter! }, { ...attrs, dilations: 1 }),
+      dy: () => runRegistered('Conv3D', { x: ddx, filter: filter! }, { ...attrs, dilations: 1 }),
       filter: () =>
         conv3dBackpropFilter(ddx as tf.Tensor5D, dy as tf.Tensor5D, filter!.shape as Shape5, attrs),
     };

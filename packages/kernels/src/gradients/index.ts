@@ -1,5 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { mendTape } from '../tape.ts';
+import { installGradient } from '../tfjs-internals.ts';
 import { binaryRules } from './binary.ts';
 import { chaingradRules } from './chaingrad.ts';
 import { convolutionRules } from './convolution.ts';
@@ -46,5 +47,5 @@ function configOf(kernelName: string, rule: Rule): tf.GradConfig {
 export function installGradients(): void {
   mendTape();
   for (const table of tables)
-    for (const [kernelName, rule] of Object.entries(table)) tf.registerGradient(configOf(kernelName, rule));
+    for (const [kernelName, rule] of Object.entries(table)) installGradient(configOf(kernelName, rule));
 }

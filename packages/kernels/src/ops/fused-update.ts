@@ -1,6 +1,7 @@
 /** Optimizer steps, in one pass where the backend has a kernel for it. */
 import * as tf from '@tensorflow/tfjs-core';
 import { KernelArgumentError } from '../errors.ts';
+import { hasKernel, runRegistered } from '../tfjs-internals.ts';
 import { shown } from './validate.ts';
 
 export const SGD_UPDATE = 'ChaingradSGD';
@@ -86,14 +87,13 @@ export function fusedUpdate<K extends UpdateKind>(
         `${tensor.dtype} of shape ${shown(tensor.shape)}`,
       );
   }
-  const engine = tf.engine();
-  if (engine.backendName != null && tf.getKernel(name, engine.backendName) !== undefined) {
+  if (hasKernel(name)) {
     const [a, b, max] = state;
     const inputs: tf.NamedTensorMap = { param, grad };
     if (a !== undefined) inputs['a'] = a;
     if (b !== undefined) inputs['b'] = b;
     if (max !== undefined) inputs['max'] = max;
-    return ([] as tf.Tensor[]).concat(engine.runKernel(name, inputs, hyper as unknown as tf.NamedAttrMap));
+    return [runRegistered<tf.Tensor | tf.Tensor[]>(name, inputs, hyper)].flat();
   }
   return tf.tidy(() => compose(kind, param, grad, state, hyper));
 }

@@ -9,7 +9,7 @@ import type { Conv2DAttrs, FusedActivation, Pad2D } from '../attrs.ts';
 import { type Geometry, geometryOf } from '../geometry.ts';
 import { type Composition, input, inputTensor, type KernelCall } from '../kernel.ts';
 import { preparedFilter } from './filter-cache.ts';
-import { dilate, padOrCrop, runOriginal, tapsOf } from './tensors.ts';
+import { dilate, originalTensor, padOrCrop, tapsOf } from './tensors.ts';
 
 type Shape4 = [number, number, number, number];
 type Pair = readonly [number, number];
@@ -104,7 +104,7 @@ export const conv2d: Composition<Conv2DAttrs> = (call) =>
       // Square, as tfjs' wasm kernel is wrong and writes where it should not with others (tfjs 4.22).
       const filter = preparedFilter(call, 'depthwise', (w) => squareFilter(depthwiseLayout(w, groups)));
       const grown = squarePad(pad, [filterShape[2]!, filterShape[3]!], dilation);
-      return runOriginal(
+      return originalTensor(
         call,
         'FusedDepthwiseConv2D',
         { x, filter, bias },
@@ -112,11 +112,11 @@ export const conv2d: Composition<Conv2DAttrs> = (call) =>
       );
     }
     if (groups === 1)
-      return runOriginal(call, 'FusedConv2D', { x, filter: forwardFilter(call, 0, 1), bias }, attrs);
+      return originalTensor(call, 'FusedConv2D', { x, filter: forwardFilter(call, 0, 1), bias }, attrs);
     const biases = bias && tf.split(inputTensor<tf.Tensor1D, Conv2DAttrs>(call, 'bias'), groups);
     const parts = tf.split(x, groups, 3).map((part, group) => {
       const inputs = { x: part, filter: forwardFilter(call, group, groups), bias: biases?.[group] };
-      return runOriginal(call, 'FusedConv2D', inputs, attrs);
+      return originalTensor(call, 'FusedConv2D', inputs, attrs);
     });
     return tf.concat(parts, 3);
   });
@@ -151,7 +151,7 @@ export const conv2dBackpropInput: Composition<Conv2DAttrs & { inputShape: Shape4
     }
     const attrs = tfjsAttrs([1, 1], added, dilation, 'linear');
     const parts = splitChannels(dy, groups).map((part, group) =>
-      runOriginal(call, 'Conv2D', { x: part, filter: backwardFilter(call, group, groups) }, attrs),
+      originalTensor(call, 'Conv2D', { x: part, filter: backwardFilter(call, group, groups) }, attrs),
     );
     return parts.length === 1 ? parts[0]! : tf.concat(parts, 3);
   });
@@ -179,7 +179,7 @@ function depthwiseBackpropInput<A extends Conv2DAttrs>(
             w,
             groups,
           ]) as tf.Tensor4D);
-    return runOriginal(call, 'DepthwiseConv2dNative', { x: ofQ, filter }, attrs);
+    return originalTensor(call, 'DepthwiseConv2dNative', { x: ofQ, filter }, attrs);
   });
   return parts.length === 1 ? parts[0]! : tf.addN(parts);
 }

@@ -1,9 +1,9 @@
 /** Filters in the layouts that tfjs' kernels want, made once and kept as long as the filter lives. */
 import * as tf from '@tensorflow/tfjs-core';
-import { onDispose } from '../dispose.ts';
 import { input, inputTensor, type KernelCall } from '../kernel.ts';
+import { bareInfo, type DataKey, detach, keyOf, onRelease, release } from '../tfjs-internals.ts';
 
-const caches = new WeakMap<tf.KernelBackend, WeakMap<tf.DataId, Map<string, tf.TensorInfo>>>();
+const caches = new WeakMap<tf.KernelBackend, WeakMap<DataKey, Map<string, tf.TensorInfo>>>();
 
 /**
  * The call's `filter`, prepared by `make` under the name `layout`. Tensors are immutable, so the filter's data identifies
@@ -15,30 +15,31 @@ export function preparedFilter<A>(
   make: (filter: tf.Tensor4D) => tf.Tensor,
 ): tf.TensorInfo {
   const { backend } = call;
-  const { dataId, shape } = input(call, 'filter');
+  const filter = input(call, 'filter');
+  const data = keyOf(filter);
   let cache = caches.get(backend);
   if (cache === undefined) {
     cache = new WeakMap();
     caches.set(backend, cache);
   }
-  let layouts = cache.get(dataId);
+  let layouts = cache.get(data);
   if (layouts === undefined) {
     layouts = new Map();
-    cache.set(dataId, layouts);
+    cache.set(data, layouts);
     const gone = layouts;
-    onDispose(backend, dataId, () => {
-      for (const info of gone.values()) backend.disposeData(info.dataId);
+    onRelease(backend, data, () => {
+      for (const info of gone.values()) release(backend, info);
       gone.clear();
-      caches.get(backend)?.delete(dataId);
+      caches.get(backend)?.delete(data);
     });
   }
   // A reshape shares its data with the original: the shape is part of the name.
-  const key = `${layout}/${shape.join('x')}`;
+  const key = `${layout}/${filter.shape.join('x')}`;
   const known = layouts.get(key);
   if (known !== undefined) return known;
   const tensor = tf.tidy(() => make(inputTensor<tf.Tensor4D, A>(call, 'filter')));
-  const info: tf.TensorInfo = { dataId: tensor.dataId, shape: tensor.shape, dtype: tensor.dtype };
-  if (tensor.dataId === dataId) {
+  const info = bareInfo(tensor);
+  if (keyOf(tensor) === data) {
     // A transpose that moves nothing shares the filter's data; holding on to that would keep it from ever being freed.
     tensor.dispose();
     return info;
@@ -46,12 +47,4 @@ export function preparedFilter<A>(
   detach(backend, tensor);
   layouts.set(key, info);
   return info;
-}
-
-/** Takes a tensor out of the engine's books; its data stays with the backend. */
-function detach(backend: tf.KernelBackend, tensor: tf.Tensor): void {
-  const { dataId } = tensor;
-  backend.incRef(dataId);
-  tensor.dispose();
-  tf.engine().removeDataId(dataId, backend);
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Pool2DAttrs } from '../attrs.ts';
 import { type Geometry, geometryOf } from '../geometry.ts';
 import { type Composition, inputTensor } from '../kernel.ts';
-import { padOrCrop, runOriginal, scatterTaps, tapsOf } from './tensors.ts';
+import { originalTensor, padOrCrop, scatterTaps, tapsOf } from './tensors.ts';
 
 /** Whether a window lies wholly in the padding, for which tfjs' MaxPool has no value. */
 function hasEmptyWindow({ inHeight, inWidth, outHeight, outWidth, ksize, stride, pad }: Geometry): boolean {
@@ -22,7 +22,7 @@ export const maxPool2d: Composition<Pool2DAttrs> = (call) =>
     const g = geometryOf(x.shape, ksize, call.attrs);
     if (x.size === 0) return tf.zeros([g.batch, g.outHeight, g.outWidth, x.shape[3]]);
     const isPadded = hasEmptyWindow(g);
-    return runOriginal(
+    return originalTensor(
       call,
       'MaxPool',
       { x: isPadded ? padOrCrop(x, pad, Number.NEGATIVE_INFINITY) : x },

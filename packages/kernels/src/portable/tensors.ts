@@ -3,21 +3,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Pad2D } from '../attrs.ts';
 import type { Geometry } from '../geometry.ts';
 import type { KernelCall } from '../kernel.ts';
-import { originalKernel } from '../registry.ts';
+import { runOriginal, tensorOf } from '../tfjs-internals.ts';
 
 /** Runs tfjs' own kernel, also on data that the engine does not know (a prepared filter). */
-export function runOriginal<A>(
+export function originalTensor<A>(
   call: KernelCall<A>,
   kernelName: string,
   inputs: tf.NamedTensorInfoMap,
   attrs: object,
 ): tf.Tensor4D {
-  const { backend } = call;
-  const run = originalKernel(kernelName, tf.engine().backendName);
-  if (run === undefined)
-    throw new TypeError(`tfjs has no kernel '${kernelName}' on '${tf.engine().backendName}'`);
-  const result = run({ inputs, attrs: attrs as tf.NamedAttrMap, backend });
-  return tf.engine().makeTensorFromTensorInfo(result as tf.TensorInfo) as tf.Tensor4D;
+  return tensorOf<tf.Tensor4D>(runOriginal(kernelName, { ...call, inputs, attrs }));
 }
 
 /** Pads rows and columns with `value`; a negative amount crops. */

@@ -1,6 +1,7 @@
 /** Activations after a convolution or a matrix product. */
 import * as tf from '@tensorflow/tfjs-core';
 import { ACTIVATION_GRAD, type ActivationGradAttrs } from '../attrs.ts';
+import { registeredKernel, release } from '../tfjs-internals.ts';
 import { ceilDiv } from './ceil-div.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
@@ -28,12 +29,12 @@ export function activateLater(
   attrs: object,
 ): tf.TensorInfo {
   const { leakyreluAlpha = 0.2 } = attrs as { leakyreluAlpha?: number };
-  const result = tf.getKernel(name, 'wasm').kernelFunc({
+  const result = registeredKernel(name, 'wasm')!({
     inputs: alpha === undefined ? { x: y } : { x: y, alpha },
     attrs: { alpha: leakyreluAlpha },
     backend: rt.backend,
   });
-  rt.backend.disposeData(y.dataId);
+  release(rt.backend, y);
   return result as tf.TensorInfo;
 }
 

@@ -1,5 +1,5 @@
 /** The sizes of a convolution and the layout of its filter, as all its algorithms take them. */
-import type * as tf from '@tensorflow/tfjs-core';
+import type { DataKey } from '../tfjs-internals.ts';
 
 /** Floats from one element of a filter to the next along each of its axes: any layout. */
 export interface FilterStrides {
@@ -48,6 +48,6 @@ export interface ConvCase {
 
 /** A filter's data, which identifies its values, and its address. */
 export interface FilterData {
-  readonly dataId: tf.DataId;
+  readonly key: DataKey;
   readonly pointer: number;
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
 import { geometryOf } from '../geometry.ts';
+import { keyOf } from '../tfjs-internals.ts';
 import { activateLater, activations, laterActivations } from './activation.ts';
 import { convolve, convolveInputGradient } from './convolution.ts';
 import { type ConvCase, type FilterStrides, hwio, oihw } from './convolution-case.ts';
@@ -48,7 +49,7 @@ function forward(
   const out = rt.output([s.batch, s.oh, s.ow, s.o]);
   if (s.batch * s.oh * s.ow * s.o === 0) return out;
   const run = isDepthwise(s) ? depthwise : convolve;
-  const data = { dataId: filter.dataId, pointer: rt.heap.pointer(filter) };
+  const data = { key: keyOf(filter), pointer: rt.heap.pointer(filter) };
   run(rt, s, rt.heap.pointer(x), data, bias === undefined ? 0 : rt.heap.pointer(bias), rt.heap.pointer(out));
   return out;
 }
@@ -56,7 +57,7 @@ function forward(
 function inputGradient(rt: Runtime, s: ConvCase, dy: tf.TensorInfo, filter: tf.TensorInfo): tf.TensorInfo {
   const dx = rt.output([s.batch, s.h, s.w, s.c]);
   const run = isDepthwise(s) ? depthwiseInputGradient : convolveInputGradient;
-  const data = { dataId: filter.dataId, pointer: rt.heap.pointer(filter) };
+  const data = { key: keyOf(filter), pointer: rt.heap.pointer(filter) };
   run(rt, s, rt.heap.pointer(dy), data, rt.heap.pointer(dx));
   return dx;
 }

@@ -19,7 +19,7 @@ function withFilter(rt: Runtime, s: ConvCase, filter: FilterData, use: (w: numbe
   if (channelsLast(s)) use(filter.pointer);
   else
     rt.filters.with(
-      filter.dataId,
+      filter.key,
       `depthwise/${s.c}/${taps}`,
       4 * (taps * s.c + 4),
       (w) => rt.run('transpose', 1, { x: filter.pointer, rows: s.c, columns: taps, out: w }),

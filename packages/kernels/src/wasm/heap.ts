@@ -1,19 +1,7 @@
 /** The heap of tfjs-backend-wasm, in which our binaries work on tfjs' own tensors without a copy. */
 import type * as tf from '@tensorflow/tfjs-core';
-import { WasmInternalsError, WasmMemoryError } from './errors.ts';
-
-/** What tfjs-backend-wasm 4.22 has inside. None of it is documented, so `openHeap` looks before it trusts. */
-interface TfjsWasmBackend {
-  readonly wasm: {
-    readonly HEAPU8: Uint8Array;
-    _malloc: (bytes: number) => number;
-    _free(pointer: number): void;
-    readonly asm?: { readonly memory?: WebAssembly.Memory };
-    readonly wasmMemory?: WebAssembly.Memory;
-  };
-  readonly dataIdMap: { get(dataId: tf.DataId): { readonly memoryOffset: number } | undefined };
-  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
-}
+import { openWasmHeap, type WasmHeap } from '../tfjs-internals.ts';
+import { WasmMemoryError } from './errors.ts';
 
 /** The first cache line at or after a pointer: lines must not be split. */
 export const alignLine = (pointer: number) => pointer + (-pointer & 63);
@@ -23,7 +11,7 @@ const LARGE = 3 * 2 ** 30;
 
 export class Heap {
   readonly memory: WebAssembly.Memory;
-  readonly #backend: TfjsWasmBackend;
+  readonly #tfjs: WasmHeap;
   #i32 = new Int32Array(0);
   #u32 = new Uint32Array(0);
   #u8 = new Uint8Array(0);
@@ -31,9 +19,9 @@ export class Heap {
   /** Makes room when the heap is full, or nearly so; called before a failure. */
   onFull: () => void = () => {};
 
-  constructor(backend: TfjsWasmBackend, memory: WebAssembly.Memory) {
-    this.#backend = backend;
-    this.memory = memory;
+  constructor(heap: WasmHeap) {
+    this.#tfjs = heap;
+    this.memory = heap.memory;
   }
 
   /** Whether other threads can see it. */
@@ -66,11 +54,7 @@ export class Heap {
    * tensor that has no room to address 0, over its own data.
    */
   guard(): void {
-    const { wasm } = this.#backend;
-    // The module replaces its functions by others at their first call.
-    wasm._free(wasm._malloc(16));
-    const malloc = wasm._malloc;
-    wasm._malloc = (bytes) => this.#allocate(malloc, bytes);
+    this.#tfjs.replaceMalloc((malloc, bytes) => this.#allocate(malloc, bytes));
   }
 
   #allocate(malloc: (bytes: number) => number, bytes: number): number {
@@ -88,11 +72,11 @@ export class Heap {
   }
 
   malloc(bytes: number): number {
-    return this.#allocate(this.#backend.wasm._malloc, bytes);
+    return this.#allocate(this.#tfjs.malloc, bytes);
   }
 
   free(pointer: number): void {
-    this.#backend.wasm._free(pointer);
+    this.#tfjs.free(pointer);
   }
 
   /** Calls `use` with blocks that are its own until it returns; they begin at cache lines. */
@@ -107,16 +91,11 @@ export class Heap {
 
   /** Where a tensor's values are. */
   pointer(info: tf.TensorInfo): number {
-    const data = this.#backend.dataIdMap.get(info.dataId);
-    if (data === undefined) throw new WasmInternalsError('every tensor in its dataIdMap', 'a tensor without');
-    return data.memoryOffset >>> 0;
+    return this.#tfjs.pointer(info);
   }
 
   output(shape: readonly number[]): tf.TensorInfo {
-    const info = this.#backend.makeOutput([...shape], 'float32');
-    if (this.pointer(info) === 0 && shape.every((n) => n > 0))
-      throw new WasmMemoryError(4 * shape.reduce((a, b) => a * b, 1), this.memory.buffer.byteLength);
-    return info;
+    return this.#tfjs.output(shape);
   }
 }
 
@@ -125,22 +104,4 @@ export class Heap {
  *
  * @throws WasmInternalsError when the backend is not built as the one we know.
  */
-export function openHeap(backend: tf.KernelBackend): Heap {
-  const candidate = backend as Partial<TfjsWasmBackend>;
-  const { wasm } = candidate;
-  const need = (ok: boolean, expected: string, got: string) => {
-    if (!ok) throw new WasmInternalsError(expected, got);
-  };
-  need(wasm != null, 'a field `wasm`', 'none');
-  need(
-    typeof wasm!._malloc === 'function' && typeof wasm!._free === 'function',
-    '_malloc and _free',
-    'neither',
-  );
-  need(typeof candidate.dataIdMap?.get === 'function', 'a field `dataIdMap`', 'none');
-  need(typeof candidate.makeOutput === 'function', 'a method `makeOutput`', 'none');
-  const memory = wasm!.wasmMemory ?? wasm!.asm?.memory;
-  need(memory instanceof WebAssembly.Memory, 'its memory as wasm.wasmMemory or wasm.asm.memory', 'neither');
-  need(memory!.buffer === wasm!.HEAPU8?.buffer, 'wasm.HEAPU8 over that memory', 'another buffer');
-  return new Heap(candidate as TfjsWasmBackend, memory!);
-}
+export const openHeap = (backend: tf.KernelBackend): Heap => new Heap(openWasmHeap(backend));

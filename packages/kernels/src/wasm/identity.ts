@@ -1,5 +1,6 @@
 /** Clones without a copy. */
 import * as tf from '@tensorflow/tfjs-core';
+import { share } from '../tfjs-internals.ts';
 import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 
 /**
@@ -10,10 +11,8 @@ import { declined, type FastKernel, type FastKernels } from './kernel.ts';
  * data comes again in another shape.
  */
 const identity: FastKernel = (rt, { x }) => {
-  const { dataId, shape, dtype } = x!;
-  if (dtype === 'string') return declined;
-  rt.backend.incRef(dataId);
-  return { dataId, shape, dtype };
+  if (x!.dtype === 'string') return declined;
+  return share(rt.backend, x!);
 };
 
 export const identityKernels: FastKernels = { [tf.Identity]: identity };

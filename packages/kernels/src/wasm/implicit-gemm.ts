@@ -84,6 +84,6 @@ export function runProduct(
     };
     rt.run('conv', rowItems * panelItems, args, rt.sizes.convScratch(k, rowsPerItem, panelsPerItem));
   };
-  const key = `product/${p.o}/${p.c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
-  rt.filters.with(filter.dataId, key, 4 * panels * 8 * k, fill, use);
+  const form = `product/${p.o}/${p.c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
+  rt.filters.with(filter.key, form, 4 * panels * 8 * k, fill, use);
 }

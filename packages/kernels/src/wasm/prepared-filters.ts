@@ -1,6 +1,6 @@
 /** Filters in the form that the kernels want, kept as long as the filter's data lives and the budget allows. */
 import type * as tf from '@tensorflow/tfjs-core';
-import { onDispose } from '../dispose.ts';
+import { type DataKey, onRelease } from '../tfjs-internals.ts';
 import { alignLine, type Heap } from './heap.ts';
 import { options } from './options.ts';
 
@@ -14,13 +14,13 @@ export class PreparedFilters {
   readonly #backend: tf.KernelBackend;
   readonly #heap: Heap;
   /** By the filter's data, least recently used first. Tensors are immutable, so the data identifies the values. */
-  readonly #entries = new Map<tf.DataId, Map<string, Entry>>();
-  readonly #watched = new WeakSet<tf.DataId>();
+  readonly #entries = new Map<DataKey, Map<string, Entry>>();
+  readonly #watched = new WeakSet<DataKey>();
   /** Forms that were asked for, prepared or not. */
-  readonly #seen = new WeakMap<tf.DataId, Set<string>>();
+  readonly #seen = new WeakMap<DataKey, Set<string>>();
   #bytes = 0;
   /** What a kernel reads right now: its own allocations must not free it. */
-  #inUse: tf.DataId | null = null;
+  #inUse: DataKey | null = null;
 
   constructor(backend: tf.KernelBackend, heap: Heap) {
     this.#backend = backend;
@@ -37,36 +37,36 @@ export class PreparedFilters {
    * Whether a form is there, or is better prepared than made on the way: filters that are used once, as all are that learn,
    * are not worth their room.
    */
-  isWorth(dataId: tf.DataId, key: string, bytes: number): boolean {
+  isWorth(data: DataKey, form: string, bytes: number): boolean {
     if (bytes > options.cacheBytes) return false;
-    let seen = this.#seen.get(dataId);
+    let seen = this.#seen.get(data);
     if (seen === undefined) {
       seen = new Set();
-      this.#seen.set(dataId, seen);
+      this.#seen.set(data, seen);
     }
-    if (seen.has(key)) return true;
-    seen.add(key);
+    if (seen.has(form)) return true;
+    seen.add(form);
     return false;
   }
 
   /**
    * Calls `use` with a pointer to the filter prepared by `fill`.
    *
-   * @param key names the form; a reshaped tensor shares its data, so it must tell the shape too.
+   * @param form its name; a reshaped tensor shares its data, so it must tell the shape too.
    */
   with(
-    dataId: tf.DataId,
-    key: string,
+    data: DataKey,
+    form: string,
     bytes: number,
     fill: (pointer: number) => void,
     use: (pointer: number) => void,
   ): void {
-    const known = this.#entries.get(dataId)?.get(key);
+    const known = this.#entries.get(data)?.get(form);
     if (known !== undefined) {
-      const forms = this.#entries.get(dataId)!;
-      this.#entries.delete(dataId);
-      this.#entries.set(dataId, forms);
-      this.#use(dataId, known.pointer, use);
+      const forms = this.#entries.get(data)!;
+      this.#entries.delete(data);
+      this.#entries.set(data, forms);
+      this.#use(data, known.pointer, use);
       return;
     }
     const keep = bytes <= options.cacheBytes;
@@ -83,22 +83,22 @@ export class PreparedFilters {
       if (!kept) this.#heap.free(block);
     }
     if (!kept) return;
-    let forms = this.#entries.get(dataId);
+    let forms = this.#entries.get(data);
     if (forms === undefined) {
       forms = new Map();
-      this.#entries.set(dataId, forms);
+      this.#entries.set(data, forms);
     }
-    if (!this.#watched.has(dataId)) {
-      this.#watched.add(dataId);
-      onDispose(this.#backend, dataId, () => this.forget(dataId));
+    if (!this.#watched.has(data)) {
+      this.#watched.add(data);
+      onRelease(this.#backend, data, () => this.forget(data));
     }
-    forms.set(key, { block, pointer, bytes });
+    forms.set(form, { block, pointer, bytes });
     this.#bytes += bytes;
-    this.#use(dataId, pointer, use);
+    this.#use(data, pointer, use);
   }
 
-  #use(dataId: tf.DataId, pointer: number, use: (pointer: number) => void): void {
-    this.#inUse = dataId;
+  #use(data: DataKey, pointer: number, use: (pointer: number) => void): void {
+    this.#inUse = data;
     try {
       use(pointer);
     } finally {
@@ -107,19 +107,19 @@ export class PreparedFilters {
   }
 
   /** Frees what was prepared from some data: it is gone, or was written to. */
-  forget(dataId: tf.DataId): void {
-    for (const { block, bytes } of this.#entries.get(dataId)?.values() ?? []) {
+  forget(data: DataKey): void {
+    for (const { block, bytes } of this.#entries.get(data)?.values() ?? []) {
       this.#heap.free(block);
       this.#bytes -= bytes;
     }
-    this.#entries.delete(dataId);
+    this.#entries.delete(data);
   }
 
   /** Frees the least recently used until no more than `bytes` are in use; what a kernel reads stays. */
   shrink(bytes: number): void {
-    for (const dataId of this.#entries.keys()) {
+    for (const data of this.#entries.keys()) {
       if (this.#bytes <= bytes) return;
-      if (dataId !== this.#inUse) this.forget(dataId);
+      if (data !== this.#inUse) this.forget(data);
     }
   }
 }

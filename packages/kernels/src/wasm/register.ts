@@ -1,6 +1,6 @@
 /** Puts the fast kernels over what is registered for the wasm backend. */
-import * as tf from '@tensorflow/tfjs-core';
-import { installKernel } from '../registry.ts';
+import type * as tf from '@tensorflow/tfjs-core';
+import { installKernel, registeredKernel, startedBackend } from '../tfjs-internals.ts';
 import { activationKernels } from './activation.ts';
 import { compileBinary } from './binaries.ts';
 import { convolutionKernels } from './convolution-kernels.ts';
@@ -11,7 +11,7 @@ import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import { matMulKernels } from './matmul.ts';
 import { options, type WasmKernelOptions } from './options.ts';
 import { poolingKernels } from './pooling.ts';
-import { type Runtime, runtimeOf, setBinary } from './runtime.ts';
+import { runtimeOf, setBinary } from './runtime.ts';
 import { availableCores, maxThreads } from './threads.ts';
 import { updateKernels } from './update.ts';
 
@@ -37,12 +37,12 @@ const tables: readonly FastKernels[] = [
 const fast = new WeakSet<tf.KernelFunc>();
 
 function install(name: string, kernel: FastKernel): void {
-  const previous = tf.getKernel(name, 'wasm')?.kernelFunc;
+  const previous = registeredKernel(name, 'wasm');
   if (previous !== undefined && fast.has(previous)) return;
   const kernelFunc: tf.KernelFunc = (call) => {
     const { inputs, attrs, backend } = call;
     const runtime = runtimeOf(backend as tf.KernelBackend);
-    const result = runtime.runKernel(name, () => kernel(runtime, inputs, attrs ?? {}));
+    const result = runtime.computeKernel(name, () => kernel(runtime, inputs, attrs ?? {}));
     if (result !== declined) return result;
     if (previous === undefined)
       throw new WasmUnavailableError(
@@ -54,13 +54,14 @@ function install(name: string, kernel: FastKernel): void {
   installKernel(name, 'wasm', kernelFunc);
 }
 
-function currentRuntime(): Runtime {
-  const backend = tf.engine().findBackend('wasm');
-  if (backend == null)
+/** The wasm backend, which must be started. */
+function wasmBackend(): tf.KernelBackend {
+  const backend = startedBackend('wasm');
+  if (backend === null)
     throw new WasmUnavailableError(
       "the wasm backend is not started. Call await tf.setBackend('wasm') first.",
     );
-  return runtimeOf(backend);
+  return backend;
 }
 
 /** Threads to use where nothing was chosen. */
@@ -77,11 +78,7 @@ let compiledShared: boolean | null = null;
  * @throws WasmInternalsError when the installed tfjs-backend-wasm is built otherwise than the one we know.
  */
 export async function registerWasmKernels(): Promise<WasmKernelInfo> {
-  const backend = tf.engine().findBackend('wasm');
-  if (backend == null)
-    throw new WasmUnavailableError(
-      "the wasm backend is not started. Call await tf.setBackend('wasm') first.",
-    );
+  const backend = wasmBackend();
   const { shared } = openHeap(backend);
   if (compiledShared !== shared) {
     setBinary(await compileBinary(shared));
@@ -115,8 +112,8 @@ export async function setWasmKernelOptions(
       );
     options.threads = threads;
   }
-  if (compiledShared === null || tf.engine().findBackend('wasm') == null) return null;
-  const runtime = currentRuntime();
+  if (compiledShared === null || startedBackend('wasm') === null) return null;
+  const runtime = runtimeOf(wasmBackend());
   runtime.filters.shrink(options.cacheBytes);
   if (threads !== undefined) await runtime.setThreads(threads);
   return { simd: true, relaxed: runtime.relaxed, threads: runtime.threads };
@@ -124,5 +121,5 @@ export async function setWasmKernelOptions(
 
 /** Bytes of the heap that prepared filters occupy now; 0 while the kernels are not registered. */
 export function wasmFilterCacheBytes(): number {
-  return compiledShared === null ? 0 : currentRuntime().filters.bytes;
+  return compiledShared === null ? 0 : runtimeOf(wasmBackend()).filters.bytes;
 }

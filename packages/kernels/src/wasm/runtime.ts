@@ -1,5 +1,6 @@
 /** One of our binaries at work in the heap of one wasm backend: scratch memory, jobs, prepared filters. */
 import type * as tf from '@tensorflow/tfjs-core';
+import { release } from '../tfjs-internals.ts';
 import { ArgumentArea, type Exactly, type JobName, jobNames } from './arguments.ts';
 import type { Binary } from './binaries.ts';
 import { WasmJobError } from './errors.ts';
@@ -52,14 +53,14 @@ export class Runtime {
   }
 
   /** Runs a kernel. When it fails, the outputs that it has made are disposed: nobody else knows them. */
-  runKernel<T>(name: string, compute: () => T): T {
+  computeKernel<T>(name: string, compute: () => T): T {
     const outer = this.#kernel;
     const kernel = { name, outputs: [] as tf.TensorInfo[] };
     this.#kernel = kernel;
     try {
       return compute();
     } catch (error) {
-      for (const { dataId } of kernel.outputs) this.backend.disposeData(dataId, true);
+      for (const info of kernel.outputs) release(this.backend, info, true);
       throw error;
     } finally {
       this.#kernel = outer;

@@ -1,5 +1,6 @@
 /** Starts tfjs' wasm backend with a heap that threads can share. */
 import * as tf from '@tensorflow/tfjs-core';
+import { isStarted } from '../tfjs-internals.ts';
 import { withSharedMemory } from './binaries.ts';
 import { WasmUnavailableError } from './errors.ts';
 
@@ -48,7 +49,7 @@ export function shareTfjsWasmMemory(setWasmPaths: SetWasmPaths, bytes: Uint8Arra
       'this page is not cross-origin isolated, so memory cannot be shared between threads. ' +
         'Serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.',
     );
-  if ('wasm' in tf.engine().registry)
+  if (isStarted('wasm'))
     throw new WasmUnavailableError(
       "the wasm backend is started already. Share its memory before tf.setBackend('wasm').",
     );

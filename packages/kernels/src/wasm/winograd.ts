@@ -145,8 +145,8 @@ export function runWinograd(
     const job = six ? 'winograd6' : 'winograd';
     rt.run(job, ceilDiv(tiles, tilesPerItem), { ...shape, u, uPos, tilesPerItem }, scratch);
   };
-  const key = `winograd/${positions}/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`;
+  const form = `winograd/${positions}/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`;
   const bytes = 4 * positions * uPos;
-  if (!six && tiles <= FEW_TILES && !rt.filters.isWorth(filter.dataId, key, bytes)) useShared(0);
-  else rt.filters.with(filter.dataId, key, bytes, fill, use);
+  if (!six && tiles <= FEW_TILES && !rt.filters.isWorth(filter.key, form, bytes)) useShared(0);
+  else rt.filters.with(filter.key, form, bytes, fill, use);
 }

@@ -1,26 +1,6 @@
-/** WGSL programs for tfjs' webgpu backend, without its internals: the backend asks for nothing more than these fields. */
+/** WGSL programs for tfjs' webgpu backend. */
 import type * as tf from '@tensorflow/tfjs-core';
-
-interface Program {
-  readonly outputShape: number[];
-  readonly variableNames: string[];
-  readonly uniforms: string;
-  readonly shaderKey: string;
-  readonly size: true;
-  readonly workgroupSize: [number, number, number];
-  readonly dispatchLayout: { readonly x: number[] };
-  dispatch: [number, number, number];
-  getUserCode(): string;
-}
-
-interface Backend {
-  runWebGPUProgram(
-    program: Program,
-    inputs: tf.TensorInfo[],
-    dtype: tf.DataType,
-    uniforms: { type: 'int32'; data: number[] }[],
-  ): tf.TensorInfo;
-}
+import { runProgram, type WebGPUProgram } from '../tfjs-internals.ts';
 
 export interface Elementwise {
   /** Identifies the code; shapes and dtypes need not be in it unless the code differs by them. */
@@ -40,7 +20,7 @@ export interface Elementwise {
 export function runElementwise(backend: tf.KernelBackend, program: Elementwise): tf.TensorInfo {
   const { shape, pairs = {}, functions = '', body } = program;
   const size = shape.reduce((a, b) => a * b, 1);
-  const definition: Program = {
+  const definition: WebGPUProgram = {
     outputShape: [...shape],
     variableNames: Object.keys(program.inputs),
     uniforms: Object.keys(pairs)
@@ -59,11 +39,6 @@ export function runElementwise(backend: tf.KernelBackend, program: Elementwise):
         result[index] = value;
       }`,
   };
-  const uniforms = Object.values(pairs).map((pair) => ({ type: 'int32' as const, data: [...pair] }));
-  return (backend as unknown as Backend).runWebGPUProgram(
-    definition,
-    Object.values(program.inputs),
-    program.dtype,
-    uniforms,
-  );
+  const inputs = Object.values(program.inputs);
+  return runProgram(backend, definition, inputs, program.dtype, Object.values(pairs));
 }

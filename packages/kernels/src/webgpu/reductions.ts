@@ -1,22 +1,12 @@
 /** tfjs' reductions on webgpu transpose inside, which fails for integers and booleans: see transpose.ts. */
 import * as tf from '@tensorflow/tfjs-core';
-import { input, inputTensor, type Kernel, type KernelCall } from '../kernel.ts';
-import { originalKernel } from '../registry.ts';
+import { input, inputTensor, type Kernel } from '../kernel.ts';
+import { runOriginal, runRegistered, tensorOf } from '../tfjs-internals.ts';
 
 interface Reduction {
   axis?: number | number[] | null;
   reductionIndices?: number | number[] | null;
   keepDims?: boolean;
-}
-
-function original(
-  kernelName: string,
-  call: KernelCall<Reduction>,
-  x: tf.TensorInfo,
-  attrs: Reduction,
-): tf.TensorInfo {
-  const run = originalKernel(kernelName, 'webgpu')!;
-  return run({ ...call, inputs: { x }, attrs } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
 }
 
 /** tfjs' own kernel, for integers and booleans with the reduced axes moved to the end, where it needs no transpose. */
@@ -26,7 +16,7 @@ export const reduction =
     const info = input(call, 'x');
     const { attrs } = call;
     const axis = attrs.axis ?? attrs.reductionIndices;
-    if (info.dtype === 'float32' || axis == null) return original(kernelName, call, info, attrs);
+    if (info.dtype === 'float32' || axis == null) return runOriginal(kernelName, call);
     return tf.tidy(() => {
       const x = inputTensor<tf.Tensor, Reduction>(call, 'x');
       const axes = [axis].flat().map((a) => (a < 0 ? a + x.rank : a));
@@ -34,14 +24,8 @@ export const reduction =
       const moved = tf.transpose(x, [...others, ...axes]);
       const last = axes.map((_, i) => others.length + i);
       const inner = Array.isArray(axis) ? last : last[0]!;
-      const result = tf.engine().makeTensorFromTensorInfo(
-        original(kernelName, call, moved, {
-          ...attrs,
-          axis: inner,
-          reductionIndices: inner,
-          keepDims: false,
-        }),
-      );
+      const innermost = { ...attrs, axis: inner, reductionIndices: inner, keepDims: false };
+      const result = tensorOf(runOriginal(kernelName, { ...call, inputs: { x: moved }, attrs: innermost }));
       if (!attrs.keepDims) return result;
       return tf.reshape(
         result,
@@ -68,9 +52,7 @@ export const running =
     const rank = info.shape.length;
     const axis = call.attrs.axis < 0 ? call.attrs.axis + rank : call.attrs.axis;
     const needsTranspose = info.dtype !== 'float32' && axis !== rank - 1;
-    const run = originalKernel(kernelName, 'webgpu')!;
-    if (!reverse && !needsTranspose)
-      return run(call as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
+    if (!reverse && !needsTranspose) return runOriginal(kernelName, call);
     return tf.tidy(() => {
       const x = inputTensor<tf.Tensor, Running>(call, 'x');
       const toEnd = x.shape
@@ -80,7 +62,7 @@ export const running =
       const forward = reverse ? tf.reverse(x, axis) : x;
       const moved = tf.transpose(forward, toEnd);
       const attrs = { axis: rank - 1, exclusive, reverse: false };
-      const sums = tf.engine().runKernel(kernelName, { x: moved }, attrs) as tf.Tensor;
+      const sums = runRegistered(kernelName, { x: moved }, attrs);
       const back = tf.transpose(
         sums,
         toEnd.map((_, i) => toEnd.indexOf(i)),

@@ -1,16 +1,13 @@
 /** tfjs' transpose on webgpu does not compile for integers and booleans of three or more axes, and then gives zeros. */
 import * as tf from '@tensorflow/tfjs-core';
 import { input, type Kernel } from '../kernel.ts';
-import { originalKernel } from '../registry.ts';
+import { runOriginal } from '../tfjs-internals.ts';
 import { runElementwise } from './program.ts';
 
 export const transpose: Kernel<{ perm: number[] }> = (call) => {
   const x = input(call, 'x');
   const { perm } = call.attrs;
-  if (x.dtype !== 'int32' && x.dtype !== 'bool') {
-    const original = originalKernel('Transpose', 'webgpu')!;
-    return original(call as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
-  }
+  if (x.dtype !== 'int32' && x.dtype !== 'bool') return runOriginal('Transpose', call);
   const strides = tf.util.computeStrides(x.shape).concat(1);
   const shape = perm.map((axis) => x.shape[axis]!);
   // From the last axis to the first: its coordinate is what is left of the index, modulo its size.

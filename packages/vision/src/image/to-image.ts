@@ -23,7 +23,7 @@ export type ImageSource =
   | Blob;
 
 const isTensor = (input: object): input is Tensor3D =>
-  'dataId' in input && 'dtype' in input && 'shape' in input;
+  'arraySync' in input && 'dtype' in input && 'shape' in input;
 
 /**
  * Any kind of image as an `Image` of three channels.
