@@ -36,15 +36,15 @@ const inside = new Set([
 
 const allowed = 'tfjs-internals.ts';
 
-/** Files that still break the rule, to be mended. One that no longer does must be taken off. */
-const known = new Set([
-  'packages/core/src/backend.ts',
-  'packages/core/src/backward.ts',
-  'packages/core/src/functions/convolution.ts',
-  'packages/core/src/functions/pooling.ts',
-  'packages/core/src/meta/backend.ts',
-  'packages/weights/src/float-tensor.ts',
+/** Files that may break the rule, and why. One that does not must be taken off. */
+const exempt = new Map([
+  ['packages/core/src/meta/backend.ts', 'it is a backend itself'],
+  ['packages/onnx/src/import/run/execute.ts', 'to be mended: it asks whether a tape is recorded'],
+  ['packages/weights/src/float-tensor.ts', 'to be mended: it belongs into the kernels'],
 ]);
+
+/** A file inside of a package of tfjs; its .wasm files are documented. */
+const deepImport = /^@tensorflow\/tfjs[^/]*\/.*(?<!\.wasm)$/;
 
 /** Whether an identifier names a part of something, and is not a variable or a parameter. */
 function isPart(node) {
@@ -74,10 +74,7 @@ function placesIn(file) {
   };
   const visit = (node) => {
     if (ts.isIdentifier(node) && inside.has(node.text) && isPart(node)) add(node, `'${node.text}'`);
-    if (
-      ts.isStringLiteralLike(node) &&
-      (/^@tensorflow\/tfjs[^/]*\/./.test(node.text) || inside.has(node.text))
-    )
+    if (ts.isStringLiteralLike(node) && (deepImport.test(node.text) || inside.has(node.text)))
       add(node, `'${node.text}'`);
     ts.forEachChild(node, visit);
   };
@@ -96,7 +93,7 @@ for (const { folder } of workspacePackages()) {
     const file = join(sources, path);
     const places = placesIn(file);
     const name = relative(root, file);
-    if (!known.has(name))
+    if (!exempt.has(name))
       problems.push(...places.map((place) => `${place} is inside of tfjs: go through ${allowed}`));
     else if (places.length === 0)
       problems.push(`${name} keeps the rule now: take it off the list in scripts/check-tfjs-internals.mjs`);
@@ -106,4 +103,4 @@ if (problems.length > 0) {
   console.error(problems.join('\n'));
   process.exit(1);
 }
-console.log(`${count} source files leave tfjs' insides to ${allowed}, but for ${known.size} that are known.`);
+console.log(`${count} source files leave tfjs' insides to ${allowed}, but for ${exempt.size} exempt ones.`);

@@ -26,15 +26,6 @@ export function gradientsOf(
   }
 }
 
-/** Runs a kernel that gives one tensor by its name; recorded on the tape. */
-export function runKernel<T extends tf.Tensor>(
-  name: string,
-  inputs: Readonly<Record<string, tf.Tensor>>,
-  attrs: Readonly<Record<string, unknown>>,
-): T {
-  return tf.engine().runKernel(name, { ...inputs }, attrs as tf.NamedAttrMap) as T;
-}
-
 /** Whether a backend of this name was started already. */
 export const isBackendStarted = (name: string): boolean => name in tf.engine().registry;
 

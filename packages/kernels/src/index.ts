@@ -22,7 +22,7 @@ export {
   type UpdateKind,
 } from './ops/fused-update.ts';
 export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
-export { assertKernel } from './run.ts';
+export { assertKernel, runKernel } from './run.ts';
 
 installGradients();
 for (const backend of supportedBackends) installKernels(backend);

@@ -13,7 +13,11 @@ export function assertKernel(kernel: string): void {
   if (!hasKernel(kernel)) throw new UnsupportedKernelError(kernel, backend);
 }
 
-/** Runs a kernel with one output on the active backend; recorded on the tape. */
+/**
+ * Runs a kernel with one output on the active backend; recorded on the tape.
+ *
+ * @throws UnsupportedKernelError where the backend has no such kernel.
+ */
 export function runKernel<T extends tf.Tensor = tf.Tensor>(
   kernel: string,
   inputs: Record<string, tf.Tensor>,

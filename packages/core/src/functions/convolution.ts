@@ -1,10 +1,9 @@
 /** Convolutions over NHWC activations, with Chainer's weights. */
-import { assertKernel, CONV_2D_BACKPROP_INPUT, conv2d } from '@chaingrad/kernels';
+import { CONV_2D_BACKPROP_INPUT, conv2d, runKernel } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
-import { runKernel } from '../tfjs-internals.ts';
 import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, samePad, windowPad } from './windows.ts';
 
@@ -141,7 +140,7 @@ export function depthwiseConvolution2D(
 
 export interface Deconvolution2DOptions
   extends Omit<Convolution2DOptions, 'coverAll' | 'activation' | 'pad'> {
-  /** Pixels that the convolution turned round would pad with, y and x. Default 0. */
+  /** Padding of the convolution that this one transposes, y and x: so much is cut from the output. Default 0. */
   pad?: IntOrPair;
   /** (height, width) of the output, one of those whose convolution has the size of x; default the smallest. */
   outsize?: readonly [height: number, width: number];
@@ -206,7 +205,6 @@ export function deconvolution2D(
     }
   }
   return tf.tidy(() => {
-    assertKernel(CONV_2D_BACKPROP_INPUT);
     const attrs = {
       stride,
       pad: [pad[0], pad[0], pad[1], pad[1]],

@@ -1,9 +1,8 @@
 /** Pooling over NHWC activations. */
-import { AVG_POOL_2D_GRAD, assertKernel, avgPool2d, maxPool2d } from '@chaingrad/kernels';
+import { AVG_POOL_2D_GRAD, avgPool2d, maxPool2d, runKernel } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
-import { runKernel } from '../tfjs-internals.ts';
 import { checkRank, type IntOrPair, toPair } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, type Window2D, windowPad } from './windows.ts';
 
@@ -118,7 +117,6 @@ export function unpooling2D(x: tf.Tensor4D, options: Unpooling2DOptions): tf.Ten
     inputShape: [x.shape[0], ...outsize, x.shape[3]],
   };
   return tf.tidy(() => {
-    assertKernel(AVG_POOL_2D_GRAD);
     const spread = runKernel<tf.Tensor4D>(AVG_POOL_2D_GRAD, { dy: x }, attrs);
     return tf.mul(spread, w.ksize[0] * w.ksize[1]);
   });

@@ -9,7 +9,7 @@ import { bias, weight } from './arguments.ts';
 import { type Convolution2DLinkOptions, convolution2DKinds, parseConvolution2D } from './convolution-2d.ts';
 
 export interface Deconvolution2DLinkOptions extends Omit<Convolution2DLinkOptions, 'pad'> {
-  /** Pixels that the convolution turned round would pad with, y and x. Default 0. */
+  /** Padding of the convolution that this one transposes, y and x: so much is cut from the output. Default 0. */
   pad?: IntOrPair;
   /** (height, width) of the output. Default the smallest that fits. */
   outsize?: readonly [height: number, width: number];

@@ -1,6 +1,6 @@
 /** Convolutions over one, two or three axes, all by the kernel for two: it has every padding, stride, dilation and group. */
 import { ChaingradError } from '@chaingrad/core';
-import { assertKernel, CONV_2D_BACKPROP_INPUT, conv2d } from '@chaingrad/kernels';
+import { CONV_2D_BACKPROP_INPUT, conv2d, runKernel } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { channelsLast, Value } from '../values/value.ts';
 import type { Call, Rule, RuleTable } from './rule.ts';
@@ -109,7 +109,7 @@ const conv: Rule = {
   },
 };
 
-/** The convolution turned round, onto an output of `size` (before cutting). */
+/** A transposed convolution, onto an output of `size` (before cutting). */
 function deconvolve(
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
@@ -117,13 +117,14 @@ function deconvolve(
   geometry: ReturnType<typeof plane>,
   groups: number,
 ) {
-  assertKernel(CONV_2D_BACKPROP_INPUT);
-  return tf.engine().runKernel(CONV_2D_BACKPROP_INPUT, { dy: x, filter }, {
-    ...geometry,
-    groups,
-    activation: 'linear',
-    inputShape: [x.shape[0], ...size, filter.shape[1]! * groups],
-  } as unknown as tf.NamedAttrMap) as tf.Tensor4D;
+  return runKernel<tf.Tensor4D>(
+    CONV_2D_BACKPROP_INPUT,
+    { dy: x, filter },
+    {
+      ...{ ...geometry, groups, activation: 'linear' },
+      inputShape: [x.shape[0], ...size, filter.shape[1]! * groups],
+    },
+  );
 }
 
 const convTranspose: Rule = {
