@@ -7,14 +7,21 @@
 import { parseArgs } from 'node:util';
 import {
   Adam,
+  argMax,
   Chain,
   Classifier,
   Convolution2D,
+  dispose,
   dropout,
   Linear,
   maxPooling2D,
   relu,
   setSeed,
+  type Tensor2D,
+  type Tensor4D,
+  tensor1d,
+  tensor4d,
+  tidy,
   useBackend,
   usingConfig,
 } from '@chaingrad/core';
@@ -35,7 +42,6 @@ import {
   openFashionMnist,
 } from '@chaingrad/vision';
 import { saveNpz } from '@chaingrad/weights';
-import * as tf from '@tensorflow/tfjs-core';
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +61,7 @@ class Net extends Chain {
   readonly fc1 = new Linear(null, 128);
   readonly fc2 = new Linear(128, 10);
 
-  override forward(x: tf.Tensor4D): tf.Tensor2D {
+  override forward(x: Tensor4D): Tensor2D {
     const h = maxPooling2D(relu(this.conv1.call(x)), { ksize: 2 });
     const g = maxPooling2D(relu(this.conv2.call(h)), { ksize: 2 });
     return this.fc2.call(dropout(relu(this.fc1.call(g)), 0.3));
@@ -74,8 +80,8 @@ const converter =
       for (let p = 0; p < size; p++) x[i * size + p] = images[index * size + p]! / 255;
     });
     return [
-      tf.tensor4d(x, [batch.length, height, width, 1]),
-      tf.tensor1d(
+      tensor4d(x, [batch.length, height, width, 1]),
+      tensor1d(
         Int32Array.from(batch, (index) => labels[index]!),
         'int32',
       ),
@@ -116,9 +122,9 @@ await trainer.run();
 const predicted: number[] = [];
 for await (const batch of new SerialIterator(indices(test), 500, { repeat: false, shuffle: false })) {
   const [x, t] = converter(test)(batch);
-  const y = usingConfig('train', false, () => tf.tidy(() => tf.argMax(net.call(x as tf.Tensor4D), 1)));
+  const y = usingConfig('train', false, () => tidy(() => argMax(net.call(x as Tensor4D), 1)));
   predicted.push(...(await y.data()));
-  tf.dispose([x, t, y]);
+  dispose([x, t, y]);
 }
 const { accuracy, confusion, recall } = evalClassification(predicted, test.labels, 10);
 console.log('\nrows: truth, columns: prediction');

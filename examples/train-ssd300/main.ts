@@ -9,7 +9,18 @@
  * it everything begins at random, which shows that the training works and takes far longer to find anything.
  */
 import { parseArgs } from 'node:util';
-import { GradientClipping, HeNormal, MomentumSGD, Random, setSeed, useBackend } from '@chaingrad/core';
+import {
+  GradientClipping,
+  HeNormal,
+  MomentumSGD,
+  memory,
+  mul,
+  Random,
+  setSeed,
+  tensor,
+  tidy,
+  useBackend,
+} from '@chaingrad/core';
 import {
   FailOnNonNumber,
   LogReport,
@@ -31,7 +42,6 @@ import {
   ssdUpdateHooks,
 } from '@chaingrad/vision';
 import { saveNpz } from '@chaingrad/weights';
-import * as tf from '@tensorflow/tfjs-core';
 import sharp from 'sharp';
 
 const { values } = parseArgs({
@@ -79,9 +89,7 @@ if (values.pretrained === undefined) {
   for (const [path, param] of model.extractor.namedparams()) {
     if (!path.endsWith('/W')) continue;
     const scale = path.includes('conv1_1') ? 1 / 60 : 1;
-    tf.tidy(() =>
-      param.assign(tf.mul(tf.tensor(initializer.generate(param.shape), [...param.shape]), scale)),
-    );
+    tidy(() => param.assign(mul(tensor(initializer.generate(param.shape), [...param.shape]), scale)));
   }
 }
 for (const [path, param] of model.namedparams())
@@ -105,7 +113,7 @@ trainer.extend(
   new RateSchedule({ peak: Number(values.lr), warmup: 20, progress: (t) => t.updater.iteration / steps }),
 );
 trainer.extend(
-  observeValue('tensors', () => tf.memory().numTensors),
+  observeValue('tensors', () => memory().numTensors),
   { trigger: every },
 );
 trainer.extend(

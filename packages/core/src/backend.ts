@@ -2,7 +2,7 @@ import { installKernels } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChaingradError, InvalidArgumentError } from './errors.ts';
 import { provideNodeGpu } from './node-gpu.ts';
-import { isBackendStarted, silenceCpuBackend } from './tfjs-internals.ts';
+import { gpuDevice, isBackendStarted, silenceCpuBackend } from './tfjs-internals.ts';
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 
@@ -186,4 +186,15 @@ export async function useBackend(
     }
   }
   throw new ChaingradError(`No backend can run here:\n${notes.join('\n')}`);
+}
+
+/**
+ * Waits until the GPU in use is lost (a crash of its driver, a page that used too much): all tensors on it are gone then. Never
+ * ends on other backends, nor once another backend has taken over.
+ * @returns what the browser says of it.
+ */
+export async function gpuLost(): Promise<string> {
+  const device = gpuDevice();
+  const info = await device?.lost;
+  return info === undefined || gpuDevice() !== device ? new Promise<never>(() => {}) : info.message;
 }

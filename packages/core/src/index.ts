@@ -27,3 +27,4 @@ export * from './replace.ts';
 export * from './reporter.ts';
 export * from './sequential.ts';
 export type { InputSpec, Summary, SummaryRow } from './summary.ts';
+export * from './tensors.ts';

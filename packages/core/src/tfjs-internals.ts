@@ -35,6 +35,10 @@ export function backendInUse(): string {
   return engine.backend && engine.backendName;
 }
 
+/** The device of tfjs' WebGPU backend; null while another one is in use. */
+export const gpuDevice = (): GPUDevice | null =>
+  tf.getBackend() === 'webgpu' ? (tf.backend() as unknown as { device: GPUDevice }).device : null;
+
 /** A tensor of `backend` over data that is there. */
 export const tensorOverData = (info: tf.TensorInfo, backend: tf.KernelBackend): tf.Tensor =>
   tf.engine().makeTensorFromTensorInfo(info, backend);

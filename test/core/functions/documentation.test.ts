@@ -4,6 +4,7 @@ import * as core from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as functions from '../../../packages/core/src/functions/index.ts';
+import * as tensors from '../../../packages/core/src/tensors.ts';
 
 describe('docs/functions.md', () => {
   const text = readFileSync(new URL('../../../docs/functions.md', import.meta.url), 'utf8');
@@ -20,6 +21,13 @@ describe('docs/functions.md', () => {
         : (core as Record<string, unknown>)[name];
       expect(found, name).to.be.a('function');
     }
+  });
+
+  it("is tfjs' own operation where core exports it as it is", () => {
+    for (const [name, value] of Object.entries(tensors))
+      expect(value, name).to.equal((tf as Record<string, unknown>)[name]);
+    const operations = here.filter((name) => name in tensors);
+    expect(operations.length).to.be.greaterThan(30);
   });
 
   it('names every function of @chaingrad/core', () => {

@@ -1,8 +1,7 @@
 /** Everything that computes, in the worker: backend, models, training, what is inside. */
-import { type Link, useBackend } from '@chaingrad/core';
+import { clone, gpuLost, keep, type Link, Tensor, useBackend } from '@chaingrad/core';
 import { describedDetector, SSDMobileNetV2, toImage } from '@chaingrad/vision';
 import { loadNpz, serializeNpz, serializeSafetensors } from '@chaingrad/weights';
-import * as tf from '@tensorflow/tfjs-core';
 import type {
   BackendChoice,
   Detections,
@@ -54,9 +53,7 @@ export class Engine {
 
   /** Values that were on a lost device are gone: go on with WASM, and read the models again. */
   #watchDevice(): void {
-    const { device } = tf.backend() as unknown as { device: GPUDevice };
-    void device.lost.then(async ({ message }) => {
-      if (tf.getBackend() !== 'webgpu') return;
+    void gpuLost().then(async (message) => {
       const wasTraining = this.#training !== null;
       this.#training = null;
       this.#pretrained = null;
@@ -249,14 +246,14 @@ export class Engine {
     if (link === undefined) throw new Error(`There is no link ${path}.`);
     const picture = await toImage(image);
     image.close();
-    let seen: tf.Tensor | null = null;
+    let seen: Tensor | null = null;
     link.addHook({
       name: 'look-inside',
       forwardPostprocess: ({ out }) => {
-        const first = tf.tensor_util.getTensorsInContainer(out as tf.TensorContainer)[0];
+        const first = [out].flat().find((value) => value instanceof Tensor);
         if (first === undefined) return;
         seen?.dispose();
-        seen = tf.keep(tf.clone(first));
+        seen = keep(clone(first));
       },
     });
     try {
@@ -264,7 +261,7 @@ export class Engine {
     } finally {
       link.deleteHook('look-inside');
     }
-    const map = seen as tf.Tensor | null;
+    const map = seen as Tensor | null;
     if (map === null || map.rank !== 4) {
       map?.dispose();
       throw new Error(`${path} gives no maps.`);
