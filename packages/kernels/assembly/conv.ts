@@ -9,7 +9,7 @@ import { Int32List } from './list';
 import { panelFull } from './micro-kernels.generated';
 import { A_CHUNK, A_ROW, CHUNK, NR, align64, ceilDiv, copyFloats, maxI, minI, zeroFloats } from './simd';
 
-/** Columns of the product gathered at a time: with 8 columns of B they fit the first-level cache. */
+/** Columns of the im2col matrix gathered at a time: with 8 columns of B they fit the first-level cache. */
 const K_BLOCK: i32 = 512;
 
 @unmanaged

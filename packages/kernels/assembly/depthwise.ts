@@ -46,7 +46,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
   let ox = 0;
   while (ox < args.ow) {
     const x0 = ox * args.strideX - args.padLeft;
-    // four pixels with all their taps within the row
+    // Four pixels side by side whose taps are all within the row.
     if (ox + 4 <= args.ow && x0 >= 0 && x0 + 3 * args.strideX + (args.kw - 1) * args.dilX < args.w) {
       for (let ch = 0; ch < vectors; ch += 4) {
         const at = <usize>ch << 2;
@@ -149,7 +149,7 @@ export function depthwiseInput(item: i32, args: DepthwiseInputArgs, scratch: usi
       const lanes = minI(4, c - ch);
       const offset = <usize>ch << 2;
       let sum = f32x4.splat(0);
-      // past the last channel lie the next pixel's values: those lanes are not stored
+      // The vector may reach beyond the last channel, into the next pixel: those lanes are not stored.
       for (let tap = scratch; tap < end; tap += 8)
         sum = madd(v128.load(load<usize>(tap) + offset), v128.load(load<usize>(tap, 4) + offset), sum);
       const to = out + offset;

@@ -99,7 +99,7 @@ function panelBytes(kb: i32): usize {
   return (<usize>kb << 5) + ((kb & 2) == 0 ? 64 : 0);
 }
 
-/** Panels [p0, p1), rows [k0, k0 + kb) of B. Columns past the last are whatever: they are never stored. */
+/** Panels [p0, p1), rows [k0, k0 + kb) of B. Columns past the last are undefined and never stored. */
 function packB(args: MatMulArgs, b: usize, p0: i32, p1: i32, k0: i32, kb: i32, to: usize): void {
   const bytes = panelBytes(kb);
   if (args.transposeB) {
@@ -214,7 +214,7 @@ export function matMul(item: i32, args: MatMulArgs, scratch: usize): void {
       copyFloats(c + (<usize>(m * args.n + (p0 + full) * NR) << 2), tail + (<usize>(m - m0) << 5), tailColumns);
 }
 
-// ---- few rows: the matrix is read once, as it lies, and that is what takes the time ------------------------------------
+// ---- few rows (GEMV): the matrix is read once, without packing; memory bandwidth is the bound --------------------------
 
 // @ts-ignore: decorator
 @inline
@@ -303,7 +303,7 @@ export function addRows(item: i32, args: FewRowsArgs, _scratch: usize): void {
     for (let m = 0; m < args.m; m++) {
       const a = args.a + (<usize>(m * args.k + k) << 2);
       const x0 = load<f32>(a);
-      // a missing row must not count, and may hold what is not a number
+      // A missing row must not count: it may hold NaN or infinity.
       const x1: f32 = count > 1 ? load<f32>(a, 4) : 0;
       const x2: f32 = count > 2 ? load<f32>(a, 8) : 0;
       const x3: f32 = count > 3 ? load<f32>(a, 12) : 0;

@@ -71,7 +71,7 @@ function poolRow(item: i32, args: PoolArgs, average: bool): void {
       for (let y = ya; y < yb; y++) {
         let p = image + <usize>y * row + <usize>xa * pixel + at;
         for (let x = xa; x < xb; x++) {
-          // what lies past the last channel is not stored
+          // The vector may reach beyond the last channel: those lanes are not stored.
           if (average) v = f32x4.add(v, v128.load(p));
           else v = f32x4.pmax(v, v128.load(p));
           p += pixel;

@@ -4,7 +4,7 @@ import { madd, minI } from './simd';
 const SGD: i32 = 0;
 const MOMENTUM: i32 = 1;
 
-/** What is 0 below is not used by the kind of update, or is a state that it does not have. */
+/** Fields are 0 where the kind of update does not use them, or has no such state. */
 @unmanaged
 export class UpdateArgs {
   kind: i32;

@@ -1,4 +1,4 @@
-/** Where windows lie: the sizes that convolution and pooling share. */
+/** The geometry of windows (kernel size, stride, padding, output size) that convolution and pooling share. */
 import type { Pad2D } from './attrs.ts';
 
 type Pair = readonly [y: number, x: number];

@@ -37,7 +37,7 @@ function filterLine(g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
   v128.store(dst + 5 * to, g2);
 }
 
-/** The same for F(6x6): three values to eight. */
+/** One-dimensional G of F(6x6): three values to eight. */
 // @ts-ignore: decorator
 @inline
 function filterLine8(g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {

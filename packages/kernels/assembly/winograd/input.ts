@@ -22,7 +22,7 @@ function inputLine(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d
   v128.store(dst + 5 * to, nmadd(k, d3, f32x4.add(d1, d5)));
 }
 
-/** The same for F(6x6): eight values to eight. */
+/** One-dimensional Bᵀ of F(6x6): eight values to eight. */
 // @ts-ignore: decorator
 @inline
 function inputLine8(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, d7: v128, dst: usize, to: usize): void {

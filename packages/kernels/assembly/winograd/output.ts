@@ -36,7 +36,7 @@ function outputLine(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, 
   v128.store(dst + 3 * to, madd(f32x4.splat(Q3), d2, madd(f32x4.splat(P3), d, m5)));
 }
 
-/** The same for F(6x6): eight values to six. */
+/** One-dimensional Aᵀ of F(6x6): eight values to six. */
 // @ts-ignore: decorator
 @inline
 function outputLine6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, m6: v128, m7: v128, dst: usize, to: usize): void {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ACTIVATION_GRAD, type ActivationGradAttrs } from '../attrs.ts';
 import { registeredKernel, release } from '../tfjs-internals.ts';
 import { ceilDiv } from './ceil-div.ts';
-import { declined, type FastKernel, type FastKernels } from './kernel.ts';
+import { declined, type FastKernel, type FastKernels, isFloat } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Those that the kernels apply themselves, as assembly/simd.ts numbers them. */
@@ -42,7 +42,7 @@ export function activateLater(
 const BLOCK = 1 << 14;
 
 const activationGrad: FastKernel = (rt, { dy, y }, attrs) => {
-  if (dy!.dtype !== 'float32' || y!.dtype !== 'float32') return declined;
+  if (!isFloat(dy!, y!)) return declined;
   const act = activations[(attrs as ActivationGradAttrs).activation]!;
   const n = tf.util.sizeFromShape(dy!.shape);
   const out = rt.output(dy!.shape);

@@ -9,7 +9,7 @@ import { convolve, convolveInputGradient } from './convolution.ts';
 import { type ConvCase, type FilterStrides, hwio, oihw } from './convolution-case.ts';
 import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, isDepthwise } from './depthwise.ts';
 import { convolveFilterGradient } from './filter-gradient.ts';
-import { type Declined, declined, type FastKernel, type FastKernels } from './kernel.ts';
+import { type Declined, declined, type FastKernel, type FastKernels, isFloat } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 
 type Shape4 = [number, number, number, number];
@@ -35,9 +35,6 @@ const ourKernel = ([o, i, kh, kw]: Shape4) => ({ o, i, kh, kw, strides: oihw(i, 
 
 const ourCase = (xShape: readonly number[], filterShape: readonly number[], attrs: object) =>
   caseOf(xShape, ourKernel(filterShape as Shape4), attrs as Conv2DAttrs);
-
-const isFloat = (...infos: (tf.TensorInfo | undefined)[]) =>
-  infos.every((info) => info === undefined || info.dtype === 'float32');
 
 function forward(
   rt: Runtime,

@@ -4,13 +4,13 @@ import type { ConvCase } from './convolution-case.ts';
 import type { Runtime } from './runtime.ts';
 import { tileArgs, tilesOf } from './winograd.ts';
 
-/** Pixels gathered at a time: a strip of dy and a panel of x then fit the second-level cache, and jobs are few. */
+/** Pixels gathered at a time (im2col): a strip of dy and a panel of x then fit the second-level cache, and jobs are few. */
 const PIXELS = 1024;
 
 /** Bytes of transformed tiles at a time, about: they should stay in the second-level cache. */
 const TRANSFORMED = 3 << 20;
 
-/** Up to so many tiles are one block in any case: their sums need not be kept then. */
+/** Up to this many tiles form one block, whose accumulators stay in the caches. */
 const ONE_BLOCK = 128;
 
 /** The arguments of a job that writes the gradient of the filter. */

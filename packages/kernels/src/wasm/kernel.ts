@@ -13,3 +13,7 @@ export type FastKernel = (
 ) => tf.TensorInfo | tf.TensorInfo[] | Declined;
 
 export type FastKernels = Readonly<Record<string, FastKernel>>;
+
+/** Whether all of these are float32; inputs that may be absent may. */
+export const isFloat = (...infos: (tf.TensorInfo | undefined)[]): boolean =>
+  infos.every((info) => info === undefined || info.dtype === 'float32');

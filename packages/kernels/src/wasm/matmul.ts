@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { activateLater, activations, laterActivations } from './activation.ts';
 import { ceilDiv } from './ceil-div.ts';
-import { declined, type FastKernel, type FastKernels } from './kernel.ts';
+import { declined, type FastKernel, type FastKernels, isFloat } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Up to this many rows the time goes into reading B, which must not be copied first. */
@@ -61,9 +61,7 @@ const matMul: FastKernel = (rt, { a, b, bias, preluActivationWeights }, attrs) =
   const { transposeA = false, transposeB = false, activation = 'linear' } = attrs as MatMulAttrs;
   const later = laterActivations[activation];
   const act = later === undefined ? activations[activation] : 0;
-  if (a!.dtype !== 'float32' || b!.dtype !== 'float32' || (bias?.dtype ?? 'float32') !== 'float32')
-    return declined;
-  if (act === undefined || (preluActivationWeights?.dtype ?? 'float32') !== 'float32') return declined;
+  if (act === undefined || !isFloat(a, b, bias, preluActivationWeights)) return declined;
   const [aRows, aColumns] = a!.shape.slice(-2) as [number, number];
   const [bRows, bColumns] = b!.shape.slice(-2) as [number, number];
   const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];

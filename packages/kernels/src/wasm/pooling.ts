@@ -5,7 +5,7 @@ import * as names from '../attrs.ts';
 import { type Geometry, geometryOf } from '../geometry.ts';
 import { poolAttrs, type TfjsPoolAttrs } from '../tfjs-windows.ts';
 import { ceilDiv } from './ceil-div.ts';
-import { declined, type FastKernel, type FastKernels } from './kernel.ts';
+import { declined, type FastKernel, type FastKernels, isFloat } from './kernel.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Whether averages divide by the whole window, or by its part within the image, as TensorFlow's do. */
@@ -61,8 +61,6 @@ function gradient(
   return dx;
 }
 
-const isFloat = (...infos: tf.TensorInfo[]) => infos.every((info) => info.dtype === 'float32');
-
 const ours = (attrs: object) => attrs as Pool2DAttrs & { inputShape: number[] };
 const theirs = (x: tf.TensorInfo, attrs: object) => poolAttrs(x.shape, attrs as TfjsPoolAttrs);
 
@@ -72,8 +70,7 @@ const sum: FastKernel = (rt, { x }, attrs) => {
   const axes = tf.util.parseAxisParam(axis, [...shape]);
   const rank = shape.length;
   // over all axes but the last: what tfjs does with a transpose
-  if (x!.dtype !== 'float32' || rank < 2 || axes.length !== rank - 1 || axes.includes(rank - 1))
-    return declined;
+  if (!isFloat(x!) || rank < 2 || axes.length !== rank - 1 || axes.includes(rank - 1)) return declined;
   const columns = shape[rank - 1]!;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   if (rows * columns === 0) return declined;

@@ -19,7 +19,7 @@ export class PreparedFilters {
   /** Forms that were asked for, prepared or not. */
   readonly #seen = new WeakMap<DataKey, Set<string>>();
   #bytes = 0;
-  /** What a kernel reads right now: its own allocations must not free it. */
+  /** The data whose forms a kernel reads now: that kernel's own allocations must not free them. */
   #inUse: DataKey | null = null;
 
   constructor(backend: tf.KernelBackend, heap: Heap) {
@@ -34,8 +34,8 @@ export class PreparedFilters {
   }
 
   /**
-   * Whether a form is there, or is better prepared than made on the way: filters that are used once, as all are that learn,
-   * are not worth their room.
+   * Whether a form is cached, or is worth caching: one that is asked for a second time is. Filters that are trained are used
+   * once, and not worth their memory.
    */
   isWorth(data: DataKey, form: string, bytes: number): boolean {
     if (bytes > options.cacheBytes) return false;
@@ -106,7 +106,7 @@ export class PreparedFilters {
     }
   }
 
-  /** Frees what was prepared from some data: it is gone, or was written to. */
+  /** Frees what was prepared from some data, which was released or overwritten. */
   forget(data: DataKey): void {
     for (const { block, bytes } of this.#entries.get(data)?.values() ?? []) {
       this.#heap.free(block);

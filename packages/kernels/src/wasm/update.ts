@@ -9,7 +9,7 @@ import {
   type SGDUpdate,
 } from '../ops/fused-update.ts';
 import { ceilDiv } from './ceil-div.ts';
-import { declined, type FastKernel, type FastKernels } from './kernel.ts';
+import { declined, type FastKernel, type FastKernels, isFloat } from './kernel.ts';
 import type { UpdateArgs } from './layouts.generated.ts';
 
 /** Values an item takes, at least. */
@@ -24,8 +24,7 @@ const update =
   (kind: number, hyperparameters: (attrs: object) => Hyperparameters): FastKernel =>
   (rt, { param, grad, a, b, max }, attrs) => {
     const states = [a, b, max];
-    const inputs = [param!, grad!, ...states.filter((info) => info !== undefined)];
-    if (inputs.some((info) => info.dtype !== 'float32')) return declined;
+    if (!isFloat(param, grad, ...states)) return declined;
     const n = tf.util.sizeFromShape(param!.shape);
     const output = (info: tf.TensorInfo | undefined) =>
       info === undefined ? undefined : rt.output(info.shape);

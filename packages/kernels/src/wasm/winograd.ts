@@ -81,7 +81,10 @@ function tileBlock(c: number, tiles: number, threads: number, six: boolean): num
   return ceilDiv(tiles, threads > 1 ? ceilDiv(blocks, threads) * threads : blocks);
 }
 
-/** Up to so many tiles, a filter that is used once is transformed on the way: it would go to memory and back. */
+/**
+ * Up to this many tiles, each item transforms its part of a filter that is used once: a pass of its own would write the
+ * transformed filter to memory and read it back.
+ */
 const FEW_TILES = 160;
 
 /** Bytes of a filter transformed at a time, about: they should stay in the second-level cache. */
