@@ -88,6 +88,8 @@ export async function readExternal(
   const parts = new Map<TensorProto, Uint8Array<ArrayBuffer>>();
   const files = new Map<string, RandomAccess>();
   const folder = await folderOf(source);
+  /** An honest model uses each byte about once; a hostile one could name the same gigabyte a thousand times. */
+  let spent = 0;
   try {
     for (const tensor of externalTensors(model)) {
       const place = { file, key: tensor.name };
@@ -113,6 +115,14 @@ export async function readExternal(
           place,
           `bytes ${offset} to ${end} of '${location}'`,
           `a file of ${access.size} bytes`,
+        );
+      spent += end - offset;
+      const whole = [...files.values()].reduce((sum, { size }) => sum + size, 0);
+      if (spent > 4 * whole)
+        throw new FormatError(
+          place,
+          'arrays that lie apart',
+          `the same bytes of '${location}' used over and over`,
         );
       parts.set(tensor, await access.read(offset, end, signal));
     }
