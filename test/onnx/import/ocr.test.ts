@@ -96,14 +96,14 @@ describeBackends('trained networks of PaddleOCR', (backend) => {
         const y =
           backend === 'webgpu' ? await model.callAsync(x) : usingConfig('train', false, () => model.call(x));
         expect(y.shape).to.deep.equal([...expected.dims]);
-        const values: Iterable<number> = await y.data();
+        const values = [...((await y.data()) as Float32Array)];
         const worst = values.reduce(
           (most, v, i) => Math.max(most, Math.abs(v - (expected.data as Float32Array)[i]!)),
           0,
         );
         expect(worst, `largest difference at ${width}x${height}`).to.be.at.most(1e-4);
         // Text was found: the comparison is not one of zeros.
-        expect([...values].reduce((a, b) => Math.max(a, b))).to.be.greaterThan(0.3);
+        expect(values.reduce((a, b) => Math.max(a, b))).to.be.greaterThan(0.3);
         tf.dispose([x, y]);
       }
       model.dispose();
