@@ -3,7 +3,7 @@
  * Everything that is not a relative import stays an import: packages see each other, and tfjs, through npm.
  * For pages without a bundler there is one more file with all of it inside: packages/vision/dist/chaingrad.js.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import commonjs from '@rollup/plugin-commonjs';
 import nodeResolve from '@rollup/plugin-node-resolve';
 import dts from 'rollup-plugin-dts';
@@ -12,6 +12,9 @@ import esbuild from 'rollup-plugin-esbuild';
 const external = (id) => !id.startsWith('.') && !id.startsWith('/');
 
 const packages = readdirSync('packages').filter((name) => existsSync(`packages/${name}/src/index.ts`));
+
+// Chunks have their hash in their names: those of earlier builds would stay, and be published.
+for (const name of packages) rmSync(`packages/${name}/dist`, { recursive: true, force: true });
 
 /** The source files that a package exports: each export that has a `chaingrad-source` condition. */
 function entries(name) {
@@ -81,7 +84,11 @@ const modules = packages.flatMap((name) => {
         esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' }),
         ...(name === 'kernels' ? [wasmBeside] : []),
       ],
-      output: { dir, format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
+      // Without hoisting no module imports a package that it does not use itself.
+      output: {
+        ...{ dir, format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
+        hoistTransitiveImports: false,
+      },
     },
     {
       input,

@@ -1,17 +1,13 @@
-/** The built packages in Vite, webpack and Rollup projects and in plain pages, in a real Chromium. */
+/** The built packages as each bundler builds them and in plain pages, in a real Chromium. */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import commonjs from '@rollup/plugin-commonjs';
-import nodeResolve from '@rollup/plugin-node-resolve';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
-import { rollup } from 'rollup';
-import { build as viteBuild } from 'vite';
-import webpack from 'webpack';
 import { isolationHeaders, startServer } from '../../examples/web/server.ts';
+import { bundlers } from '../support/bundlers.ts';
 import { requirePresent } from '../support/present.ts';
 import { requireBrowser, startChromium } from './support/browsers.ts';
 
@@ -28,50 +24,6 @@ interface Result {
   readonly losses?: readonly number[];
   readonly boxes?: number;
   readonly zoo?: string;
-}
-
-async function buildWithVite(out: string): Promise<void> {
-  await viteBuild({
-    root: join(fixtures, 'vite'),
-    base: './',
-    logLevel: 'silent',
-    build: { outDir: out, emptyOutDir: true },
-  });
-}
-
-async function buildWithWebpack(out: string): Promise<void> {
-  const compiler = webpack({
-    mode: 'production',
-    context: join(fixtures, 'webpack'),
-    entry: './main.js',
-    output: { path: out, filename: 'main.js' },
-    performance: { hints: false },
-    optimization: { minimize: false },
-  });
-  const stats = await new Promise<webpack.Stats>((resolve, reject) => {
-    compiler.run((error, result) => (error || !result ? reject(error) : resolve(result)));
-  });
-  await new Promise((resolve) => compiler.close(resolve));
-  const { errors = [], warnings = [] } = stats.toJson({ all: false, errors: true, warnings: true });
-  expect(
-    [...errors, ...warnings].map(({ message }) => message),
-    'messages of webpack',
-  ).to.deep.equal([]);
-  await copyFile(join(fixtures, 'webpack/index.html'), join(out, 'index.html'));
-}
-
-/** Rollup itself copies no files: the WASM binary is copied by hand, as docs/browser.md says. */
-async function buildWithRollup(out: string): Promise<void> {
-  const bundle = await rollup({
-    input: join(fixtures, 'rollup/main.js'),
-    plugins: [nodeResolve({ browser: true }), commonjs()],
-    onwarn: ({ code, message }) => {
-      if (code === 'UNRESOLVED_IMPORT') throw new Error(message);
-    },
-  });
-  await bundle.write({ dir: out, format: 'es' });
-  await copyFile(join(root, 'packages/kernels/dist', wasmFile), join(out, wasmFile));
-  await copyFile(join(fixtures, 'rollup/index.html'), join(out, 'index.html'));
 }
 
 describe('bundles in Chromium', () => {
@@ -133,15 +85,11 @@ describe('bundles in Chromium', () => {
     expect(zoo).to.equal('function');
   }
 
-  for (const [name, build] of [
-    ['Vite', buildWithVite],
-    ['webpack', buildWithWebpack],
-    ['Rollup', buildWithRollup],
-  ] as const) {
-    it(`${name} builds an app that trains and detects, on threads`, async () => {
-      const out = join(folder, name);
+  for (const { bundler, bundle } of bundlers) {
+    it(`${bundler} builds an app that trains and detects, on threads`, async () => {
+      const out = join(folder, bundler);
       await mkdir(out);
-      await build(out);
+      await bundle(fixtures, out);
       const result = await resultOf({ '/': out }, '');
       expectWorking(result);
       expect(result.wasm!.threads).to.be.at.least(1);

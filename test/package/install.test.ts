@@ -14,9 +14,9 @@ import { transform } from 'esbuild';
 import type { Browser } from 'playwright-core';
 import { startServer } from '../../examples/web/server.ts';
 import { requireBrowser, startChromium } from '../browser/support/browsers.ts';
+import { bundlers } from '../support/bundlers.ts';
 import { codeBlocks } from '../support/markdown.ts';
 import { requirePresent } from '../support/present.ts';
-import { bundlers } from './bundlers.ts';
 import { type Packed, type Registry, startRegistry } from './registry.ts';
 
 const execute = promisify(execFile);

@@ -1,6 +1,7 @@
-/** Builds a project (its `main.js`) with each bundler for a page; a build fails on any message but of a backend that is left out. */
-import { copyFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** Builds a project, a folder with a `main.js`, with each bundler for a page; any message but of a backend that is left out fails. */
+import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import commonjs from '@rollup/plugin-commonjs';
 import nodeResolve from '@rollup/plugin-node-resolve';
 import { expect } from 'chai';
@@ -22,6 +23,7 @@ const expectNoMessages = (messages: readonly string[]) =>
 
 export interface Bundler {
   readonly bundler: string;
+  /** Writes `index.html` and what it loads into `out`. */
   bundle(project: string, out: string): Promise<void>;
 }
 
@@ -29,13 +31,15 @@ export const bundlers: readonly Bundler[] = [
   {
     bundler: 'Vite',
     async bundle(project, out) {
-      await writeFile(join(project, 'index.html'), page);
+      const html = join(project, 'index.html');
+      await writeFile(html, page);
       await vite({
         root: project,
         base: './',
         logLevel: 'silent',
         build: { outDir: out, emptyOutDir: true },
       });
+      await rm(html);
     },
   },
   {
@@ -102,5 +106,6 @@ export const bundlers: readonly Bundler[] = [
 /** Those that do not know `new URL(..., import.meta.url)` copy no files. */
 async function copyWasm(project: string, out: string): Promise<void> {
   const file = 'tfjs-backend-wasm-simd.wasm';
-  await copyFile(join(project, 'node_modules/@chaingrad/kernels/dist', file), join(out, file));
+  const kernels = dirname(createRequire(join(project, 'main.js')).resolve('@chaingrad/kernels/package.json'));
+  await copyFile(join(kernels, 'dist', file), join(out, file));
 }
