@@ -17,6 +17,13 @@ export * from './links/index.ts';
 export { nameMatcher } from './matching/name-filter.ts';
 export * from './matching/serial-entry.ts';
 export * from './matching/transfer.ts';
+export {
+  type Trace,
+  type TracedKernel,
+  type TracedTensor,
+  TraceError,
+  traceForward,
+} from './meta/trace.ts';
 export * from './optimizer/index.ts';
 export { checkOptions, nearestName, type OptionKind, type OptionKinds, valueText } from './options.ts';
 export { Parameter, type PartialShape } from './parameter.ts';

@@ -34,3 +34,4 @@ export * from './sources/npm.ts';
 export { openRandomAccess, type RandomAccess } from './sources/random-access.ts';
 export * from './sources/read-bytes.ts';
 export * from './sources/source-error.ts';
+export { writeFile } from './sources/write-file.ts';

@@ -135,9 +135,10 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
     const options = { eps: this.eps, ...(this.axis === null ? {} : { axis: this.axis }) };
     const gamma = this.gamma?.tensor ?? null;
     const beta = this.beta?.tensor ?? null;
-    // Where only shapes are computed the running statistics have no values yet, and must not move.
-    if (!config.train && metaMode() === null)
-      return fixedBatchNormalization(x, gamma, beta, this.avg_mean.value!, this.avg_var.value!, options);
+    // Where only shapes are computed the running statistics may have no values yet, and must not move.
+    const [avgMean, avgVar] = [this.avg_mean.value, this.avg_var.value];
+    if (!config.train && avgMean !== null && avgVar !== null)
+      return fixedBatchNormalization(x, gamma, beta, avgMean, avgVar, options);
     const { y, mean, variance, unbiased } = batchNormalization(x, gamma, beta, options);
     if (metaMode() === null) this.move(mean, tf.mul(variance, unbiased), finetune);
     return y;

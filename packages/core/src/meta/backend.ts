@@ -7,18 +7,34 @@ import { metaMode, setMetaMode } from './mode.ts';
 
 const NAME = 'chaingrad-meta';
 
+/** A kernel that ran: its name, what it took and what it gave. */
+export type KernelObserver = (
+  kernel: string,
+  inputs: tf.NamedTensorInfoMap,
+  attrs: tf.NamedAttrMap,
+  outputs: readonly tf.TensorInfo[],
+) => void;
+
+/** What stands for a tensor's data here: values only where the program wrote them itself (`tf.scalar(2)`). */
+interface MetaData {
+  readonly values?: tf.BackendValues | undefined;
+}
+
 class MetaBackend extends tf.KernelBackend {
   #live = 0;
+
+  /** Told of every kernel that runs; null unless a forward pass is traced. */
+  observer: KernelObserver | null = null;
 
   /** The multiply-accumulate operations of the kernels that ran since it was last set to 0. */
   macs = 0;
 
-  allocate(): object {
+  allocate(values?: tf.BackendValues): MetaData {
     this.#live++;
-    return {};
+    return { values };
   }
-  override write(): object {
-    return this.allocate();
+  override write(values: tf.BackendValues | null): MetaData {
+    return this.allocate(values ?? undefined);
   }
   override move(): void {}
   override disposeData(): boolean {
@@ -31,11 +47,13 @@ class MetaBackend extends tf.KernelBackend {
   override memory() {
     return { unreliable: false };
   }
-  override readSync(): never {
-    throw new ShapeOnlyError('dataSync()');
+  override readSync({ values }: MetaData): tf.BackendValues {
+    if (values === undefined) throw new ShapeOnlyError('dataSync()');
+    return values;
   }
-  override read(): Promise<never> {
-    return Promise.reject(new ShapeOnlyError('data()'));
+  override async read({ values }: MetaData): Promise<tf.BackendValues> {
+    if (values === undefined) throw new ShapeOnlyError('data()');
+    return values;
   }
   override floatPrecision(): 16 | 32 {
     return 32;
@@ -72,13 +90,30 @@ function metaBackend(): MetaBackend {
           shape: [...o.shape],
           dtype: o.dtype,
         });
-        return Array.isArray(out) ? out.map(info) : info(out as { shape: number[]; dtype: tf.DataType });
+        const outputs = [out].flat().map(info);
+        backend.observer?.(kernelName, inputs, attrs as tf.NamedAttrMap, outputs);
+        return Array.isArray(out) ? outputs : outputs[0]!;
       },
     });
   }
   instance = backend;
   return backend;
 }
+
+/** Runs `fn`, within this mode, telling `observer` of every kernel. */
+export function observingKernels<R>(observer: KernelObserver, fn: () => R): R {
+  const backend = metaBackend();
+  const outer = backend.observer;
+  backend.observer = observer;
+  try {
+    return fn();
+  } finally {
+    backend.observer = outer;
+  }
+}
+
+/** The values that the program itself wrote into a tensor of this mode; undefined for others. */
+export const writtenValues = (dataId: object): tf.BackendValues | undefined => (dataId as MetaData).values;
 
 /** Multiply-accumulate operations counted so far in this mode. */
 export const countedMacs = (): number => instance?.macs ?? 0;

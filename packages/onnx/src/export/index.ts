@@ -1,0 +1,5 @@
+export { Float, GraphBuilder, type NodeAttributes } from './builder.ts';
+export { Constant, type ConstantData, type GraphType } from './constant.ts';
+export { OnnxExportError } from './errors.ts';
+export { exportOnnx, type SaveOnnxOptions, saveOnnx } from './export-onnx.ts';
+export type { GraphPort, GraphWrap, OnnxAbout, OnnxExportOptions } from './options.ts';

@@ -1,0 +1,89 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Convolution2D, InvalidArgumentError, Linear, Sequential } from '@chaingrad/core';
+import { exportOnnx, saveOnnx } from '@chaingrad/onnx';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { expectClose } from '../../support/backends.ts';
+import { callHere, callRuntime, floats, modelOf } from './support.ts';
+
+describe('saveOnnx', () => {
+  let folder: string;
+  let model: Sequential;
+  before(async () => {
+    await tf.setBackend('cpu');
+    folder = await mkdtemp(join(tmpdir(), 'chaingrad-onnx-'));
+    model = new Sequential(new Convolution2D(3, 40, 3), new Linear(null, 7));
+    model.initialize([1, 8, 8, 3]);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const input = [floats([2, 8, 8, 3])];
+
+  it('writes the bytes of exportOnnx', async () => {
+    const file = join(folder, 'one.onnx');
+    const before = tf.memory().numTensors;
+    await saveOnnx(file, model, [[1, 8, 8, 3]]);
+    expect(tf.memory().numTensors).to.equal(before);
+    expect(new Uint8Array(await readFile(file))).to.deep.equal(await exportOnnx(model, [[1, 8, 8, 3]]));
+  });
+
+  it('puts arrays into a file beside it, where a runtime finds them', async () => {
+    const file = join(folder, 'two.onnx');
+    await saveOnnx(file, model, [[1, 8, 8, 3]], { externalData: true, layout: 'NHWC' });
+    expect((await stat(file)).size).to.be.below(3000);
+    const arrays = modelOf(new Uint8Array(await readFile(file))).graph!.initializer;
+    for (const { name, externalData } of arrays) {
+      const entries = Object.fromEntries(externalData.map(({ key, value }) => [key, value]));
+      if (!name.endsWith('W')) continue;
+      expect(entries['location'], name).to.equal('two.onnx.data');
+      expect(Number(entries['offset']) % 4096, name).to.equal(0);
+    }
+    const there = await callRuntime(file, input);
+    expectClose(there['output']!.data, (await callHere(model, input))[0]!.data);
+  });
+
+  it('tells the network, its classes and its input', async () => {
+    const bytes = await exportOnnx(model, [[1, 8, 8, 3]], {
+      inputNames: ['image'],
+      outputNames: ['scores'],
+      about: {
+        name: 'tiny',
+        description: 'Seven classes of pictures.',
+        classNames: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+        mean: [1, 2, 3],
+        inputRange: [0, 255],
+        more: { source: 'a test' },
+      },
+    });
+    const { metadataProps, docString, graph, producerName } = modelOf(bytes);
+    expect(Object.fromEntries(metadataProps.map(({ key, value }) => [key, value]))).to.deep.equal({
+      model: 'tiny',
+      layout: 'NCHW',
+      class_names: '["a","b","c","d","e","f","g"]',
+      mean: '[1,2,3]',
+      input_range: '[0,255]',
+      source: 'a test',
+    });
+    expect([docString, producerName, graph!.name]).to.deep.equal([
+      'Seven classes of pictures.',
+      'chaingrad',
+      'tiny',
+    ]);
+    expect([graph!.input[0]!.name, graph!.output[0]!.name]).to.deep.equal(['image', 'scores']);
+  });
+
+  for (const [what, options, message] of [
+    ['opset', { opset: 16 }, /opset: expected 17 to 22, got 16/],
+    ['layout', { layout: 'CHW' as never }, /layout: expected 'NCHW' or 'NHWC', got CHW/],
+    ['names', { inputNames: ['a', 'b'] }, /inputNames: expected 1 names, got a, b/],
+    ['output names', { outputNames: [] }, /outputNames: expected 1 names/],
+  ] as const) {
+    it(`refuses a wrong ${what}`, async () => {
+      const error = await exportOnnx(model, [[1, 8, 8, 3]], options).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(InvalidArgumentError);
+      expect(String(error)).to.match(message);
+    });
+  }
+});
