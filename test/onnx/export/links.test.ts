@@ -4,6 +4,7 @@ import {
   BatchNormalization,
   Bias,
   Chain,
+  ChainDict,
   ChainList,
   Classifier,
   Conv2DActiv,
@@ -89,6 +90,17 @@ const cases: Record<string, Case> = {
   ChainList: {
     make: () => new Listed(new Linear(4, 3), new Linear(3, 2)),
     ops: 'Gemm Gemm',
+    inputs: [floats([2, 4])],
+    others: [floats([5, 4])],
+  },
+  ChainDict: {
+    make: () =>
+      new (class extends ChainDict<Linear> {
+        override forward(x: tf.Tensor) {
+          return tf.add(this.get('a').call(x), this.get('b').call(x));
+        }
+      })({ a: new Linear(4, 3), b: new Linear(4, 3) }),
+    ops: 'Gemm Gemm Add',
     inputs: [floats([2, 4])],
     others: [floats([5, 4])],
   },
@@ -214,7 +226,7 @@ describe('exportOnnx of every link', () => {
     it(`writes operator set ${opset}`, async () => {
       const chain = new Sequential(
         new Conv2DBNActiv(4, 3, 3, { initialW }),
-        (x: tf.Tensor4D) => core.maxPooling2D(x, 2),
+        (x: tf.Tensor4D) => core.maxPooling2D(x, { ksize: 2 }),
         (x: tf.Tensor4D) => core.resizeImages(x, [9, 5]),
         (x: tf.Tensor4D) => core.globalAveragePooling2D(x),
         (x: tf.Tensor) => tf.sub(x, tf.expandDims(core.logsumexp(x, 1), 1)),
@@ -233,8 +245,8 @@ describe('exportOnnx of sizes that vary', () => {
   it('takes any height and width where the network does', async () => {
     const chain = new Sequential(
       new Conv2DActiv(4, 3, 3, { pad: 'same', stride: 2, initialW }),
-      (x: tf.Tensor4D) => core.maxPooling2D(x, 2),
-      (x: tf.Tensor4D) => core.maxPooling2D(x, 3, 2, 1),
+      (x: tf.Tensor4D) => core.maxPooling2D(x, { ksize: 2 }),
+      (x: tf.Tensor4D) => core.maxPooling2D(x, { ksize: 3, stride: 2, pad: 1 }),
       new Conv2DActiv(3, 5, 3, { pad: 1, initialW }),
       (x: tf.Tensor4D) => tf.concat([x, tf.relu(x)], 3),
       (x: tf.Tensor4D) => core.groupNormalization(x, 2, null, null),
