@@ -142,6 +142,22 @@ const l2: Rule = (kernel, view) => {
   return replaced(kernel, fused.l2, { x }, attrs);
 };
 
+/** What is lost beside a number of this size and more. */
+const NEGLIGIBLE = 1e-30;
+
+/** sqrt(max(sum(x^2), tiny)) + eps: the guard is of the gradient, and nothing beside eps. */
+const guardedL2: Rule = (kernel, view) => {
+  if (kernel.name !== 'Add') return null;
+  const max = view.made(view.made(kernel.inputs['a'], 'Sqrt')?.inputs['x'], 'Maximum');
+  const sum = view.made(max?.inputs['a'], 'Sum');
+  const x = view.made(sum?.inputs['x'], 'Square')?.inputs['x'];
+  const [tiny, eps] = [view.number(max?.inputs['b']), view.number(kernel.inputs['b'])];
+  if (sum === undefined || x === undefined || tiny === null || eps === null) return null;
+  if (!(tiny >= 0 && tiny < NEGLIGIBLE && eps > 1e-12)) return null;
+  const attrs = { axis: axesOf(sum, x.shape.length), keepDims: sum.attrs['keepDims'], plus: eps };
+  return replaced(kernel, fused.l2, { x }, attrs);
+};
+
 /** (x - mean(x)) * rsqrt(mean((x - mean(x))^2) + eps). */
 const standardize: Rule = (kernel, view) => {
   if (kernel.name !== 'Multiply') return null;
@@ -283,7 +299,7 @@ const foldNormalization: Rule = (kernel, view) => {
   return replaced(kernel, CONV_2D, { x: conv.inputs['x']!, filter: value(W), bias: value(b) }, conv.attrs);
 };
 
-const REDUCTIONS = ['Sum', 'Mean', 'Max', 'Min', 'Prod', fused.logSumExp, fused.l2];
+const REDUCTIONS = ['Sum', 'Mean', 'Max', 'Min', 'Prod', fused.logSumExp];
 
 /** Axes that a reduction keeps as 1, and that are then dropped. */
 const dropped: Rule = (kernel, view) => {
@@ -372,6 +388,7 @@ const rules: readonly Rule[] = [
   logSoftmax,
   logSumExp,
   l2,
+  guardedL2,
   standardize,
   standardizeAffine,
   hardSigmoid,

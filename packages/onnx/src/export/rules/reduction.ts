@@ -117,6 +117,14 @@ const standardize: OnnxRule = (e, { x: given, gamma, beta }, { attrs, outputs: [
   return elementwise(e, [centred, unary(e, safe, 'Sqrt')], x.shape, 'Div', 'float32');
 };
 
+const l2: OnnxRule = (e, inputs, kernel) => {
+  const length = reduction('ReduceL2')(e, inputs, kernel) as Value;
+  const { plus } = kernel.attrs;
+  if (plus === undefined) return length;
+  const eps = e.filled(e.fixed('eps', plus), [], 'float32');
+  return elementwise(e, [length, eps], length.shape, 'Add', 'float32');
+};
+
 export const reductionRules: OnnxRules = {
   Sum: reduction('ReduceSum'),
   Mean: reduction('ReduceMean'),
@@ -132,6 +140,6 @@ export const reductionRules: OnnxRules = {
   Cumsum: cumsum,
   [fused.logSoftmax]: along('LogSoftmax', 'x'),
   [fused.logSumExp]: reduction('ReduceLogSumExp'),
-  [fused.l2]: reduction('ReduceL2'),
+  [fused.l2]: l2,
   [fused.standardize]: standardize,
 };
