@@ -48,3 +48,6 @@ export function silenceCpuBackend(): void {
   const backend = tf.findBackend('cpu') as { firstUse?: boolean } | null;
   if (backend !== null) backend.firstUse = false;
 }
+
+/** Identifies the values of a tensor: tensors share it after a clone or, on some backends, a reshape. */
+export const dataKey = (info: tf.TensorInfo): object => info.dataId;

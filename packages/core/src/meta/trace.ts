@@ -5,6 +5,7 @@ import { ChaingradError, InvalidArgumentError, ShapeOnlyError } from '../errors.
 import type { Link } from '../link.ts';
 import { type LinkHook, withLinkHook } from '../link-hook.ts';
 import type { InputSpec } from '../summary.ts';
+import { dataKey } from '../tfjs-internals.ts';
 import { observingKernels, withShapesOnly, writtenValues } from './backend.ts';
 import { metaMode } from './mode.ts';
 
@@ -19,8 +20,8 @@ export interface TracedTensor {
     | { readonly kind: 'computed' }
     /** The pass wrote it: `tf.scalar(2)`. */
     | { readonly kind: 'written'; readonly values: tf.BackendValues }
-    /** It was there before: a parameter, a persistent, any other tensor. Valid as long as that tensor. */
-    | { readonly kind: 'given'; readonly tensor: tf.Tensor };
+    /** It was there before: a parameter or persistent, with its path, or any other tensor. Valid as long as that tensor. */
+    | { readonly kind: 'given'; readonly tensor: tf.Tensor; readonly path: string | null };
 }
 
 /** One kernel of a traced pass. */
@@ -78,6 +79,17 @@ export function traceForward(link: Link, inputs: readonly InputSpec[]): Trace {
   return complete ? trace : tracePass(link, inputs);
 }
 
+/** The first path of the data of each parameter and persistent. */
+function pathsOf(link: Link): Map<object, string> {
+  const paths = new Map<object, string>();
+  const add = (path: string, value: unknown) => {
+    if (value instanceof tf.Tensor && !paths.has(dataKey(value))) paths.set(dataKey(value), path);
+  };
+  for (const [path, param] of link.namedparams()) add(path, param.array);
+  for (const [path, persistent] of link.namedpersistents()) add(path, persistent.value);
+  return paths;
+}
+
 const isComplete = (link: Link): boolean =>
   [...link.params()].every((param) => param.isInitialized) &&
   [...link.namedpersistents()].every(([, persistent]) => persistent.value !== null);
@@ -85,6 +97,7 @@ const isComplete = (link: Link): boolean =>
 function tracePass(link: Link, inputs: readonly InputSpec[]): Trace {
   const names = new Map<Link, string>();
   for (const [path, each] of link.namedlinks()) if (!names.has(each)) names.set(each, path);
+  const paths = pathsOf(link);
   const stack: Link[] = [];
   const place = (inner: Link) => names.get(inner) ?? (inner.path || '/');
   const known = new Map<object, TracedTensor>();
@@ -95,15 +108,15 @@ function tracePass(link: Link, inputs: readonly InputSpec[]): Trace {
   const same = (traced: TracedTensor | undefined, { shape }: tf.TensorInfo) =>
     traced !== undefined && tf.util.arraysEqual([...traced.shape], shape) ? traced : undefined;
   const find = (tensor: tf.TensorInfo): TracedTensor => {
-    const seen = same(known.get(tensor.dataId), tensor);
+    const seen = same(known.get(dataKey(tensor)), tensor);
     if (seen !== undefined) return seen;
-    const values = writtenValues(tensor.dataId);
+    const values = writtenValues(dataKey(tensor));
     const origin =
       values === undefined
-        ? { kind: 'given' as const, tensor: tensor as tf.Tensor }
+        ? { kind: 'given' as const, tensor: tensor as tf.Tensor, path: paths.get(dataKey(tensor)) ?? null }
         : { kind: 'written' as const, values };
     const traced: TracedTensor = { shape: [...tensor.shape], dtype: tensor.dtype, origin };
-    known.set(tensor.dataId, traced);
+    known.set(dataKey(tensor), traced);
     return traced;
   };
   const run = () => {
@@ -111,7 +124,7 @@ function tracePass(link: Link, inputs: readonly InputSpec[]): Trace {
       const { shape, dtype } = 'shape' in input ? input : { shape: input, dtype: 'float32' as const };
       const tensor = metaMode()!.placeholder(shape, dtype);
       const traced: TracedTensor = { shape: [...shape], dtype, origin: { kind: 'argument', index } };
-      known.set(tensor.dataId, traced);
+      known.set(dataKey(tensor), traced);
       args.push(traced);
       return tensor;
     });
@@ -152,7 +165,7 @@ function tracePass(link: Link, inputs: readonly InputSpec[]): Trace {
               dtype: info.dtype,
               origin: { kind: 'computed' },
             };
-            known.set(info.dataId, traced);
+            known.set(dataKey(info), traced);
             return traced;
           });
           kernels.push({

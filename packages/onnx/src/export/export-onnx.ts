@@ -53,10 +53,7 @@ export async function buildOnnx(
 ): Promise<OnnxModel> {
   const settings = checked(options, inputs);
   const sizes = traceSizes(inputs, settings);
-  const graph = mergeTraces(
-    link,
-    sizes.map((each) => traceForward(link, each)),
-  );
+  const graph = mergeTraces(sizes.map((each) => traceForward(link, each)));
   const constants = await foldConstants(graph);
   const better = rewrite(graph, constants, { foldNormalization: settings.foldBatchNormalization });
   const builder = new GraphBuilder(settings.opset);

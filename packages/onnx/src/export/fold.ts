@@ -1,5 +1,6 @@
 /** What does not depend on the inputs is computed once, here, and goes into the file as an array. */
 import * as tf from '@tensorflow/tfjs-core';
+import { runKernel } from '../tfjs-internals.ts';
 import { Constant, typed } from './constant.ts';
 import { isFixed } from './dims.ts';
 import type { Attribute, GraphKernel, GraphValue, KernelGraph } from './merge.ts';
@@ -62,7 +63,7 @@ export async function foldConstants({ kernels, outputs }: KernelGraph): Promise<
             Object.fromEntries(
               Object.entries(kernel.inputs).map(([key, value]) => [key, tensors.get(value)!]),
             ),
-            kernel.attrs as unknown as tf.NamedAttrMap,
+            kernel.attrs,
           );
       [tf.tidy(run)].flat().forEach((tensor, i) => {
         const value = kernel.outputs[i]!;

@@ -1,5 +1,5 @@
 /** Several traces of one forward pass, at several sizes of its inputs, as one graph whose sizes may vary. */
-import type { Link, Trace, TracedKernel, TracedTensor } from '@chaingrad/core';
+import type { Trace, TracedKernel, TracedTensor } from '@chaingrad/core';
 import { Constant, type GraphType, typed } from './constant.ts';
 import { type Dim, dimOf, Varying } from './dims.ts';
 import { OnnxExportError } from './errors.ts';
@@ -40,14 +40,7 @@ const advice =
  * @param traces of one link at several sizes.
  * @throws OnnxExportError where the traces differ in more than sizes.
  */
-export function mergeTraces(link: Link, traces: readonly Trace[]): KernelGraph {
-  const labels = new Map<object, string>();
-  for (const [path, param] of link.namedparams())
-    if (param.array !== null && !labels.has(param.array.dataId)) labels.set(param.array.dataId, path);
-  for (const [path, { value }] of link.namedpersistents())
-    if (typeof value === 'object' && value !== null && !labels.has(value.dataId))
-      labels.set(value.dataId, path);
-
+export function mergeTraces(traces: readonly Trace[]): KernelGraph {
   const first = traces[0]!;
   const values = new Map<TracedTensor, { value: GraphValue; others: readonly TracedTensor[] }>();
   const merged = (path: string, tensors: readonly TracedTensor[]): GraphValue => {
@@ -63,7 +56,7 @@ export function mergeTraces(link: Link, traces: readonly Trace[]): KernelGraph {
     const value: GraphValue = {
       shape: tensor.shape.map((_, axis) => dimOf(tensors.map((each) => each.shape[axis]!))),
       dtype: tensor.dtype as GraphType,
-      constant: constantOf(path, tensors, labels),
+      constant: constantOf(path, tensors),
       argument: tensor.origin.kind === 'argument' ? tensor.origin.index : null,
       size: sizeOf(tensors),
     };
@@ -140,20 +133,14 @@ export function mergeTraces(link: Link, traces: readonly Trace[]): KernelGraph {
 const differs = (path: string, what: string) =>
   new OnnxExportError(path, `for inputs of other sizes ${what}.`, advice);
 
-function constantOf(
-  path: string,
-  tensors: readonly TracedTensor[],
-  labels: ReadonlyMap<object, string>,
-): Constant | null {
+function constantOf(path: string, tensors: readonly TracedTensor[]): Constant | null {
   const [{ origin, shape, dtype }, ...others] = tensors as [TracedTensor, ...TracedTensor[]];
   if (origin.kind === 'given') {
-    if (
-      others.some(
-        (other) => other.origin.kind !== 'given' || other.origin.tensor.dataId !== origin.tensor.dataId,
-      )
-    )
+    const { tensor } = origin;
+    if (others.some((other) => other.origin.kind !== 'given' || other.origin.tensor !== tensor)) {
       throw differs(path, 'another constant is used');
-    return Constant.ofTensor(origin.tensor, labels.get(origin.tensor.dataId) ?? null);
+    }
+    return Constant.ofTensor(tensor, origin.path);
   }
   if (origin.kind !== 'written' || sizeOf(tensors) !== null) return null;
   const data = typed(dtype, origin.values);
