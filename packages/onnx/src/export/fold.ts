@@ -56,15 +56,11 @@ export async function foldConstants({ kernels, outputs }: KernelGraph): Promise<
       const label =
         inputs.map((value) => constantOf(value)?.label ?? null).find((each) => each !== null) ?? null;
       const run = () =>
-        tf
-          .engine()
-          .runKernel(
-            kernel.name,
-            Object.fromEntries(
-              Object.entries(kernel.inputs).map(([key, value]) => [key, tensors.get(value)!]),
-            ),
-            kernel.attrs,
-          );
+        runKernel(
+          kernel.name,
+          Object.fromEntries(Object.entries(kernel.inputs).map(([key, value]) => [key, tensors.get(value)!])),
+          kernel.attrs,
+        );
       [tf.tidy(run)].flat().forEach((tensor, i) => {
         const value = kernel.outputs[i]!;
         tensors.set(value, tensor);
