@@ -9,7 +9,8 @@ import fs from 'node:fs/promises';
 import '@tensorflow/tfjs-backend-cpu';
 import { LogReport, type Snapshot, snapshot } from '@chaingrad/training';
 import * as tf from '@tensorflow/tfjs-core';
-import { buildTraining, valuesOf } from './support.ts';
+import { valuesOf } from '../support/serializable.ts';
+import { buildTraining } from './support.ts';
 
 export interface KillPoint {
   /** rm: of an old file. */

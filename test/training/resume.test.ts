@@ -27,7 +27,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, useTestBackend } from '../support/backends.ts';
 import { rejection } from '../support/errors.ts';
-import { buildTraining, captured, clouds, type Training, textOf, valuesOf } from './support.ts';
+import { valuesOf } from '../support/serializable.ts';
+import { buildTraining, captured, clouds, type Training, textOf } from './support.ts';
 
 const stop = [30, 'iteration'] as const;
 

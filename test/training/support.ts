@@ -1,15 +1,5 @@
 /** A small network on a small problem, and trainers of it. */
-import {
-  Chain,
-  Classifier,
-  dropout,
-  Linear,
-  MomentumSGD,
-  Random,
-  relu,
-  type Serializable,
-  setSeed,
-} from '@chaingrad/core';
+import { Chain, Classifier, dropout, Linear, MomentumSGD, Random, relu, setSeed } from '@chaingrad/core';
 import {
   MemoryStore,
   SerialIterator,
@@ -20,7 +10,7 @@ import {
   type TriggerLike,
   TupleDataset,
 } from '@chaingrad/training';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 
 /** The next batches, `count` at most. */
 export async function take<E>(iterator: AsyncIterator<E[]>, count: number): Promise<E[][]> {
@@ -95,16 +85,6 @@ export function buildTraining({
       model.dispose();
     },
   };
-}
-
-/** The present values of everything serializable, by key. */
-export async function valuesOf(target: Serializable): Promise<Record<string, unknown>> {
-  const values: Record<string, unknown> = {};
-  for (const entry of target.serialEntries()) {
-    const value = entry.read();
-    values[entry.key] = value instanceof tf.Tensor ? [value.shape, [...(await value.data())]] : value;
-  }
-  return values;
 }
 
 /** Text of a file in a store. */

@@ -24,6 +24,7 @@ import { expect } from 'chai';
 import { useTestBackend } from '../support/backends.ts';
 import { rejection } from '../support/errors.ts';
 import { fixturePath, type GoldenArray, readNpz } from '../support/goldens.ts';
+import { valuesOf } from '../support/serializable.ts';
 import { readFixture } from './formats/fixtures.ts';
 
 class Nested extends Chain {
@@ -59,19 +60,9 @@ class ConvNet extends Chain {
 const elevenLinears = () =>
   new ChainList(...Array.from({ length: 11 }, (_, i) => new Linear(null, (i % 3) + 1)));
 
-/** The present values of a link or optimizer by key. */
-async function valuesOf(target: Serializable): Promise<Map<string, unknown>> {
-  const values = new Map<string, unknown>();
-  for (const entry of target.serialEntries()) {
-    const value = entry.read();
-    values.set(entry.key, value instanceof tf.Tensor ? [value.shape, [...(await value.data())]] : value);
-  }
-  return values;
-}
-
-/** The same from a file, by the tests' own reader. */
-function goldenValues(arrays: Map<string, GoldenArray>): Map<string, unknown> {
-  return new Map(
+/** The values of a file by key, as `valuesOf` gives them, by the tests' own reader. */
+function goldenValues(arrays: Map<string, GoldenArray>): Record<string, unknown> {
+  return Object.fromEntries(
     [...arrays].map(([key, { shape, data }]) => [key, shape.length === 0 ? data[0] : [shape, [...data]]]),
   );
 }
@@ -144,9 +135,9 @@ describe('loadNpz', () => {
       const report = await loadNpz(readFixture('goldens/npz/nested_persistent.npz'), link);
       const values = await valuesOf(link);
       const golden = goldenValues(readNpz('goldens/npz/nested_persistent.npz'));
-      expect(Object.fromEntries(values)).to.deep.equal({
-        ...Object.fromEntries(golden),
-        flag: golden.get('flag') === 1,
+      expect(values).to.deep.equal({
+        ...golden,
+        flag: golden['flag'] === 1,
         label: 'hello',
         nothing: 'kept',
       });
@@ -239,11 +230,11 @@ describe('loadNpz', () => {
         scalars: 6,
       });
       const after = await valuesOf(link);
-      expect(after.get('l1/W')).to.deep.equal([
+      expect(after['l1/W']).to.deep.equal([
         [2, 2],
         [1, 1, 1, 1],
       ]);
-      expect(after.get('l2/W')).to.deep.equal(before.get('l2/W'));
+      expect(after['l2/W']).to.deep.equal(before['l2/W']);
       expect(report.summary().split('\n')).to.deep.equal([
         '2 names fit (6 values)',
         'not in the file 2:',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { describeBackends } from '../../support/backends.ts';
+import { requirePresent } from '../../support/present.ts';
 import { type PeerFolder, peerFolders, peerIsThere, peerTests, runPeerTest } from './peer.ts';
 
 /** Why tests are left out, and which: `folder/test`. A test that passes must not stand here. */
@@ -97,10 +98,7 @@ async function failuresOf(folder: PeerFolder, tests: readonly string[]): Promise
 
 describe("ONNX' own tests", () => {
   before(function () {
-    if (peerIsThere) return;
-    // The verification of the whole asks for them; elsewhere their absence is seen.
-    if (process.env['CHAINGRAD_REQUIRE_BACKENDS']) throw new Error('libonnx-testdata is not installed.');
-    this.skip();
+    requirePresent(peerIsThere, 'apt-get install libonnx-testdata', this);
   });
 
   describeBackends('all of them', () => {

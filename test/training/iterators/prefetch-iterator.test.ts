@@ -3,7 +3,8 @@ import { ExampleError, type ExampleTransform, PrefetchIterator } from '@chaingra
 import { expect } from 'chai';
 import { rejection, thrown } from '../../support/errors.ts';
 import { runProgram } from '../../support/program.ts';
-import { take, valuesOf } from '../support.ts';
+import { valuesOf } from '../../support/serializable.ts';
+import { take } from '../support.ts';
 
 const worker = new URL('./augment.worker.mjs', import.meta.url);
 

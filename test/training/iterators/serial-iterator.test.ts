@@ -2,7 +2,8 @@ import { defaultRandom, InvalidArgumentError, Random, setSeed } from '@chaingrad
 import { ExampleError, SerialIterator } from '@chaingrad/training';
 import { expect } from 'chai';
 import { rejection, thrown } from '../../support/errors.ts';
-import { take, valuesOf } from '../support.ts';
+import { valuesOf } from '../../support/serializable.ts';
+import { take } from '../support.ts';
 
 const digits = Array.from({ length: 10 }, (_, i) => i);
 const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);

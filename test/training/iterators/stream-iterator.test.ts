@@ -2,7 +2,8 @@ import { InvalidArgumentError } from '@chaingrad/core';
 import { ExampleError, type ExampleSource, StreamIterator } from '@chaingrad/training';
 import { expect } from 'chai';
 import { rejection, thrown } from '../../support/errors.ts';
-import { take, valuesOf } from '../support.ts';
+import { valuesOf } from '../../support/serializable.ts';
+import { take } from '../support.ts';
 
 /** Five examples an epoch, other ones each time. */
 async function* fiveOf(epoch: number) {

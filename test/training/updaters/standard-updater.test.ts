@@ -13,7 +13,8 @@ import { describeBackends, expectClose, useTestBackend } from '../../support/bac
 import { rejection, thrown } from '../../support/errors.ts';
 import { channelsLast, readJson, readNpz } from '../../support/goldens.ts';
 import { ConvNet, fillParams, type ParamRow } from '../../support/models.ts';
-import { buildTraining, clouds, valuesOf } from '../support.ts';
+import { valuesOf } from '../../support/serializable.ts';
+import { buildTraining, clouds } from '../support.ts';
 
 describeBackends('a trainer', (backend) => {
   it('follows Chainer for ten steps: losses in the log, parameters, running statistics', async () => {

@@ -36,7 +36,7 @@ import {
 } from '@chaingrad/training';
 import { MultiboxTrainChain, type SSDTrainExample, ssdBatch, ssdTransform } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
-import { valuesOf } from '../../training/support.ts';
+import { valuesOf } from '../../support/serializable.ts';
 import { TinySSD } from '../models/tiny-ssd.ts';
 import { squares } from '../squares.ts';
 
