@@ -23,6 +23,7 @@ export {
 } from './ops/fused-update.ts';
 export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
 export { assertKernel, runKernel } from './run.ts';
+export { isRecording } from './tfjs-internals.ts';
 
 installGradients();
 for (const backend of supportedBackends) installKernels(backend);

@@ -77,6 +77,9 @@ export interface Recorder {
 
 export const recorder = () => tf.engine() as unknown as Recorder;
 
+/** Whether gradients are recorded now. */
+export const isRecording = (): boolean => tf.engine().isTapeOn();
+
 /** Asked by a kernel that runs: whether it is recorded on the tape. Kernels that other kernels run are not. */
 export function isKernelRecorded(): boolean {
   const { gradientDepth, kernelDepth } = recorder().state;

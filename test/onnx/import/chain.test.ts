@@ -216,6 +216,22 @@ describeBackends('an imported network', (backend) => {
     model.cleargrads();
   });
 
+  it('gives values inside of the graph where that is asked for, without what they do not need', async () => {
+    const part = await importOnnx<Record<string, tf.Tensor>>(bytes, { outputs: ['r0', 'p'], layout: 'NHWC' });
+    const last = tf.transpose(x, [0, 2, 3, 1]);
+    const features = usingConfig('train', false, () => part.call(last));
+    expect(features['r0']!.shape).to.deep.equal([2, 6, 8, 8]);
+    expect(features['p']!.shape).to.deep.equal([2, 3, 4, 8]);
+    expect([...part.namedparams()].map(([path]) => path)).to.deep.equal(paths.slice(0, -2));
+    tf.dispose([last, features]);
+    part.dispose();
+    let error: unknown;
+    await importOnnx(bytes, { outputs: ['none'] }).catch((e: unknown) => {
+      error = e;
+    });
+    expect(String(error)).to.match(/there is no 'none'/);
+  });
+
   it('is copied, and takes the parameters of another', async () => {
     const copy = model.copy('copy');
     const zero = tf.zeros([5, 16]);

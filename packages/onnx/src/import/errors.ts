@@ -16,7 +16,7 @@ export class UnsupportedOperatorError extends ChaingradError {
   constructor(
     readonly place: NodePlace,
     readonly detail: string,
-    advice = 'docs/onnx.md lists the operators that are imported. Export without it, or cut the graph before it.',
+    advice = 'docs/onnx.md lists the operators that are imported. Export without it, or cut the graph before it (option `outputs`).',
   ) {
     super(`${placeText(place)}: ${detail} ${advice}`);
   }

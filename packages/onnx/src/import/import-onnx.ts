@@ -14,6 +14,8 @@ const taken = (name: string) => name === 'held' || name in OnnxChain.prototype |
 export interface ImportOnnxOptions extends Omit<ReadBytesOptions, 'range'> {
   /** How pictures (float arrays of rank 4) go in and come out. Default 'NCHW', as the file has it; inside they are NHWC. */
   readonly layout?: 'NCHW' | 'NHWC';
+  /** Values of the graph to give in place of its outputs: features for a head of one's own. What they do not need is left out. */
+  readonly outputs?: readonly string[];
   /** The files beside the model that hold its large arrays, by name, where the model is no file of a folder. */
   readonly externalData?: ExternalData;
 }
@@ -28,19 +30,19 @@ export interface ImportOnnxOptions extends Omit<ReadBytesOptions, 'range'> {
  *
  * @param source a path, an address, a File or Blob, bytes, a stream.
  * @returns the network; its parameters are the file's initializers, by their names as paths.
- * @throws FormatError when the file is damaged; UnsupportedOperatorError when it has an operator without a rule (docs/onnx.md
+ * @throws UnknownNameError when `outputs` names no value; FormatError when the file is damaged; UnsupportedOperatorError when it has an operator without a rule (docs/onnx.md
  *   lists those that have one); SourceError, DownloadError when it cannot be read.
  */
 export async function importOnnx<Out extends OnnxOutput = tf.Tensor>(
   source: ByteSource,
   options: ImportOnnxOptions = {},
 ): Promise<OnnxChain<Out>> {
-  const { layout = 'NCHW', externalData, ...reading } = options;
+  const { layout = 'NCHW', outputs, externalData, ...reading } = options;
   if (layout !== 'NCHW' && layout !== 'NHWC')
     throw new InvalidArgumentError('importOnnx layout', "'NCHW' | 'NHWC'", layout);
   const file = sourceName(source);
   const model = decodeModel(await readBytes(source, reading), file);
   const external = await readExternal(model, source, file, externalData, reading.signal);
-  const { program, values } = plan(readGraph(model, file, external), { layout, taken });
+  const { program, values } = plan(readGraph(model, file, external), { layout, outputs, taken });
   return build<Out>(program, values);
 }

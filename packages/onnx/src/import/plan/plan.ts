@@ -1,5 +1,5 @@
 /** From the graph of a file to a program: what is a parameter, what is folded, what is one step. */
-import { FormatError } from '@chaingrad/core';
+import { FormatError, UnknownNameError } from '@chaingrad/core';
 import { UnsupportedOperatorError } from '../errors.ts';
 import type { Graph, Node } from '../graph.ts';
 import { Call, type Rule } from '../ops/rule.ts';
@@ -59,27 +59,31 @@ const isRead = ({ rule, input }: Use) => rule.reads === 'all' || (rule.reads?.in
 const slotOf = ({ rule, input }: Use) => rule.weights?.[input];
 
 /**
- * Whether a constant is trained: it is in the place of a weight, or is a named array (not a number) that takes part in
- * arithmetic. What is read on the host, and what exporters made up names for, is none.
+ * Whether a constant is trained: it is in the place of a weight, or takes part in arithmetic under a name that tells where it
+ * belongs (a single number only under one of several parts). What is read on the host, and what exporters made up names for,
+ * is none.
  */
 function weightKind(name: string, array: HostArray, uses: readonly Use[]): 'parameter' | 'statistic' | null {
   if (!isFloat(array.dtype) || uses.length === 0 || uses.some(isRead)) return null;
   if (uses.some(({ rule, input }) => rule.statistics?.includes(input))) return 'statistic';
   if (uses.some((use) => slotOf(use) !== undefined)) return 'parameter';
-  return array.data.length > 1 && !isMadeUp(name) ? 'parameter' : null;
+  return (array.data.length > 1 || /[./]/.test(name)) && !isMadeUp(name) ? 'parameter' : null;
 }
 
 export interface PlanOptions {
   readonly layout: 'NCHW' | 'NHWC';
+  /** Values to give in place of the file's outputs. */
+  readonly outputs?: readonly string[] | undefined;
   /** Names that links need themselves. */
   readonly taken: (name: string) => boolean;
 }
 
 /** The program of a graph, and the values of its weights. */
 export function plan(
-  graph: Graph,
+  whole: Graph,
   options: PlanOptions,
 ): { program: Program; values: Map<string, HostArray> } {
+  const graph = cutGraph(whole, options.outputs);
   const constants = new Map(graph.initializers);
   const ruled = rewrite(fetchConstants(withRules(graph), constants, graph), constants, graph);
   const uses = usesOf(ruled);
@@ -168,8 +172,30 @@ function fold(nodes: readonly Ruled[], constants: Map<string, HostArray>, graph:
   return { rest, folded };
 }
 
+/**
+ * The part of a graph that gives other values than its outputs. What they do not need is gone, with its inputs and arrays.
+ * @throws UnknownNameError when the graph has no such value.
+ */
+function cutGraph(graph: Graph, wanted: readonly string[] | undefined): Graph {
+  const nodes = withoutDead(
+    graph.nodes.map((node) => ({ node })),
+    new Set(wanted ?? graph.outputs.map(({ name }) => name)),
+  ).map(({ node }) => node);
+  if (wanted === undefined) return { ...graph, nodes };
+  const given = graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== '');
+  const unknown = wanted.find((name) => !given.includes(name));
+  if (unknown !== undefined || wanted.length === 0)
+    throw new UnknownNameError(`importOnnx outputs (${graph.file})`, unknown ?? '(none)', given.slice(-20));
+  const outputs = wanted.map((name) => ({ name, dtype: 'float32', shape: null }) as const);
+  const needed = new Set(nodes.flatMap(({ inputs }) => inputs));
+  return { ...graph, nodes, outputs, inputs: graph.inputs.filter(({ name }) => needed.has(name)) };
+}
+
 /** Leaves out what no output needs. */
-function withoutDead(nodes: readonly Ruled[], outputs: ReadonlySet<string>): Ruled[] {
+function withoutDead<T extends { readonly node: Node }>(
+  nodes: readonly T[],
+  outputs: ReadonlySet<string>,
+): T[] {
   const needed = new Set(outputs);
   return nodes
     .toReversed()

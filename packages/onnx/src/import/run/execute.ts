@@ -1,5 +1,6 @@
 /** Runs a program: node by node, each value freed after the last node that needs it. */
 import { ChaingradError, config, ShapeOnlyError, usingConfig } from '@chaingrad/core';
+import { isRecording } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { OperatorError, UnsupportedForm, UnsupportedOperatorError } from '../errors.ts';
 import { convolve, convWindows } from '../ops/convolution.ts';
@@ -66,7 +67,7 @@ function* runStep(network: Network, step: Step, env: Map<string, Value>): Genera
 }
 
 /** Whether weights may be folded into others now: nothing learns, and there are values. */
-const mayFold = () => !config.train && !tf.engine().isTapeOn() && tf.getBackend() !== shapesOnly;
+const mayFold = () => !config.train && !isRecording() && tf.getBackend() !== shapesOnly;
 
 /** @returns false where the nodes must be run one by one. */
 function runFused(network: Network, step: FusedStep, env: Map<string, Value>): boolean {
