@@ -80,7 +80,7 @@ class ShapeNet extends Chain {
     super();
   }
 
-  forward(x: Tensor4D): Tensor2D {
+  override forward(x: Tensor4D): Tensor2D {
     return this.head.call(globalAveragePooling2D(this.backbone.call(x) as Tensor4D));
   }
 }
@@ -131,7 +131,7 @@ const session = await InferenceSession.create(path);
 const pixels = (await test.images.data()) as Float32Array;
 const answer = await session.run({ image: new Tensor('float32', pixels, test.images.shape) });
 const ours = usingConfig('train', false, () => model.call(test.images));
-const scores = await ours.data();
+const scores = (await ours.data()) as Float32Array;
 const worst = scores.reduce(
   (most, v, i) => Math.max(most, Math.abs(v - (answer['scores']!.data as Float32Array)[i]!)),
   0,
