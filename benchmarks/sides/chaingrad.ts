@@ -8,15 +8,14 @@ import {
   normalize,
   SGD,
   softmaxCrossEntropy,
-  transferParams,
   useBackend,
   usingConfig,
 } from '@chaingrad/core';
 import * as kernels from '@chaingrad/kernels/wasm';
 import { SSD, SSD300, SSD512, SSDMobileNetV2, VGG16 } from '@chaingrad/vision';
-import { load, loadSafetensors } from '@chaingrad/weights';
+import { load, MemoryWeights } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { type TrainingStep, trainingStep } from '../../packages/cli/src/training-step.ts';
+import { type TrainingStep, trainingStep } from '../../packages/cli/src/commands/bench/training-step.ts';
 import type { Graph } from '../models/graph.ts';
 import { drawParam } from '../models/weights.ts';
 import type { OpenOptions, Platform, Runner, Side } from './side.ts';
@@ -49,8 +48,7 @@ const models: Readonly<Record<string, () => Link>> = {
 
 /** From disk by parts, as a model is loaded in Node; a page has the bytes. */
 async function loadFile(name: string, platform: Platform, model: Link): Promise<void> {
-  if (platform.path === undefined) await loadSafetensors(await platform.read(name), model);
-  else await load(model, platform.path(name));
+  await load(model, platform.path === undefined ? await platform.read(name) : platform.path(name));
 }
 
 async function start({ threads }: OpenOptions): Promise<string> {
@@ -116,7 +114,7 @@ export const chaingrad: Side = {
             { shape, dtype: 'float32' as const, data: drawParam(graph, name) },
           ]),
         );
-        transferParams(arrays, model, { onMismatch: 'throw', onMissing: 'throw' });
+        await load(model, new MemoryWeights(graph.name, 'npz', arrays));
       } else await loadFile(`${graph.name}.safetensors`, options.platform, model);
     }
     const run =

@@ -41,7 +41,7 @@ import {
   type MnistDataset,
   openFashionMnist,
 } from '@chaingrad/vision';
-import { saveNpz } from '@chaingrad/weights';
+import { save } from '@chaingrad/weights';
 
 const { values } = parseArgs({
   options: {
@@ -132,7 +132,7 @@ fashionMnistLabelNames.forEach((name, t) => {
   const row = [...confusion.subarray(t * 10, t * 10 + 10)].map((n) => String(n).padStart(5)).join('');
   console.log(`${name.padEnd(12)}${row}   ${(100 * recall[t]!).toFixed(1)} %`);
 });
-await saveNpz(`${values.out}/fashion-mnist.npz`, net);
+await save(`${values.out}/fashion-mnist.npz`, net);
 const { user, system } = process.cpuUsage();
 console.log(
   `test accuracy ${(100 * accuracy).toFixed(2)} % in ${((performance.now() - start) / 1000).toFixed(0)} s` +

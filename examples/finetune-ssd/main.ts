@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { getShapeMismatchNames, setSeed, transferParams, useBackend } from '@chaingrad/core';
 import { SSD300 } from '@chaingrad/vision';
-import { saveNpz } from '@chaingrad/weights';
+import { save } from '@chaingrad/weights';
 
 const { values } = parseArgs({ options: { pretrained: { type: 'string' } } });
 
@@ -23,7 +23,7 @@ setSeed(0);
 async function generateFile(path: string): Promise<void> {
   using model = new SSD300({ nFgClass: 20 });
   model.initialize([1, 300, 300, 3]);
-  await saveNpz(path, model, { compression: false });
+  await save(path, model, { compression: false });
   console.log(`Generated ${path}, ${((await stat(path)).size / 1e6).toFixed(1)} MB, in ChainerCV's format.`);
 }
 

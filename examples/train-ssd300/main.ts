@@ -41,7 +41,7 @@ import {
   ssdTransform,
   ssdUpdateHooks,
 } from '@chaingrad/vision';
-import { saveNpz } from '@chaingrad/weights';
+import { save } from '@chaingrad/weights';
 import sharp from 'sharp';
 
 const { values } = parseArgs({
@@ -134,5 +134,5 @@ trainer.extend(
   ]),
 );
 await trainer.run();
-await saveNpz(`${values.out}/ssd300.npz`, model);
+await save(`${values.out}/ssd300.npz`, model);
 console.log(`wrote ${values.out}/ssd300.npz`);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { openNpz, openSafetensors } from '@chaingrad/weights';
+import { openWeights, readAbout } from '@chaingrad/weights';
 import { expect } from 'chai';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { buildStudio } from '../../examples/web/build.ts';
@@ -188,10 +188,11 @@ describe('the studio in Chromium', () => {
     clearInterval(read);
     expect(losses.at(-1), 'the last loss').to.be.below(losses[0]!);
 
-    const npz = openNpz(await saved('#save-npz'));
-    expect(npz.info('multibox/conf/0/W').shape[0]).to.equal(3 * 2);
-    const tensors = openSafetensors(await saved('#save-safetensors'));
-    expect(tensors.info('multibox/conf/0/W').shape[0]).to.equal(3 * 2);
+    for (const button of ['#save-npz', '#save-safetensors']) {
+      await using file = await openWeights(await saved(button));
+      expect((await file.info('multibox/conf/0/W')).shape[0]).to.equal(3 * 2);
+      expect(readAbout(file)?.labelNames).to.deep.equal(['face']);
+    }
 
     await page.click('#use-tuned');
     await page.click('[data-picture=astronaut]');

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { basename } from 'node:path';
 import { expect } from 'chai';
 import sharp from 'sharp';
-import type { ImageResult } from '../../packages/cli/src/detect.ts';
+import type { ImageResult } from '../../packages/cli/src/commands/detect/run.ts';
 import { readJson } from '../support/goldens.ts';
 import { requirePresent } from '../support/present.ts';
 import { blocks, chaingrad, colours, nodeArgs, root, temporaryFolder } from './support.ts';

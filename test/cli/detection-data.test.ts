@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { apReport, apTable } from '../../packages/cli/src/average-precision.ts';
+import { defaults, settingsFile, settingsOf } from '../../packages/cli/src/commands/finetune/settings.ts';
 import { heldOut, openData } from '../../packages/cli/src/detection-data.ts';
 import { CliError } from '../../packages/cli/src/errors.ts';
-import { defaults, settingsFile, settingsOf } from '../../packages/cli/src/finetune-settings.ts';
 import { writeVocFolder } from './generated-data.ts';
 import { temporaryFolder } from './support.ts';
 

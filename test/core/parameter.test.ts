@@ -228,14 +228,6 @@ describe('Parameter', () => {
     it('does not broadcast', () => {
       expect(() => make(0, [21]).copydata(make([1]))).to.throw(ShapeMismatchError);
     });
-
-    it('checkCopy tells before, changing nothing', () => {
-      const [set, lazy] = [make([1, 2]), make(0)];
-      expect(() => set.checkCopy(lazy)).to.throw(UninitializedParameterError, 'source');
-      expect(() => set.checkCopy(make([1]))).to.throw(ShapeMismatchError);
-      lazy.checkCopy(set);
-      expect(lazy.isInitialized).to.equal(false);
-    });
   });
 
   describe('copies', () => {

@@ -1,6 +1,9 @@
 /** A training that goes on from a snapshot equals one that was never interrupted, bit for bit. */
 
-import { Random, setSeed } from '@chaingrad/core';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MismatchError, Random, setSeed } from '@chaingrad/core';
 import {
   EarlyStoppingTrigger,
   Evaluator,
@@ -22,7 +25,7 @@ import {
   Trainer,
   WarmupShift,
 } from '@chaingrad/training';
-import { LoadError } from '@chaingrad/weights';
+import { saveNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, useTestBackend } from '../support/backends.ts';
@@ -196,9 +199,29 @@ describe('loadSnapshot', () => {
   it('leaves alone what it is told to', async () => {
     const bytes = await trained();
     using training = buildTraining();
-    const report = await loadSnapshot(bytes, training.trainer, { ignoreNames: /^hyperparameters/ });
+    const report = await loadSnapshot(bytes, training.trainer, { ignore: /^\/hyperparameters/ });
     expect(report.changed).to.deep.equal([]);
     expect(training.optimizer.lr).to.equal(0.05);
+  });
+
+  it('leaves a single name alone, and reads a file of the disk to its end before it is closed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'chaingrad-resume-'));
+    try {
+      const path = join(folder, 'snapshot');
+      using first = buildTraining({ stop: [7, 'iteration'] });
+      first.optimizer.lr = 0.04;
+      await first.trainer.run();
+      await saveNpz(path, first.trainer);
+      for (const ignore of ['/hyperparameters/optimizer:main/lr', 'hyperparameters/optimizer:main/lr']) {
+        using training = buildTraining({ seed: 5 });
+        const report = await loadSnapshot(path, training.trainer, { ignore });
+        expect(report.file).to.equal(path);
+        expect(training.optimizer.lr).to.equal(0.05);
+        expect(await valuesOf(training.model)).to.deep.equal(await valuesOf(first.model));
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('refuses another model or data set and changes nothing', async () => {
@@ -208,8 +231,8 @@ describe('loadSnapshot', () => {
     Object.defineProperty(training.updater, 'serialEntries', {
       value: (prefix: string) => unlike.serialEntries(`${prefix}iterator:main/`),
     });
-    const error = await rejection(loadSnapshot(bytes, training.trainer), LoadError);
-    expect(error.report.mismatched.map(({ name }) => name)).to.deep.equal(['updater/iterator:main/order']);
+    const error = await rejection(loadSnapshot(bytes, training.trainer), MismatchError);
+    expect(error.report.mismatched.map(({ name }) => name)).to.deep.equal(['/updater/iterator:main/order']);
     expect(unlike.epochDetail).to.equal(0);
   });
 

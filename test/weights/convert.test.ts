@@ -2,11 +2,15 @@ import '@tensorflow/tfjs-backend-cpu';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FormatError, InvalidArgumentError, Linear, type NamedArray } from '@chaingrad/core';
-import { type Conversion, convertWeights, load, openWeights, readArray, writeNpz } from '@chaingrad/weights';
+import { FormatError, InvalidArgumentError, Linear, type NamedArray, readArray } from '@chaingrad/core';
+import { type Conversion, convertWeights, load, openWeights } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { writeNpz } from '../../packages/weights/src/formats/npz.ts';
+
+import { writeSafetensors } from '../../packages/weights/src/formats/safetensors.ts';
 import { rejection } from '../support/errors.ts';
+
 import { fixturePath, readJson } from '../support/goldens.ts';
 import { floats } from './support.ts';
 import { picture, TinyVGG } from './tiny-vgg.ts';
@@ -44,6 +48,40 @@ describe('convertWeights', () => {
       expect(Number((await readArray(again, 't')).data![0])).to.equal(3);
     });
   }
+
+  it("carries the metadata of ours along, from each format to each, and no one else's", async () => {
+    const metadata = { 'chaingrad.about': '{"model":"été"}', 'chaingrad.note': 'line\n2' };
+    const none: [string, NamedArray] = ['gone', { shape: [], dtype: 'object-null', data: null }];
+    const all = [...arrays, none];
+    const sources = [writeNpz(all, { metadata }), writeSafetensors(all, { ...metadata, format: 'pt' })];
+    for (const bytes of sources) {
+      for (const first of ['m.npz', 'm.safetensors', 'm.json']) {
+        for (const second of ['n.npz', 'n.safetensors', 'n.json']) {
+          await using file = await openWeights(bytes);
+          await using middle = await written(await convertWeights(file, first));
+          await using last = await written(await convertWeights(middle, second));
+          expect(Object.fromEntries(last.metadata), `${first} ${second}`).to.deep.equal(metadata);
+          const kept = first.endsWith('json') || second.endsWith('json') ? [] : ['gone'];
+          expect(last.keys(), `${first} ${second}`).to.have.members(['W', 'b', 't', ...kept]);
+        }
+      }
+    }
+    await using divided = await openWeights(sources[0]!);
+    await using shards = await written(await convertWeights(divided, 's.safetensors', { shards: 2400 }));
+    expect(Object.fromEntries(shards.metadata)).to.deep.equal(metadata);
+  });
+
+  it('tells what has no value and cannot be kept so', async () => {
+    const none: [string, NamedArray] = ['gone', { shape: [], dtype: 'object-null', data: null }];
+    await using file = await openWeights(writeNpz([...arrays, none]));
+    for (const [name, left] of [
+      ['x.npz', []],
+      ['x.safetensors', []],
+      ['x.json', ['gone']],
+    ] as const) {
+      expect((await convertWeights(file, name)).left, name).to.deep.equal(left);
+    }
+  });
 
   it('halves, and says what that loses: each value within half a unit of 11 bits', async () => {
     for (const name of ['half.npz', 'half.safetensors', 'half.json']) {

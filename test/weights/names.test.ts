@@ -1,6 +1,6 @@
+import { type NameMap, Scatter } from '@chaingrad/core';
 import { nameMaps } from '@chaingrad/weights';
 import { expect } from 'chai';
-import { Scatter } from '../../packages/weights/src/names/transform.ts';
 
 /** Sends an array of a shape, whose values are their own indices, through the transform of a map. */
 function through(
@@ -9,7 +9,8 @@ function through(
   shape: number[],
   pieces = 1,
 ): { shape: readonly number[]; at: (...index: number[]) => number } {
-  const entry = nameMaps[map].names[key]!;
+  const { names } = nameMaps[map] as NameMap;
+  const entry = names[key]!;
   const plan = entry.transform!(shape)!;
   const count = shape.reduce((a, b) => a * b, 1);
   const out = new Float32Array(count).fill(-1);

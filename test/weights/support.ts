@@ -1,6 +1,6 @@
 /** The files that other programs have written, and the values they hold. */
-import type { NamedArray } from '@chaingrad/core';
-import { readArray, type WeightFile } from '@chaingrad/weights';
+import { type NamedArray, readArray } from '@chaingrad/core';
+import type { WeightFile } from '@chaingrad/weights';
 import { readJson } from '../support/goldens.ts';
 import { asExpected, type Expected } from './formats/fixtures.ts';
 

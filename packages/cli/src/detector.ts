@@ -1,9 +1,9 @@
 /** A detector with its weights and the names of its classes, as `detect` and others use it. */
-import type { ArrayFile } from '@chaingrad/core';
-import { type Image, readDetectorAbout, type SSD } from '@chaingrad/vision';
+import type { Image, SSD } from '@chaingrad/vision';
+import type { NameMapName } from '@chaingrad/weights';
 import { CliError } from './errors.ts';
-import { type DetectorEntry, detectors, type Trained } from './models.ts';
-import { classesOf, loadArrays, readWeights, type Say } from './weights.ts';
+import { classOf, type DetectorEntry, detectorOfClass, detectors } from './models.ts';
+import { type Say, tell } from './progress.ts';
 
 export interface DetectorOptions {
   /** Path or address of weights to use instead of the model's own. */
@@ -11,6 +11,8 @@ export interface DetectorOptions {
   /** Classes of these weights; by default as many as there are names, or as the file has. */
   readonly nFgClass?: number | undefined;
   readonly labelNames?: readonly string[] | undefined;
+  /** The map of another framework's names. */
+  readonly names?: string | undefined;
   /** Is told what takes long: downloads. */
   readonly say?: Say;
 }
@@ -41,28 +43,25 @@ export interface Detector extends Disposable {
  */
 export async function openDetector(
   name: keyof typeof detectors,
-  { weights, nFgClass, labelNames, say }: DetectorOptions,
+  { weights, nFgClass, labelNames, names, say }: DetectorOptions,
 ): Promise<Detector> {
   const entry: DetectorEntry = detectors[name];
   if (nFgClass !== undefined && labelNames !== undefined && nFgClass !== labelNames.length) {
     throw new CliError(`--n-fg-class is ${nFgClass}, but --labels has ${labelNames.length} names`);
   }
   const wanted = nFgClass ?? labelNames?.length;
-  const file = weights === undefined ? undefined : await readWeights(weights, say);
-  const trained = file?.arrays
-    ? await fromArrays(name, file.arrays, wanted)
-    : await entry.pretrained(file, say);
-  const { model } = trained;
-  const classes = trained.labelNames.length;
-  if (wanted !== undefined && wanted !== classes) {
+  const model = await openModel(entry, weights, names, say);
+  // A detector may have outputs that are no class of its own: its names count.
+  const known = model.labelNames ?? (await ownLabelNames(entry, model.nFgClass));
+  if (wanted !== undefined && wanted !== known.length) {
     model.dispose();
     throw new CliError(
-      `${name} has ${classes} classes with these weights, but --n-fg-class or --labels says ${wanted}`,
+      `${name} has ${known.length} classes with these weights, but --n-fg-class or --labels says ${wanted}`,
     );
   }
   return {
     model,
-    labelNames: labelNames ?? trained.labelNames,
+    labelNames: labelNames ?? known,
     async predict(img, { scoreThresh, nmsThresh }) {
       const { bboxes, labels, scores } = await model.predict([img], { scoreThresh, nmsThresh });
       return bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
@@ -71,31 +70,33 @@ export async function openDetector(
   };
 }
 
-/** The model that a fine-tuning saved; else one of as many classes as the file has, or as the user says where it does not tell. */
-async function fromArrays(
-  name: keyof typeof detectors,
-  arrays: ArrayFile,
-  wanted: number | undefined,
-): Promise<Trained> {
-  const entry: DetectorEntry = detectors[name];
-  const about = readDetectorAbout(arrays);
-  if (about !== null) {
-    if (about.model !== name) {
-      throw new CliError(`${arrays.file} is a fine-tuned ${about.model}: pass --model ${about.model}`);
-    }
-    const model = await entry.create({ nFgClass: about.labelNames.length }, about.scoreFunction);
-    loadArrays(model, arrays);
-    return { model, labelNames: about.labelNames };
+async function openModel(
+  entry: DetectorEntry,
+  weights: string | undefined,
+  names: string | undefined,
+  say: Say | undefined,
+): Promise<SSD> {
+  const { OtherModelError } = await import('@chaingrad/weights');
+  const Model = await classOf(entry);
+  try {
+    // All must be there and fit: a detector with some layers left random finds anything.
+    return await Model.fromPretrained(weights, {
+      ...(weights === undefined ? {} : { match: 'exact' }),
+      names: names as NameMapName | undefined,
+      onProgress: tell(weights ?? entry.className, say),
+    });
+  } catch (error) {
+    const other = error instanceof OtherModelError ? detectorOfClass(error.model) : null;
+    if (other === null) throw error;
+    throw new CliError(`${weights} is a fine-tuned ${other}: pass --model ${other}`);
   }
-  const own = await entry.labelNames();
-  // A model without this argument has its classes once and for all.
-  const fixed = entry.args['nFgClass'] === undefined;
-  const classes = fixed ? own.length : (classesOf(arrays) ?? wanted ?? own.length);
-  const model = await entry.create({ nFgClass: classes });
-  loadArrays(model, arrays);
-  // As many classes as its own weights: most likely the same ones. Of others the names are not known.
-  const numbered = () => Array.from({ length: classes }, (_, i) => `class ${i}`);
-  return { model, labelNames: classes === own.length ? own : numbered() };
+}
+
+/** Names of as many classes as the class's own weights have are most likely these; of others they are not known. */
+async function ownLabelNames(entry: DetectorEntry, count: number): Promise<readonly string[]> {
+  const [own] = Object.values((await classOf(entry)).pretrained);
+  if (own?.labelNames?.length === count) return own.labelNames;
+  return Array.from({ length: count }, (_, i) => `class ${i}`);
 }
 
 /** Models give class after class. */

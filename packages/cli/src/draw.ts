@@ -1,8 +1,8 @@
 /** Boxes, labels and scores on an image. */
+import { createRequire } from 'node:module';
 import { type Image, visBbox } from '@chaingrad/vision';
 import { createCanvas, GlobalFonts } from '@napi-rs/canvas';
 import type { Found } from './detector.ts';
-import { packagedFile } from './packaged-file.ts';
 
 /** An RGBA copy of the image with every object's box, label and score (null: of none, they are the truth) drawn. */
 export function drawDetections(
@@ -21,5 +21,5 @@ export function drawDetections(
 /** Servers and containers have no fonts, and Skia then draws no text at all: bring one. */
 function registerFont(): void {
   if (GlobalFonts.has('DejaVu Sans')) return;
-  GlobalFonts.registerFromPath(packagedFile('dejavu-fonts-ttf', '2.37.3', 'ttf/DejaVuSans.ttf'));
+  GlobalFonts.registerFromPath(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'));
 }

@@ -1,6 +1,7 @@
 /** Images from files to pixels and back. */
 import { readFile } from 'node:fs/promises';
 import type { Image } from '@chaingrad/vision';
+import { writeFile } from '@chaingrad/weights';
 import sharp from 'sharp';
 import { CliError, ImageError, oneLine } from './errors.ts';
 
@@ -67,10 +68,11 @@ export async function writeImage(
   format: ImageFormat,
 ): Promise<void> {
   try {
-    await sharp(data, { raw: { width, height, channels: channels as 3 | 4 } })
+    const encoded = await sharp(data, { raw: { width, height, channels: channels as 3 | 4 } })
       .removeAlpha()
       .toFormat(format, format === 'png' ? {} : { quality: 92 })
-      .toFile(file);
+      .toBuffer();
+    await writeFile(file, encoded);
   } catch (error) {
     throw new CliError(`cannot write ${file}: ${oneLine(error)}`);
   }

@@ -1,14 +1,13 @@
 /**
- * The models that commands take by name. Adding one is one entry of `models`: how it is made, what it is called with, and for a
- * detector where its weights and the names of its classes come from.
+ * The models that commands take by name. Adding one is one entry of `models`: how it is made and what it is called with. Where the
+ * weights of a detector and the names of its classes come from, its class knows.
  *
  * The models themselves are imported when one is made, so that `--help` and wrong names are answered at once.
  */
 import type { Chain } from '@chaingrad/core';
 import type { SSD } from '@chaingrad/vision';
+import type { LoadOptions, WeightFile, WeightSource } from '@chaingrad/weights';
 import { CliError, UnknownNameError } from './errors.ts';
-import { packagedFile } from './packaged-file.ts';
-import type { Say, Weights } from './weights.ts';
 
 /** Arguments of a model, all of them whole numbers: `nFgClass=50`. */
 export type ModelArgs = Readonly<Record<string, number>>;
@@ -25,99 +24,72 @@ export interface ModelEntry {
   create(args: ModelArgs): Promise<Chain>;
 }
 
-/** A detector whose parameters are trained, and the names of the classes that it knows. */
-export interface Trained {
-  readonly model: SSD;
-  readonly labelNames: readonly string[];
+/** A class of detectors, as @chaingrad/vision has them. */
+export interface DetectorClass {
+  new (args: { nFgClass: number; scoreFunction?: SSD['scoreFunction'] }): SSD;
+  readonly modelName: string;
+  readonly pretrained: Readonly<Record<string, { readonly labelNames?: readonly string[] }>>;
+  fromPretrained(
+    source?: WeightSource | WeightFile,
+    options?: LoadOptions & { nFgClass?: number },
+  ): Promise<SSD>;
 }
 
 /** A model that finds objects. */
 export interface DetectorEntry extends ModelEntry {
-  /** @param scoreFunction how new heads are meant; models of one kind have theirs in any case. */
-  create(args: ModelArgs, scoreFunction?: SSD['scoreFunction']): Promise<SSD>;
-  /** The model with its own weights, or with a file in their format. */
-  pretrained(weights?: Weights, say?: Say): Promise<Trained>;
-  /** Names of the classes of its own weights. */
-  labelNames(): Promise<readonly string[]>;
+  /** The name of its class, which its files bear. */
+  readonly className: 'SSDMobileNetV2' | 'SSD300' | 'SSD512' | 'SSDMobileNetV1Face';
 }
 
 const vision = () => import('@chaingrad/vision');
 
-/** ChainerCV's weights for the 20 classes of Pascal VOC, from Chainer's cache or its server. */
-async function voc(name: 'SSD300' | 'SSD512', weights?: Weights, say?: Say): Promise<Trained> {
-  if (weights !== undefined) {
-    throw new CliError(`${weights.name}: expected an npz file with the weights of ${name}`);
-  }
-  const [{ [name]: Model, vocBboxLabelNames }, zoo, { tell }] = await Promise.all([
-    vision(),
-    import('@chaingrad/weights'),
-    import('./weights.ts'),
-  ]);
-  const { file } = zoo.pretrainedModels[name].voc0712;
-  const model = await Model.fromPretrained('voc0712', { onProgress: tell(file, say) });
-  return { model, labelNames: vocBboxLabelNames };
-}
+/** The class of a detector. */
+export const classOf = async ({ className }: DetectorEntry): Promise<DetectorClass> =>
+  (await vision())[className] as unknown as DetectorClass;
 
-/** The first stage of MediaPipe Objectron; the package also holds its other stages. */
-async function openImages(weights?: Weights): Promise<Trained> {
-  const { SSDMobileNetV2 } = await vision();
-  const file = packagedFile(
-    '@mediapipe/objectron',
-    '0.4.1675468480',
-    'objectron_solution_packed_assets.data',
-  );
-  const model = await SSDMobileNetV2.fromPretrained(weights ? new File([weights.bytes], weights.name) : file);
-  return { model, labelNames: model.labelNames! };
-}
+/** The name under which commands know the detectors of a class, or null. */
+export const detectorOfClass = (className: string): string | null =>
+  Object.entries(detectors).find(([, entry]) => entry.className === className)?.[0] ?? null;
 
-async function faces(weights?: Weights): Promise<Trained> {
-  const { SSDMobileNetV1Face } = await vision();
-  const manifest = 'model/ssd_mobilenetv1_model-weights_manifest.json';
-  // By name: the manifest says which files lie beside it.
-  const model = await SSDMobileNetV1Face.fromPretrained(
-    weights?.name ?? packagedFile('@vladmandic/face-api', '1.7.15', manifest),
-  );
-  return { model, labelNames: model.labelNames };
-}
+const detector = (
+  className: DetectorEntry['className'],
+  title: string,
+  args: ModelArgs,
+  insize: number,
+): DetectorEntry => ({
+  title,
+  className,
+  args,
+  inputShape: [1, insize, insize, 3],
+  create: async ({ nFgClass }) =>
+    new (await classOf({ className } as DetectorEntry))({ nFgClass: nFgClass! }),
+});
 
 export const detectors = {
-  'ssd-mobilenet-v2-oid': {
-    title: 'SSD on MobileNetV2, 23 classes of Open Images; its weights are installed with chaingrad',
-    args: { nFgClass: 23 },
-    inputShape: [1, 300, 300, 3],
-    create: async ({ nFgClass }: ModelArgs, scoreFunction?: SSD['scoreFunction']) =>
-      new (await vision()).SSDMobileNetV2({ nFgClass: nFgClass!, scoreFunction }),
-    pretrained: openImages,
-    labelNames: async () => {
-      const { model, labelNames } = await openImages();
-      model.dispose();
-      return labelNames;
-    },
-  },
-  ssd300: {
-    title: 'SSD300 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
-    args: { nFgClass: 20 },
-    inputShape: [1, 300, 300, 3],
-    create: async ({ nFgClass }) => new (await vision()).SSD300({ nFgClass: nFgClass! }),
-    pretrained: (...from) => voc('SSD300', ...from),
-    labelNames: async () => (await vision()).vocBboxLabelNames,
-  },
-  ssd512: {
-    title: 'SSD512 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
-    args: { nFgClass: 20 },
-    inputShape: [1, 512, 512, 3],
-    create: async ({ nFgClass }) => new (await vision()).SSD512({ nFgClass: nFgClass! }),
-    pretrained: (...from) => voc('SSD512', ...from),
-    labelNames: async () => (await vision()).vocBboxLabelNames,
-  },
-  face: {
-    title: 'faces, SSD on MobileNetV1; its weights are those of the npm package @vladmandic/face-api',
-    args: {},
-    inputShape: [1, 512, 512, 3],
-    create: async () => new (await vision()).SSDMobileNetV1Face(),
-    pretrained: faces,
-    labelNames: async () => ['face'],
-  },
+  'ssd-mobilenet-v2-oid': detector(
+    'SSDMobileNetV2',
+    'SSD on MobileNetV2, 23 classes of Open Images; its weights are installed with chaingrad',
+    { nFgClass: 23 },
+    300,
+  ),
+  ssd300: detector(
+    'SSD300',
+    'SSD300 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
+    { nFgClass: 20 },
+    300,
+  ),
+  ssd512: detector(
+    'SSD512',
+    'SSD512 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
+    { nFgClass: 20 },
+    512,
+  ),
+  face: detector(
+    'SSDMobileNetV1Face',
+    'faces, SSD on MobileNetV1; its weights are those of the npm package @vladmandic/face-api',
+    {},
+    512,
+  ),
 } satisfies Record<string, DetectorEntry>;
 
 export const models = {

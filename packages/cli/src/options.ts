@@ -7,6 +7,13 @@ export type BackendChoice = (typeof backends)[number];
 export const backendOption = () =>
   new Option('--backend <name>', 'where to compute').choices(backends).default('auto');
 
+/** Where weights are another framework's. */
+export const namesOption = () =>
+  new Option(
+    '--names <map>',
+    "another framework's names and layouts: torchvision-ssd300, torchvision-vgg16, ...",
+  );
+
 /** A number in [0, 1]. */
 export function fraction(text: string): number {
   const value = Number(text);

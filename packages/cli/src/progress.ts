@@ -1,4 +1,5 @@
 /** A progress bar on the terminal; nothing at all where there is none. */
+import type { ReadProgress } from '@chaingrad/weights';
 import { SingleBar } from 'cli-progress';
 
 export interface Progress {
@@ -59,3 +60,14 @@ export function createProgress(total: number, stream: NodeJS.WriteStream = proce
     stop: () => bar.stop(),
   };
 }
+
+/** Is told what is being done, e.g. how much of a file is here. */
+export type Say = (text: string) => void;
+
+/** A listener to a download that says how much is here. */
+export const tell =
+  (name: string, say?: Say) =>
+  ({ loaded, total }: ReadProgress): void =>
+    say?.(`${name} ${megabytes(loaded)}${total === null ? '' : ` of ${megabytes(total)}`} MB`);
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);

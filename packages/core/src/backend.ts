@@ -1,4 +1,4 @@
-import { installKernels } from '@chaingrad/kernels';
+import { installKernels, nodeModule } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChaingradError, InvalidArgumentError } from './errors.ts';
 import { provideNodeGpu } from './node-gpu.ts';
@@ -53,8 +53,8 @@ export interface BackendOptions {
 
 /** The file of tfjs' WASM backend that is installed in Node. */
 function installedTfjsWasm(): Uint8Array {
-  const { createRequire } = process.getBuiltinModule('node:module');
-  const { readFileSync } = process.getBuiltinModule('node:fs');
+  const { createRequire } = nodeModule('node:module')!;
+  const { readFileSync } = nodeModule('node:fs')!;
   const file = '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm';
   return readFileSync(createRequire(import.meta.url).resolve(file));
 }

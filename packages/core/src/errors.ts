@@ -1,5 +1,7 @@
 /** Every error that the core throws on purpose. Programs catch by class and read the fields; people read the message. */
 
+import type { MatchReport } from './matching/plan.ts';
+
 const shapeText = (shape: readonly (number | null)[] | null): string =>
   shape === null ? 'no shape yet' : `(${shape.map((n) => n ?? '?').join(', ')})`;
 
@@ -133,7 +135,15 @@ export class NotCopyableError extends ChaingradError {
 }
 
 /** A call that would have changed nothing, where something was asked for. */
-export class NothingToDoError extends ChaingradError {}
+export class NothingToDoError extends ChaingradError {
+  constructor(
+    message: string,
+    /** Where names were matched: what did not fit, and why. */
+    readonly report?: MatchReport,
+  ) {
+    super(message);
+  }
+}
 
 /** An optimizer was used before it got a model. */
 export class OptimizerNotSetUpError extends ChaingradError {

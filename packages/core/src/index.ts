@@ -1,7 +1,9 @@
-export { SecondGradientError } from '@chaingrad/kernels';
+export { nodeModule, SecondGradientError } from '@chaingrad/kernels';
+export type { ArraySource } from './arrays/array-source.ts';
 export * from './arrays/format-error.ts';
 export { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat, halvesToFloats } from './arrays/half.ts';
 export * from './arrays/named-array.ts';
+export { readArray } from './arrays/read-array.ts';
 export * from './backend.ts';
 export * from './backward.ts';
 export * from './chain.ts';
@@ -14,9 +16,24 @@ export * from './initializers.ts';
 export { type CopyMode, Link } from './link.ts';
 export * from './link-hook.ts';
 export * from './links/index.ts';
-export { nameMatcher } from './matching/name-filter.ts';
+export { type NameFilter, nameMatcher } from './matching/name-filter.ts';
+export type { ArrayPlan, ArrayTransform, MappedName, NameMap, NameMapFor } from './matching/name-map.ts';
+export {
+  type ClassRows,
+  findKey,
+  type MatchOptions,
+  type MatchReport,
+  type Mismatch,
+  MismatchError,
+} from './matching/plan.ts';
+export { Scatter } from './matching/scatter.ts';
 export * from './matching/serial-entry.ts';
-export * from './matching/transfer.ts';
+export {
+  getShapeMismatchNames,
+  type TransferOptions,
+  type TransferSource,
+  transferParams,
+} from './matching/transfer.ts';
 export {
   type Trace,
   type TracedKernel,
@@ -26,7 +43,7 @@ export {
 } from './meta/trace.ts';
 export * from './optimizer/index.ts';
 export { checkOptions, nearestName, type OptionKind, type OptionKinds, valueText } from './options.ts';
-export { Parameter, type PartialShape } from './parameter.ts';
+export { Parameter, type PartialShape, withoutValues } from './parameter.ts';
 export * from './persistent.ts';
 export * from './pickable-sequential-chain.ts';
 export * from './random.ts';

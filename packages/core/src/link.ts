@@ -11,6 +11,7 @@ import { hiddenPart } from './hidden-parts.ts';
 import { type InitializerLike, NotANumber, type Shape } from './initializers.ts';
 import { globalLinkHooks, type LinkHook } from './link-hook.ts';
 import type { SerialEntry, Serializable } from './matching/serial-entry.ts';
+import { copyEntries } from './matching/transfer.ts';
 import { withShapesOnly } from './meta/backend.ts';
 import { type Owner, Parameter } from './parameter.ts';
 import { Persistent, type PersistentValue } from './persistent.ts';
@@ -119,6 +120,7 @@ export class Link implements Serializable, Owner {
    * @throws UnsupportedInMetaError, ShapeOnlyError where `forward` needs values or an unknown kernel.
    */
   initialize(...inputs: readonly InputSpec[]): this {
+    for (const param of this.params()) param.drawPostponed();
     withShapesOnly(() => callWithShapes(this, inputs));
     return this;
   }
@@ -323,30 +325,14 @@ export class Link implements Serializable, Owner {
   /**
    * Copies the parameters of a link of the same structure, and its persistents. The whole plan is checked before
    * anything is written (Chainer leaves a half-copied link); gradients stay.
-   * @throws StructureMismatchError, ShapeMismatchError, UninitializedParameterError
+   * @throws MismatchError, UninitializedParameterError
    */
   copyparams(src: Link, copyPersistent = true): void {
-    const from = new Map(src.namedparams());
-    const plan: [Parameter, Parameter][] = [];
-    for (const [path, param] of this.namedparams()) {
-      const other = from.get(path);
-      if (other === undefined)
-        throw new StructureMismatchError(path, 'the source has no parameter of this name.');
-      plan.push([param, other]);
-    }
-    const persistents: [Persistent, Persistent][] = [];
-    if (copyPersistent) {
-      const values = new Map(src.namedpersistents());
-      for (const [path, persistent] of this.namedpersistents()) {
-        const other = values.get(path);
-        if (other === undefined)
-          throw new StructureMismatchError(path, 'the source has no persistent of this name.');
-        persistents.push([persistent, other]);
-      }
-    }
-    for (const [param, other] of plan) param.checkCopy(other);
-    for (const [param, other] of plan) param.copydata(other);
-    for (const [persistent, other] of persistents) persistent.value = other.value;
+    const target = {
+      serialEntries: () =>
+        [...this.serialEntries()].filter(({ kind }) => copyPersistent || kind === 'parameter'),
+    };
+    copyEntries(src, target, { complete: true, onMismatch: 'throw' });
   }
 
   cleargrads(): void {

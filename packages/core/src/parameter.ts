@@ -17,6 +17,23 @@ interface Cell {
   disposed: boolean;
 }
 
+/** True while models are made whose values come from a file. */
+let postponed = false;
+
+/**
+ * Runs the synchronous `make`, in which new parameters know their shapes but draw no values: they come from a file, and what
+ * the file lacks is drawn by `model.initialize(...)`.
+ */
+export function withoutValues<R>(make: () => R): R {
+  const before = postponed;
+  postponed = true;
+  try {
+    return make();
+  } finally {
+    postponed = before;
+  }
+}
+
 /** What holds parameters and persistents, and tells them the path they are shown under in messages. */
 export interface Owner {
   readonly path: string;
@@ -104,7 +121,7 @@ export class Parameter {
         const target = shape ?? [given.length];
         this.#cell.tensor = tf.keep(tf.tensor(toInitializer(given).generate(target), [...target], 'float32'));
       }
-    } else if (shape && isComplete(shape)) this.initialize(shape);
+    } else if (shape && isComplete(shape) && !postponed) this.initialize(shape);
     else this.#partialShape = shape ?? null;
   }
 
@@ -244,6 +261,12 @@ export class Parameter {
     checkFloat(this.path, values);
   }
 
+  /** Draws the values that were postponed, where the shape is known. */
+  drawPostponed(): void {
+    const shape = this.#partialShape;
+    if (!this.isInitialized && shape !== null && isComplete(shape)) this.initialize(shape);
+  }
+
   /** The gradient, or null where there is none (which is not zero). Owned by the parameter. */
   get grad(): tf.Tensor | null {
     return this.#grad;
@@ -290,16 +313,6 @@ export class Parameter {
   accepts(shape: Shape): boolean {
     const own = this.partialShape;
     return own === null || fits(shape, own);
-  }
-
-  /** Throws what `copydata(src)` would throw, changing nothing. */
-  checkCopy(src: Parameter): void {
-    const values = src.array;
-    const target = this.array;
-    if (values === null && target !== null) throw new UninitializedParameterError(`${src.path} (source)`);
-    if (values !== null && !this.accepts(values.shape)) {
-      throw new ShapeMismatchError(this.path, this.partialShape!, values.shape);
-    }
   }
 
   /** Lets the update rule change the values by the gradient; nothing without a rule or when frozen. */

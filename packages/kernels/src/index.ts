@@ -9,9 +9,11 @@ import { installKernels, supportedBackends } from './install.ts';
 export * from './attrs.ts';
 export { KernelArgumentError, SecondGradientError, UnsupportedKernelError } from './errors.ts';
 export { installFastKernels } from './fast.ts';
+export { type FloatTensor, floatTensor } from './float-tensor.ts';
 export { differentiableKernels, installGradients } from './gradients/index.ts';
 export { type WithSaved, withGradient } from './gradients/with-gradient.ts';
 export { installKernels, supportedBackends } from './install.ts';
+export { nodeModule } from './node.ts';
 export { conv2d } from './ops/conv-2d.ts';
 export {
   type AdamUpdate,

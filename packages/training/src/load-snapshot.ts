@@ -1,11 +1,11 @@
-import type { NameFilter } from '@chaingrad/core';
-import { type ByteSource, loadArrays, openNpz, readBytes, sourceName } from '@chaingrad/weights';
+import { type NameFilter, transferParams } from '@chaingrad/core';
+import { openWeights, type WeightFile, type WeightSource } from '@chaingrad/weights';
 import { formatDuration, formatG } from './format.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface LoadSnapshotOptions {
-  /** Names in the snapshot to leave alone, e.g. 'hyperparameters/optimizer:main/lr' to go on with another rate. */
-  readonly ignoreNames?: NameFilter;
+  /** Names in the snapshot to leave alone, e.g. '/hyperparameters/optimizer:main/lr' to go on with another rate. */
+  readonly ignore?: NameFilter;
 }
 
 /** Where training goes on, and what did not fit. */
@@ -36,45 +36,49 @@ const essential = 'updater/';
  * Puts a trainer where it was when a snapshot was written. Models, optimizers and iterators must fit exactly; an extension
  * may be new or gone. Call it before `run`, or let `snapshot({ autoload: true })` do it.
  * @param source a path (Node), an address, a Blob or bytes.
- * @throws LoadError when it does not fit, FormatError when it is damaged: then nothing was changed.
+ * @throws MismatchError when it does not fit, FormatError when it is damaged: then nothing was changed.
  */
 export async function loadSnapshot(
-  source: ByteSource,
+  source: WeightSource,
   trainer: Trainer,
-  { ignoreNames = [] }: LoadSnapshotOptions = {},
+  { ignore = [] }: LoadSnapshotOptions = {},
 ): Promise<ResumeReport> {
-  return restore(await readBytes(source), sourceName(source), trainer, ignoreNames);
+  await using file = await openWeights(source, { format: 'npz' });
+  return await restore(file, trainer, ignore);
 }
 
-/** As `loadSnapshot`, from the bytes of the file. */
-export function restore(
-  bytes: Uint8Array<ArrayBuffer>,
-  name: string,
-  trainer: Trainer,
-  ignoreNames: NameFilter = [],
-): ResumeReport {
-  const file = openNpz(bytes, name);
+/** As `loadSnapshot`, from the opened file. */
+async function restore(file: WeightFile, trainer: Trainer, ignore: NameFilter = []): Promise<ResumeReport> {
   const entries = new Map([...trainer.serialEntries()].map((entry) => [entry.key, entry]));
-  const onOneSide = (key: string) => !key.startsWith(essential) && !(entries.has(key) && file.has(key));
+  const onOneSide = (path: string) => {
+    const key = path.slice(1);
+    return !key.startsWith(essential) && !(entries.has(key) && file.has(key));
+  };
   const before = new Map(
     [...entries]
       .filter(([key]) => key.startsWith('hyperparameters/'))
       .map(([key, entry]) => [key, entry.read()]),
   );
-  const { loaded } = loadArrays(file, trainer, { ignoreNames: [ignoreNames, onOneSide] });
-  const done = new Set(loaded);
+  const { copied } = await transferParams(file, trainer, {
+    match: 'exact',
+    onMismatch: 'throw',
+    ignore: [ignore, onOneSide],
+  });
+  const done = new Set(copied.map((path) => path.slice(1)));
   const changed = [...before]
     .map(([key, program]) => ({ name: key, program, snapshot: entries.get(key)!.read() }))
     .filter(({ name: key, program, snapshot }) => done.has(key) && program !== snapshot);
   const { iteration, epochDetail } = trainer.updater;
+  // A name without a value, e.g. the momentum of a frozen parameter, is nothing to use.
+  const left = file.keys().filter((key) => !done.has(key));
+  const infos = await Promise.all(left.map((key) => file.info(key)));
   const facts = {
-    file: name,
+    file: file.file,
     iteration,
     epochDetail,
     elapsedTime: trainer.elapsedTime,
     missing: [...entries.keys()].filter((key) => !file.has(key)),
-    // A name without a value, e.g. the momentum of a frozen parameter, is nothing to use.
-    unused: file.keys().filter((key) => !done.has(key) && file.info(key).dtype !== 'object-null'),
+    unused: left.filter((_, i) => infos[i]!.dtype !== 'object-null'),
     changed,
   };
   return { ...facts, summary: () => summarize(facts) };

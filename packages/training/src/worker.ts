@@ -1,5 +1,5 @@
 /** The other side of `PrefetchIterator`: a module that runs in a worker thread. */
-import { Random } from '@chaingrad/core';
+import { nodeModule, Random } from '@chaingrad/core';
 import type { ExampleTransform } from './example-transform.ts';
 import { compact, type FromWorker, type ToWorker } from './worker-messages.ts';
 
@@ -17,8 +17,7 @@ interface WorkerScope {
 }
 
 function parent(): Port {
-  const node = typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:worker_threads');
-  const port = node?.parentPort;
+  const port = nodeModule('node:worker_threads')?.parentPort;
   if (port) {
     return {
       send: (message) => port.postMessage(message),

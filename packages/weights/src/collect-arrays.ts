@@ -6,21 +6,17 @@ import {
   floatToHalf,
   InvalidArgumentError,
   type NamedArray,
+  type NameMap,
+  type NameMapFor,
   type SerialEntry,
   type Serializable,
   type SerialValue,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type SequentialOrder, sequentialKeys } from './names/sequential-order.ts';
 
-export interface SaveOptions {
-  /**
-   * The type in which parameters are written. 'float16' and 'bfloat16' halve the file and lose precision; statistics and
-   * optimizer states stay float32. Default 'float32'. bfloat16 is for safetensors only.
-   */
-  readonly parameterDtype?: 'float32' | 'float16' | 'bfloat16';
-  /** 'chainer' for a file that Chainer shall read, if a Sequential has three links or more. Default 'natural'. */
-  readonly sequentialOrder?: SequentialOrder;
+export interface CollectOptions {
+  readonly parameterDtype?: 'float32' | 'float16' | 'bfloat16' | undefined;
+  readonly names?: NameMapFor | undefined;
 }
 
 /**
@@ -29,9 +25,9 @@ export interface SaveOptions {
  */
 export async function collectArrays(
   target: Serializable,
-  { parameterDtype = 'float32', sequentialOrder = 'natural' }: SaveOptions = {},
+  { parameterDtype = 'float32', names }: CollectOptions = {},
 ): Promise<[string, NamedArray][]> {
-  const fileKey = sequentialKeys(target, sequentialOrder);
+  const fileKey = writtenName(typeof names === 'function' ? names(target) : names);
   const arrays: [string, NamedArray][] = [];
   // All values are of one moment: a step of training between two downloads would mix two models.
   const values = [...target.serialEntries()].map((entry) => ({ entry, value: held(entry.read()) }));
@@ -45,6 +41,19 @@ export async function collectArrays(
     for (const { value } of values) if (value instanceof tf.Tensor) value.dispose();
   }
   return arrays;
+}
+
+/** The name under which a map lets a value be written. */
+function writtenName(map: NameMap | undefined): (key: string) => string {
+  if (map === undefined) return (key) => key;
+  return (key) => {
+    const { from = key, transform } = map.names[key] ?? {};
+    if (typeof from !== 'string' || transform !== undefined) {
+      const advice = 'Its layouts are read, not written: save without names.';
+      throw new InvalidArgumentError('names', 'a map of names alone', map.title, advice);
+    }
+    return from;
+  };
 }
 
 function held(value: SerialValue): SerialValue {

@@ -4,18 +4,21 @@ import {
   bytesOfArray,
   ChaingradError,
   FormatError,
+  findKey,
   InvalidArgumentError,
   isBinary,
   type NamedArray,
+  type NameMap,
+  type NameMapFor,
+  readArray,
+  Scatter,
   toFloat32Array,
 } from '@chaingrad/core';
-import { writeNpz } from './formats/npz-file.ts';
+import { writeNpz } from './formats/npz.ts';
 import { type ArrayLoss, dequantize, isReducible, lossOf, quantize, toHalf } from './formats/quantize.ts';
-import { readArray } from './formats/read-array.ts';
-import { writeSafetensors } from './formats/safetensors-file.ts';
+import { writeSafetensors } from './formats/safetensors.ts';
 import type { WeightFile } from './formats/weight-file.ts';
-import { type NameMap, type NameMapName, nameMaps } from './names/index.ts';
-import { Scatter } from './names/transform.ts';
+import { type NameMapName, resolveNames } from './names/index.ts';
 
 export interface ConvertOptions {
   /**
@@ -26,7 +29,7 @@ export interface ConvertOptions {
   /** The most bytes of values in a file; more are divided. Default: one file. Not for npz. */
   readonly shards?: number | undefined;
   /** The names of another framework, to be turned into ours. */
-  readonly names?: NameMap | NameMapName | undefined;
+  readonly names?: NameMapFor | NameMapName | undefined;
 }
 
 /** A file to be written beside the others. */
@@ -72,16 +75,29 @@ export async function convertWeights(
     throw new InvalidArgumentError('convert shards', 'a name in .safetensors or .json', name);
   }
   if (!(shards > 0)) throw new InvalidArgumentError('convert shards', 'a number of bytes', shards);
+  const map = resolveNames(names);
+  if (typeof map === 'function') {
+    throw new InvalidArgumentError(
+      'convert names',
+      'a map that needs no model',
+      names,
+      'Load it into a model, and save that.',
+    );
+  }
   const left: string[] = [];
   const losses: ArrayLoss[] = [];
-  const arrays = converted(file, names, ending === 'npz' ? 'keep texts' : left);
+  const holds = (array: NamedArray) =>
+    isBinary(array) ||
+    (array.dtype === 'str' ? ending === 'npz' : array.dtype === 'object-null' && ending !== 'json');
+  const arrays = converted(file, map, holds, left);
   const reduced = reduce(arrays, dtype, losses, file.file);
+  const metadata = Object.fromEntries([...file.metadata].filter(([key]) => key.startsWith('chaingrad.')));
   const files =
     ending === 'json'
-      ? await writeTfjs(reduced, stem, shards)
+      ? await writeTfjs(reduced, stem, shards, metadata)
       : ending === 'npz'
-        ? [{ name, bytes: writeNpz(await collect(reduced)) }]
-        : await writeShards(reduced, stem, shards);
+        ? [{ name, bytes: writeNpz(await collect(reduced), { metadata }) }]
+        : await writeShards(reduced, stem, shards, metadata);
   return { files, losses, left };
 }
 
@@ -90,17 +106,15 @@ type Written = NamedArray & { readonly quantization?: { readonly scale: number; 
 
 async function* converted(
   file: WeightFile,
-  names: NameMap | NameMapName | undefined,
-  left: string[] | 'keep texts',
+  map: NameMap | undefined,
+  holds: (array: NamedArray) => boolean,
+  left: string[],
 ): AsyncGenerator<[string, NamedArray]> {
-  const map = typeof names === 'string' ? nameMaps[names] : names;
   for (const [ours, key, transform] of map === undefined
     ? file.keys().map((key) => [key, key, undefined] as const)
     : mappedKeys(file, map)) {
     const array = await readArray(file, key);
-    const holds =
-      isBinary(array) || (left === 'keep texts' && array.dtype === 'str') || array.dtype === 'object-null';
-    if (!holds) (left as string[]).push(key);
+    if (!holds(array)) left.push(key);
     else if (transform === undefined) yield [ours, array];
     else {
       const place = { file: file.file, key };
@@ -117,7 +131,10 @@ async function* converted(
 /** Of each of our names the one in the file. */
 function mappedKeys(file: WeightFile, map: NameMap) {
   return Object.entries(map.names).map(([ours, { from, transform }]) => {
-    const key = [from].flat().find((candidate) => file.has(candidate));
+    const key = [from]
+      .flat()
+      .map((name) => findKey(file, name))
+      .find((found) => found !== undefined);
     if (key === undefined)
       throw new ChaingradError(`${file.file}: no '${[from].flat()[0]}', as ${map.title} has it.`);
     return [ours, key, transform] as const;
@@ -175,16 +192,18 @@ async function writeShards(
   arrays: AsyncIterable<[string, Written]>,
   stem: string,
   limit: number,
+  metadata: Readonly<Record<string, string>>,
 ): Promise<ConvertedFile[]> {
   const groups = grouped(await collect(arrays), limit);
-  if (groups.length <= 1) return [{ name: `${stem}.safetensors`, bytes: writeSafetensors(groups[0] ?? []) }];
+  if (groups.length <= 1)
+    return [{ name: `${stem}.safetensors`, bytes: writeSafetensors(groups[0] ?? [], metadata) }];
   const names = groups.map((_, i) => numbered(stem, i, groups.length, 'safetensors'));
   const weightMap = Object.fromEntries(groups.flatMap((group, i) => group.map(([key]) => [key, names[i]!])));
   const total = groups.flat().reduce((n, [, array]) => n + (isBinary(array) ? array.data.byteLength : 0), 0);
   const index = { metadata: { total_size: total }, weight_map: weightMap };
   return [
     { name: `${stem}.safetensors.index.json`, bytes: json(index) },
-    ...groups.map((group, i) => ({ name: names[i]!, bytes: writeSafetensors(group) })),
+    ...groups.map((group, i) => ({ name: names[i]!, bytes: writeSafetensors(group, metadata) })),
   ];
 }
 
@@ -193,9 +212,9 @@ async function writeTfjs(
   arrays: AsyncIterable<[string, Written]>,
   stem: string,
   limit: number,
+  metadata: Readonly<Record<string, string>>,
 ): Promise<ConvertedFile[]> {
-  const all = (await collect(arrays)).filter(([, array]) => array.dtype !== 'object-null');
-  const groups = grouped(all, limit);
+  const groups = grouped(await collect(arrays), limit);
   const shards = groups.map((group, i) => ({
     name: numbered(stem, i, groups.length, 'bin'),
     bytes: joined(group.map(([key, array]) => bytesOfArray(forTfjs(array, key)))),
@@ -204,7 +223,10 @@ async function writeTfjs(
     paths: [shards[i]!.name.replace(/^.*[/\\]/, '')],
     weights: group.map(([name, array]) => tfjsEntry(name, array)),
   }));
-  return [{ name: `${stem}.json`, bytes: json({ weightsManifest }) }, ...shards];
+  return [
+    { name: `${stem}.json`, bytes: json({ weightsManifest, userDefinedMetadata: metadata }) },
+    ...shards,
+  ];
 }
 
 /** tfjs knows float32, int32, bool and, quantized, float16 and uint8. */

@@ -1,37 +1,44 @@
-/** Weights from anywhere: pretrained models by name, files of every framework, a cache, and readers by themselves. */
-export { collectArrays, type SaveOptions } from './collect-arrays.ts';
+/** Weights from anywhere, to anywhere: `load`, `save`, `openWeights`, `convertWeights`, the pretrained table, and the cache. */
+export * from './about.ts';
 export * from './convert.ts';
-export { crc32 } from './formats/crc32.ts';
-export { type NpyHeader, npyHeaderLimit, readNpy, readNpyHeader, writeNpy } from './formats/npy.ts';
-export * from './formats/npz-file.ts';
+export { MemoryWeights } from './formats/memory-weights.ts';
 export type { ArrayLoss } from './formats/quantize.ts';
-export { readArray } from './formats/read-array.ts';
-export * from './formats/safetensors-file.ts';
-export * from './formats/tfjs-model.ts';
-export * from './formats/tflite.ts';
+export {
+  readTflite,
+  type TfliteActivation,
+  type TfliteConvolution,
+  type TfliteModel,
+} from './formats/tflite.ts';
 export type { WeightFile, WeightFormat } from './formats/weight-file.ts';
-export * from './formats/zip.ts';
-export * from './load.ts';
-export * from './load-arrays.ts';
-export * from './load-npz.ts';
-export * from './load-safetensors.ts';
+export {
+  type FromPretrainedSpec,
+  fromPretrained,
+  type PretrainedClass,
+} from './from-pretrained.ts';
+export * from './label-names.ts';
+export { type LoadOptions, load, loadNpz } from './load.ts';
 export * from './names/index.ts';
-export type { SequentialOrder } from './names/sequential-order.ts';
 export { type OpenOptions, openWeights, type WeightSource } from './open-weights.ts';
-export * from './prepare-model.ts';
-export * from './pretrained-error.ts';
-export * from './pretrained-models.ts';
-export * from './save-npz.ts';
-export * from './save-safetensors.ts';
+export * from './pretrained.ts';
+export {
+  registerWriter,
+  type SaveOptions,
+  type SerializeOptions,
+  save,
+  saveNpz,
+  serialize,
+  type Writer,
+} from './save.ts';
 export { type CacheOptions, cachedFile, damageOf } from './sources/cache/cached-file.ts';
 export { cacheFolder, openCache } from './sources/cache/open-cache.ts';
 export type { CacheEntry, CacheStore, PartialFile } from './sources/cache/store.ts';
-export * from './sources/chainercv.ts';
+export { chainerCachePath } from './sources/chainercv.ts';
 export { type DownloadOptions, type DownloadTarget, download } from './sources/download/download.ts';
 export type { RetryOptions } from './sources/download/retry.ts';
 export { openHttpRanges } from './sources/http-ranges.ts';
-export * from './sources/npm.ts';
+export { type NodeModules, node } from './sources/node.ts';
+export { npmBaseUrl } from './sources/npm.ts';
 export { openRandomAccess, type RandomAccess } from './sources/random-access.ts';
 export * from './sources/read-bytes.ts';
 export * from './sources/source-error.ts';
-export { writeFile } from './sources/write-file.ts';
+export { type FileContent, partName, writeFile, writeFiles } from './sources/write-file.ts';

@@ -1,31 +1,31 @@
 /** A file of weights of any format from anywhere. */
-
 import { FormatError } from '@chaingrad/core';
 import { Hdf5Weights, isHdf5 } from './formats/hdf5.ts';
 import { MemoryWeights } from './formats/memory-weights.ts';
-import { NpzWeights, ZipFile } from './formats/npz.ts';
+import { NpzWeights } from './formats/npz.ts';
 import { isLegacyPytorch, PytorchWeights } from './formats/pytorch.ts';
 import { SafetensorsWeights } from './formats/safetensors.ts';
 import { neighbour, openManifest } from './formats/tfjs.ts';
 import { readTfliteConstants } from './formats/tflite.ts';
 import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
-import { pretrainedModels } from './pretrained-models.ts';
+import { ZipFile } from './formats/zip-file.ts';
+import { findPretrained, type Pretrained } from './pretrained.ts';
 import { cachedFile } from './sources/cache/cached-file.ts';
-import { fetchModel } from './sources/chainercv.ts';
+import { type ChainercvOptions, chainercvFile } from './sources/chainercv.ts';
 import { openHttpRanges } from './sources/http-ranges.ts';
 import { node } from './sources/node.ts';
-import { type PackagedModelName, type PackagedOptions, packagedFile, packagedModels } from './sources/npm.ts';
-import { openRandomAccess, type RandomAccess } from './sources/random-access.ts';
+import { type PackagedOptions, packagedFile } from './sources/npm.ts';
+import { openRandomAccess, PartAccess, type RandomAccess } from './sources/random-access.ts';
 import type { ByteSource } from './sources/read-bytes.ts';
 import { SourceError } from './sources/source-error.ts';
 
 /**
- * Where weights come from: a name of the zoo (`SSD300/voc0712`, `ssd-mobilenet-v2-oid`), an address, a path in Node, a
- * File or Blob, bytes, a stream; or the files of a tfjs model, the manifest first.
+ * Where weights come from: a name of the pretrained table (`SSD300/voc0712`, `ssd-mobilenet-v2-oid`), an address, a path in
+ * Node, a File or Blob, bytes, a stream; or the files of a tfjs model, the manifest first.
  */
 export type WeightSource = ByteSource | readonly File[];
 
-export interface OpenOptions extends PackagedOptions {
+export interface OpenOptions extends PackagedOptions, ChainercvOptions {
   /** The format, where the first bytes shall not decide. */
   readonly format?: WeightFormat | undefined;
   /**
@@ -33,8 +33,6 @@ export interface OpenOptions extends PackagedOptions {
    * fetched, and not kept; a server that cannot send ranges is asked for the whole.
    */
   readonly fetch?: 'whole' | 'ranges' | undefined;
-  /** The folder's address, ending in '/', where not ChainerCV's own server is asked. */
-  readonly baseUrl?: string | undefined;
 }
 
 /**
@@ -48,16 +46,54 @@ export interface OpenOptions extends PackagedOptions {
  * @throws SourceError, DownloadError when it cannot be read; FormatError when it is of no known format, or damaged.
  */
 export async function openWeights(source: WeightSource, options: OpenOptions = {}): Promise<WeightFile> {
-  if (Array.isArray(source)) return openFiles(source as readonly File[], options);
-  const named = typeof source === 'string' ? await fromZoo(source, options) : null;
-  if (named !== null) return named;
-  const access = await openSource(source as ByteSource, options);
-  return openFormat(access, options.format, async (path) => {
-    const other = neighbour(source as ByteSource, path);
-    if (other !== null) return openSource(other, options);
-    const advice = 'Give its path or address, or a list of Files: [model.json, ...shards].';
-    throw new SourceError(access.name, `the shard ${path}`, 'a manifest alone', advice);
+  const entry = typeof source === 'string' ? findPretrained(source) : null;
+  return entry === null ? openAny(source, options) : openPretrained(entry, options);
+}
+
+/** Opens the weights of an entry of the pretrained table. */
+export async function openPretrained(
+  { source }: Pick<Pretrained<object>, 'source'>,
+  options: OpenOptions,
+): Promise<WeightFile> {
+  if (typeof source === 'string') return openAny(source, options);
+  if (source.kind === 'chainercv') {
+    return openFormat(await openRandomAccess(await chainercvFile(source, options), options), 'npz');
+  }
+  const { package: name, version, part, files } = source;
+  const open = async (file: (typeof files)[number]) =>
+    openRandomAccess(await packagedFile({ package: name, version, ...file }, options), options);
+  const whole = await open(files[0]!);
+  const access = part === undefined ? whole : new PartAccess(whole, ...part);
+  return openFormat(access, undefined, async (path) => {
+    const other = files.find(({ file }) => file.endsWith(`/${path}`));
+    if (other === undefined)
+      throw new SourceError(access.name, 'a file of the package', path, 'Install it anew.');
+    return open(other);
   });
+}
+
+/**
+ * Opens a source that is no name.
+ * @param part the bytes that are looked at where the whole is of no known format.
+ */
+export async function openAny(
+  source: WeightSource,
+  options: OpenOptions,
+  part?: readonly [start: number, end: number],
+): Promise<WeightFile> {
+  if (Array.isArray(source)) return openFiles(source as readonly File[], options);
+  const access = await openSource(source as ByteSource, options);
+  return openFormat(
+    access,
+    options.format,
+    async (path) => {
+      const other = neighbour(source as ByteSource, path);
+      if (other !== null) return openSource(other, options);
+      const advice = 'Give its path or address, or a list of Files: [model.json, ...shards].';
+      throw new SourceError(access.name, `the shard ${path}`, 'a manifest alone', advice);
+    },
+    part,
+  );
 }
 
 /** A list of Files, as a page gets them from the user. */
@@ -71,37 +107,6 @@ async function openFiles(files: readonly File[], options: OpenOptions): Promise<
       throw new SourceError(first.name, `the shard ${path}`, 'no such File', 'Choose it, too.');
     return openRandomAccess(file, options);
   });
-}
-
-/** A name of the zoo, or null. */
-async function fromZoo(name: string, options: OpenOptions): Promise<WeightFile | null> {
-  const [model, weights] = name.split('/');
-  if (model !== undefined && weights !== undefined && Object.hasOwn(pretrainedModels, model)) {
-    const table: Readonly<Record<string, { readonly file: string }>> =
-      pretrainedModels[model as keyof typeof pretrainedModels];
-    if (Object.hasOwn(table, weights)) {
-      return openFormat(
-        await openRandomAccess(await fetchModel(table[weights]!.file, options), options),
-        'npz',
-      );
-    }
-  }
-  if (!Object.hasOwn(packagedModels, name)) return null;
-  const files = packagedModels[name as PackagedModelName];
-  const [access, ...others] = await Promise.all(
-    files.map(async (file) => ({
-      file,
-      access: await openRandomAccess(await packagedFile(file, options), options),
-    })),
-  );
-  // MediaPipe packs a list of labels before the model and more models behind it.
-  const part =
-    name === 'ssd-mobilenet-v2-oid' ? new PartAccess(access!.access, 184, 9_987_912) : access!.access;
-  return openFormat(
-    part,
-    undefined,
-    async (path) => others.find(({ file }) => file.file.endsWith(`/${path}`))!.access,
-  );
 }
 
 async function openSource(source: ByteSource, options: OpenOptions): Promise<RandomAccess> {
@@ -134,8 +139,8 @@ const names: Readonly<Record<string, WeightFormat>> = {
   pt: 'pytorch',
 };
 
-/** What a file is, by its first bytes; where several formats begin alike (zip), by its entries. */
-async function sniff(access: RandomAccess): Promise<WeightFormat> {
+/** What a file is, by its first bytes; where several formats begin alike (zip), by its entries; null where it is none. */
+async function sniff(access: RandomAccess): Promise<WeightFormat | null> {
   const start = await access.read(0, Math.min(16, access.size));
   const text = String.fromCharCode(...start);
   if (isHdf5(start)) return 'hdf5';
@@ -146,13 +151,16 @@ async function sniff(access: RandomAccess): Promise<WeightFormat> {
   // A length of eight bytes, then JSON.
   if (start[8] === 0x7b && ending !== 'tfjs') return 'safetensors';
   if (/^\s*[[{]/.test(text)) return 'tfjs';
-  const advice = 'Is it the page of a website in place of the file? Otherwise convert it first.';
-  const got = access.size === 0 ? 'an empty file' : JSON.stringify(text);
-  throw new FormatError(
+  return null;
+}
+
+async function unknownFormat(access: RandomAccess): Promise<FormatError> {
+  const start = String.fromCharCode(...(await access.read(0, Math.min(16, access.size))));
+  return new FormatError(
     { file: access.name },
     `a file of weights (${[...new Set(Object.values(names))].join(', ')})`,
-    got,
-    advice,
+    access.size === 0 ? 'an empty file' : JSON.stringify(start),
+    'Is it the page of a website in place of the file? Otherwise convert it first.',
   );
 }
 
@@ -165,9 +173,15 @@ async function openFormat(
   access: RandomAccess,
   format: WeightFormat | undefined,
   beside?: (path: string) => Promise<RandomAccess>,
+  part?: readonly [start: number, end: number],
 ): Promise<WeightFile> {
   try {
-    switch (format ?? (await sniff(access))) {
+    const found = format ?? (await sniff(access));
+    if (found === null) {
+      if (part === undefined || access.size < part[1]) throw await unknownFormat(access);
+      return await openFormat(new PartAccess(access, ...part), undefined, beside);
+    }
+    switch (found) {
       case 'npz':
         return await NpzWeights.open(access);
       case 'safetensors':
@@ -187,32 +201,5 @@ async function openFormat(
   } catch (error) {
     await access.close();
     throw error;
-  }
-}
-
-/** A part of a file as a file. */
-class PartAccess implements RandomAccess {
-  readonly name: string;
-  readonly size: number;
-
-  constructor(
-    readonly whole: RandomAccess,
-    readonly start: number,
-    end: number,
-  ) {
-    this.name = whole.name;
-    this.size = end - start;
-  }
-
-  read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    return this.whole.read(this.start + start, this.start + end, signal);
-  }
-
-  close(): Promise<void> {
-    return this.whole.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
-import { writeNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
-import { size } from '../../../packages/cli/src/commands/convert.ts';
+import { size } from '../../../packages/cli/src/commands/convert/index.ts';
+import { writeNpz } from '../../../packages/weights/src/formats/npz.ts';
 import { fixturePath } from '../../support/goldens.ts';
 import { chaingrad, temporaryFolder } from '../support.ts';
 

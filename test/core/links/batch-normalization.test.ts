@@ -5,7 +5,7 @@ import {
   ShapeMismatchError,
   usingConfig,
 } from '@chaingrad/core';
-import { loadNpz, serializeNpz } from '@chaingrad/weights';
+import { loadNpz, serialize } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose } from '../../support/backends.ts';
@@ -146,7 +146,7 @@ describeBackends('BatchNormalization', () => {
       'avg_mean',
       'avg_var',
     ]);
-    const file = await serializeNpz(bn);
+    const file = await serialize(bn);
     using loaded = new BatchNormalization(null, { axis: [0, 1, 2] });
     await loadNpz(file, loaded);
     expect(await statistics(loaded)).to.deep.equal(await statistics(bn));

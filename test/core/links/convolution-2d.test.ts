@@ -15,7 +15,7 @@ import {
   UninitializedParameterError,
   usingConfig,
 } from '@chaingrad/core';
-import { loadNpz, serializeNpz } from '@chaingrad/weights';
+import { loadNpz, serialize } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, expectClose } from '../../support/backends.ts';
@@ -141,11 +141,11 @@ describeBackends('Convolution2D', () => {
   it('is saved uninitialized and initialized, and loaded into a lazy one', async () => {
     using lazy = new Convolution2D(null, 3, 2);
     using target = new Convolution2D(null, 3, 2);
-    await loadNpz(await serializeNpz(lazy), target);
+    await loadNpz(await serialize(lazy), target);
     expect(target.W.isInitialized).to.equal(false);
     using conv = new Convolution2D(2, 3, 2);
     fill(conv);
-    await loadNpz(await serializeNpz(conv), target);
+    await loadNpz(await serialize(conv), target);
     const x = d4('x', [1, 3, 3, 2]);
     expect(await target.call(x).data()).to.deep.equal(await conv.call(x).data());
   });

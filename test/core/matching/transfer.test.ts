@@ -5,9 +5,8 @@ import {
   getShapeMismatchNames,
   InvalidArgumentError,
   Linear,
+  MismatchError,
   NothingToDoError,
-  ShapeMismatchError,
-  StructureMismatchError,
   transferParams,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -66,7 +65,7 @@ describe('transferParams', () => {
   it('writes nothing when any part of the plan fails', () => {
     const dst = new Net(2, 1);
     expect(() => transferParams(new Net(5, 7), dst, { onMismatch: 'throw' })).to.throw(
-      ShapeMismatchError,
+      MismatchError,
       '/head/W',
     );
     expect(first(dst, 'body')).to.equal(1);
@@ -88,10 +87,14 @@ describe('transferParams', () => {
     const outer = new Chain();
     outer.addLink('net', new Net(5, 7));
     const dst = new Net(5, 1);
-    expect(() => transferParams(outer, dst)).to.throw(StructureMismatchError, "'/body/W'");
-    expect(() => transferParams(outer, dst, { onMissing: 'skip' })).to.throw(NothingToDoError, 'rename');
-    transferParams(outer, dst, { rename: (name) => `/net${name}` });
-    expect(first(dst, 'body')).to.equal(7);
+    expect(() => transferParams(outer, dst, { match: 'exact' })).to.throw(MismatchError, '/body/W');
+    expect(() => transferParams(outer, dst)).to.throw(NothingToDoError, 'rename');
+    expect([first(dst, 'body'), first(dst, 'head')]).to.deep.equal([1, 1]);
+    for (const rename of [(name: string) => `/net${name}`, (name: string) => `net${name}`]) {
+      const renamed = new Net(5, 1);
+      transferParams(outer, renamed, { rename });
+      expect([first(renamed, 'body'), first(renamed, 'head')]).to.deep.equal([7, 7]);
+    }
   });
 
   it('copies the rows of the classes that both sides have', () => {
@@ -112,9 +115,43 @@ describe('transferParams', () => {
     expect([...target.tensor.dataSync()]).to.deep.equal([0, 1, 2, 3, 10, 11, 12, 13]);
   });
 
+  it('takes the same answer from a pattern with the flag g or y at every name', () => {
+    for (const flags of ['', 'g', 'y', 'gy']) {
+      const pattern = new RegExp('/(body|head)/b', flags);
+      const dst = new Net(5, 1);
+      expect(transferParams(new Net(5, 7), dst, { ignore: pattern }).ignored).to.deep.equal([
+        '/body/b',
+        '/head/b',
+      ]);
+      expect(pattern.lastIndex, 'the pattern is as it was').to.equal(0);
+    }
+  });
+
+  it("match 'exact' compares in both directions, and changes nothing", () => {
+    const more = () => {
+      const net = new Net(5, 7);
+      net.addLink('tail', new Linear(1, 1));
+      return net;
+    };
+    for (const [src, dst, field] of [
+      [new Net(5, 7), more(), 'missingInSrc'],
+      [more(), new Net(5, 1), 'unusedInSrc'],
+    ] as const) {
+      const before = first(dst, 'body');
+      expect(() => transferParams(src, dst, { match: 'exact' }))
+        .to.throw(MismatchError, '/tail/W')
+        .with.nested.property(`report.${field}`)
+        .that.deep.equals(['/tail/W', '/tail/b']);
+      expect(first(dst, 'body')).to.equal(before);
+      expect(transferParams(src, dst)[field]).to.deep.equal(['/tail/W', '/tail/b']);
+    }
+  });
+
   it('refuses an unknown policy', () => {
     const act = () => transferParams(new Net(5, 7), new Net(5, 1), { onMismatch: 'ignore' as 'skip' });
     expect(act).to.throw(InvalidArgumentError, 'onMismatch');
+    const other = () => transferParams(new Net(5, 7), new Net(5, 1), { match: 'strict' as 'exact' });
+    expect(other).to.throw(InvalidArgumentError, 'match');
   });
 
   it('leaks no tensor', () => {

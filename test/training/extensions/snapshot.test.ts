@@ -10,7 +10,7 @@ import {
   snapshotObject,
   type Trainer,
 } from '@chaingrad/training';
-import { loadNpz, openNpz } from '@chaingrad/weights';
+import { loadNpz, openWeights } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
@@ -45,7 +45,8 @@ describe('snapshot', () => {
     training.trainer.extend(snapshot(), { trigger: [3, 'iteration'] });
     await training.trainer.run();
     const bytes = await store.read('snapshot_iter_3');
-    expect(openNpz(bytes).keys()).to.include.members([
+    await using file = await openWeights(bytes);
+    expect(file.keys()).to.include.members([
       'updater/iterator:main/current_position',
       'updater/iterator:main/order',
       'updater/optimizer:main/t',
@@ -59,7 +60,7 @@ describe('snapshot', () => {
       '_snapshot_elapsed_time',
     ]);
     using other = buildTraining({ seed: 5 });
-    await loadNpz(bytes, other.model, { path: 'updater/model:main' });
+    await loadNpz(bytes, other.model, { at: 'updater/model:main' });
     expect(await other.model.predictor.l1.W.tensor.data()).to.deep.equal(
       await training.model.predictor.l1.W.tensor.data(),
     );

@@ -1,34 +1,68 @@
+/** What the file of a detector tells beside its parameters, whatever its format. */
 import { FormatError } from '@chaingrad/core';
-import { type DetectorAbout, describedDetector, readDetectorAbout } from '@chaingrad/vision';
-import { loadNpz, openNpz, serializeNpz } from '@chaingrad/weights';
+import { SSD300, SSDMobileNetV2 } from '@chaingrad/vision';
+import {
+  type About,
+  aboutMetadata,
+  OtherModelError,
+  openWeights,
+  readAbout,
+  serialize,
+} from '@chaingrad/weights';
 import { expect } from 'chai';
 import { useTestBackend } from '../../support/backends.ts';
 import { TinySSD } from './tiny-ssd.ts';
 
-describe('describedDetector and readDetectorAbout', () => {
+describe('the file of a detector', () => {
   before(() => useTestBackend('cpu'));
-  const about: DetectorAbout = {
-    model: 'tiny',
-    labelNames: ['Zelle', '細胞', 'a "b"'],
-    scoreFunction: 'softmax',
-  };
-  const save = async (value: DetectorAbout) => {
-    using model = new TinySSD().initialize([1, 32, 32, 3]);
-    return serializeNpz(describedDetector(model, value));
+  const labelNames = ['Zelle', '細胞', 'a "b"'];
+
+  const aboutOf = async (bytes: Uint8Array) => {
+    await using file = await openWeights(bytes);
+    return readAbout(file);
   };
 
-  it('keeps names and meaning of the scores beside the parameters', async () => {
-    const bytes = await save(about);
-    expect(readDetectorAbout(openNpz(bytes, 'x.npz'))).to.deep.equal(about);
-    using model = new TinySSD();
-    const report = await loadNpz(bytes, model, { strict: false });
-    expect(report.missing).to.deep.equal([]);
+  for (const format of ['npz', 'safetensors']) {
+    it(`keeps names and meaning of the scores beside the parameters, ${format}`, async () => {
+      using model = new SSDMobileNetV2({ nFgClass: 3, scoreFunction: 'softmax' });
+      model.labelNames = labelNames;
+      const bytes = await serialize(model, { format });
+      expect(await aboutOf(bytes)).to.deep.equal({
+        model: 'SSDMobileNetV2',
+        nFgClass: 3,
+        labelNames,
+        scoreFunction: 'softmax',
+      });
+      using loaded = await SSDMobileNetV2.fromPretrained(bytes);
+      expect([loaded.nFgClass, loaded.labelNames, loaded.scoreFunction]).to.deep.equal([
+        3,
+        labelNames,
+        'softmax',
+      ]);
+    });
+
+    it(`is of one model: another refuses it by name, ${format}`, async () => {
+      using model = new SSDMobileNetV2({ nFgClass: 3 });
+      const error = await SSD300.fromPretrained(await serialize(model, { format })).catch((e: unknown) => e);
+      expect(error).to.be.instanceOf(OtherModelError).with.property('model', 'SSDMobileNetV2');
+    });
+  }
+
+  it('tells the number of classes where there are no names', async () => {
+    using model = new SSDMobileNetV2({ nFgClass: 2 });
+    using loaded = await SSDMobileNetV2.fromPretrained(await serialize(model));
+    expect([loaded.nFgClass, loaded.labelNames]).to.deep.equal([2, null]);
   });
 
-  it('finds nothing in other files, and says what is wrong in a damaged one', async () => {
+  it('says what is wrong in a damaged one', async () => {
     using model = new TinySSD().initialize([1, 32, 32, 3]);
-    expect(readDetectorAbout(openNpz(await serializeNpz(model), 'x.npz'))).to.equal(null);
-    const wrong = await save({ ...about, scoreFunction: 'argmax' as 'softmax' });
-    expect(() => readDetectorAbout(openNpz(wrong, 'x.npz'))).to.throw(FormatError, 'scoreFunction');
+    const about: About = { model: 'tiny', nFgClass: 3, labelNames, scoreFunction: 'argmax' as 'softmax' };
+    const error = await aboutOf(await serialize(model, { metadata: aboutMetadata(about) })).catch(
+      (e: unknown) => e,
+    );
+    expect(error)
+      .to.be.instanceOf(FormatError)
+      .with.property('message')
+      .match(/scoreFunction/);
   });
 });

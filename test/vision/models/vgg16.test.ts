@@ -8,7 +8,7 @@ import {
   VGG16Extractor300,
   VisionOptionError,
 } from '@chaingrad/vision';
-import { serializeNpz } from '@chaingrad/weights';
+import { serialize } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readJson } from '../../support/goldens.ts';
@@ -104,7 +104,7 @@ describe('vision/models/VGG16, whole, on wasm', () => {
   });
 
   it('comes back whole from a file, with another mean', async () => {
-    const file = await serializeNpz(model, { compression: false });
+    const file = await serialize(model, { compression: false });
     using copy = await VGG16.fromPretrained(file, { mean: [1, 2, 3] });
     expect(copy.mean).to.deep.equal([1, 2, 3]);
     expect(copy.countParams()).to.equal(138_357_544);

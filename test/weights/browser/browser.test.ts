@@ -1,32 +1,32 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { writeNpz } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { writeNpz } from '../../../packages/weights/src/formats/npz.ts';
 import { requirePresent } from '../../support/present.ts';
 import { floats } from '../support.ts';
-import { ZooServer } from '../zoo-server.ts';
+import { WeightsServer } from '../weights-server.ts';
 
 const executablePath = '/usr/bin/chromium';
 const body = Uint8Array.from({ length: 20_000_000 }, (_, i) => (i * 31 + (i >> 9)) & 255);
 const sha256 = createHash('sha256').update(body).digest('hex');
 const got = `Blob ${sha256}`;
 
-describe('the zoo in a browser page', () => {
-  let server: ZooServer;
+describe('weights in a browser page', () => {
+  let server: WeightsServer;
   let browser: Browser;
   let page: Page;
-  const serve: ZooServer['serve'] = (path, behaviour) => server.serve(path, behaviour);
+  const serve: WeightsServer['serve'] = (path, behaviour) => server.serve(path, behaviour);
   const open = async () => {
     const tab = await browser.newPage();
     await tab.goto(`${server.url}page`);
-    await tab.waitForFunction('globalThis.zooPage !== undefined');
+    await tab.waitForFunction('globalThis.weightsPage !== undefined');
     return tab;
   };
   const get = (url: string, more: object = {}, tab = page) =>
-    tab.evaluate((address, options) => globalThis.zooPage.get(address, options), url, more);
+    tab.evaluate((address, options) => globalThis.weightsPage.get(address, options), url, more);
   const files = () => server.requests.filter(({ path }) => path.startsWith('/w'));
 
   before(async function () {
@@ -42,7 +42,7 @@ describe('the zoo in a browser page', () => {
       conditions: ['chaingrad-source'],
       logLevel: 'silent',
     });
-    server = await ZooServer.start();
+    server = await WeightsServer.start();
     for (const { path, contents } of outputFiles) {
       const name = path.replace(/^.*\//, '');
       serve(name, { body: contents, headers: { 'content-type': 'text/javascript' } });
@@ -61,14 +61,14 @@ describe('the zoo in a browser page', () => {
     await server?.stop();
   });
   beforeEach(async () => {
-    await page.evaluate(() => globalThis.zooPage.clear());
+    await page.evaluate(() => globalThis.weightsPage.clear());
     server.requests.length = 0;
   });
 
   it('keeps a download, across tabs, and works offline', async () => {
     const url = serve('w1', { body });
     expect(await get(url)).to.equal(got);
-    const entries = await page.evaluate(() => globalThis.zooPage.list());
+    const entries = await page.evaluate(() => globalThis.weightsPage.list());
     expect(entries).to.have.length(1);
     expect(entries[0]).to.include({ url, bytes: body.length, sha256, known: false });
     serve('w1', { statuses: Array(9).fill(500) });
@@ -90,7 +90,7 @@ describe('the zoo in a browser page', () => {
     const url = serve('w3', { body, dropAfter: 9_000_000, drops: 1 });
     expect(await get(url)).to.equal(got);
     expect(files().at(-1)!.range).to.match(/^bytes=[1-9]/);
-    await page.evaluate(() => globalThis.zooPage.clear());
+    await page.evaluate(() => globalThis.weightsPage.clear());
     server.requests.length = 0;
     serve('w3', { body, dropAfter: 18_000_000 });
     expect(await get(url, { retries: 0 })).to.match(/^DownloadError/);
@@ -103,12 +103,12 @@ describe('the zoo in a browser page', () => {
   it('finds damage, tells it, and fetches the file anew', async () => {
     const url = serve('w4', { body });
     await get(url);
-    await page.evaluate(() => globalThis.zooPage.damage());
-    expect(await page.evaluate(() => globalThis.zooPage.damages())).to.satisfy(([text]: string[]) =>
+    await page.evaluate(() => globalThis.weightsPage.damage());
+    expect(await page.evaluate(() => globalThis.weightsPage.damages())).to.satisfy(([text]: string[]) =>
       /^sha256/.test(text!),
     );
     expect(await get(url)).to.equal(got);
-    expect((await page.evaluate(() => globalThis.zooPage.notices()))[0]).to.match(
+    expect((await page.evaluate(() => globalThis.weightsPage.notices()))[0]).to.match(
       /is damaged .*fetched anew/,
     );
     expect(files()).to.have.length(2);
@@ -120,10 +120,10 @@ describe('the zoo in a browser page', () => {
       /^DownloadError: .*expected sha256 0000/,
     );
     const html = serve('w7', { body: new TextEncoder().encode('<html>') });
-    expect(await page.evaluate((url) => globalThis.zooPage.refuse(url), html)).to.match(
+    expect(await page.evaluate((url) => globalThis.weightsPage.refuse(url), html)).to.match(
       /^FormatError: .*page of a website/,
     );
-    expect(await page.evaluate(() => globalThis.zooPage.list())).to.have.length(1);
+    expect(await page.evaluate(() => globalThis.weightsPage.list())).to.have.length(1);
   });
 
   it('loads a model from an address, by ranges, from a File, a stream and bytes', async () => {
@@ -132,7 +132,7 @@ describe('the zoo in a browser page', () => {
       ['b', floats([2])],
     ]);
     const url = serve('w8.npz', { body: weights });
-    const values = await page.evaluate((address) => globalThis.zooPage.load(address), url);
+    const values = await page.evaluate((address) => globalThis.weightsPage.load(address), url);
     expect(values).to.deep.equal(Array(5).fill([0, 1, 2, 3, 4, 5]));
   });
 });

@@ -67,6 +67,6 @@ const page = {
 };
 
 declare global {
-  var zooPage: typeof page;
+  var weightsPage: typeof page;
 }
-globalThis.zooPage = page;
+globalThis.weightsPage = page;

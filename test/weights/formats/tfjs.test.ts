@@ -1,22 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { FormatError, type NamedArray } from '@chaingrad/core';
-import {
-  DownloadError,
-  loadTfjsWeights,
-  type ReadProgress,
-  readTfjsManifest,
-  tfjsShardPaths,
-} from '@chaingrad/weights';
+import { FormatError, type NamedArray, readArray } from '@chaingrad/core';
+import { DownloadError, openWeights, SourceError } from '@chaingrad/weights';
 import { expect } from 'chai';
+import { readTfjsManifest, tfjsShardPaths } from '../../../packages/weights/src/formats/tfjs-manifest.ts';
 import { rejection } from '../../support/errors.ts';
 import { fixturePath, readJson } from '../../support/goldens.ts';
+import { WeightsServer } from '../weights-server.ts';
 
 const read = (path: string) => new Uint8Array(readFileSync(path));
 const faceApi = dirname(createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json'));
@@ -27,6 +19,7 @@ const weight = (name: string, shape: unknown = [2], more: object = {}) => ({
   dtype: 'float32',
   ...more,
 });
+const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const group = (...weights: object[]) => ({ paths: ['a.bin'], weights });
 
 describe('readTfjsManifest', () => {
@@ -183,65 +176,65 @@ describe('readTfjsManifest', () => {
   }
 });
 
-describe('loadTfjsWeights', () => {
+describe('openWeights of a manifest', () => {
   it('finds the shards beside the manifest, by path and by file: URL', async () => {
     for (const source of [
       fixturePath('tinyvgg/model.json'),
       pathToFileURL(fixturePath('tinyvgg/model.json')),
+      pathToFileURL(fixturePath('tinyvgg/model.json')).href,
     ]) {
-      const seen: ReadProgress[] = [];
-      const arrays = await loadTfjsWeights(source, { onProgress: (progress) => seen.push(progress) });
-      expect(arrays.size).to.equal(10);
-      expect(seen.at(-1)).to.deep.equal({ loaded: 79_680, total: null });
+      await using file = await openWeights(source);
+      expect(file.format).to.equal('tfjs');
+      expect(file.keys()).to.have.length(10);
     }
   });
 
-  it('finds them by address, in folders too, whatever the query is', async () => {
-    const files = new Map<string, Uint8Array | string>([
-      ['/m/model.json', JSON.stringify([{ paths: ['a.bin', 'parts/b.bin'], weights: [weight('a')] }])],
-      ['/m/a.bin', f32(1)],
-      ['/m/parts/b.bin', f32(2)],
-      ['/m/bad.json', '{"weightsManifest": ['],
-      ['/m/gone.json', JSON.stringify([group(weight('a')), { paths: ['no.bin'], weights: [] }])],
-    ]);
-    const server = createServer((request, response) => {
-      const file = files.get(new URL(request.url!, 'http://x').pathname);
-      response.writeHead(file === undefined ? 404 : 200).end(file);
+  describe('on a server', () => {
+    let server: WeightsServer;
+    before(async () => {
+      server = await WeightsServer.start();
+      const files = new Map<string, Uint8Array>([
+        ['model.json', json([{ paths: ['a.bin', 'parts/b.bin'], weights: [weight('a')] }])],
+        ['a.bin', f32(1)],
+        ['parts/b.bin', f32(2)],
+        ['bad.json', new TextEncoder().encode('{"weightsManifest": [')],
+        ['gone.json', json([group(weight('a')), { paths: ['no.bin'], weights: [] }])],
+      ]);
+      for (const [path, body] of files) server.serve(`m/${path}`, { body });
+      server.serve('m/model.json?v=1/2', { body: files.get('model.json')! });
     });
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/m`;
-    try {
+    after(() => server.stop());
+
+    it('finds them by address, in folders too, whatever the query is', async () => {
+      const base = `${server.url}m`;
       for (const source of [`${base}/model.json?v=1/2`, new URL(`${base}/model.json`)]) {
-        expect(numbers(await loadTfjsWeights(source), 'a')).to.deep.equal([1, 2]);
+        await using file = await openWeights(source, { cache: false });
+        expect([...((await readArray(file, 'a')).data as Float32Array)]).to.deep.equal([1, 2]);
       }
-      expect(await rejection(loadTfjsWeights(`${base}/bad.json`))).to.be.instanceOf(FormatError);
-      const missing = await rejection(loadTfjsWeights(`${base}/gone.json`));
-      expect(missing).to.be.instanceOf(DownloadError).with.property('url', `${base}/no.bin`);
-    } finally {
-      server.closeAllConnections();
-      server.close();
-    }
+      await rejection(openWeights(`${base}/bad.json`, { cache: false }), FormatError);
+      const missing = await rejection(openWeights(`${base}/gone.json`, { cache: false }), DownloadError);
+      expect(missing).to.have.property('url', `${base}/no.bin`);
+    });
+
+    it('stops when told', async () => {
+      const control = new AbortController();
+      const onProgress = () => control.abort(new Error('enough'));
+      const options = { signal: control.signal, onProgress, cache: false } as const;
+      const asked = server.requests.length;
+      const error = await rejection(openWeights(`${server.url}m/model.json`, options));
+      expect(error).to.have.property('message', 'enough');
+      expect(server.requests).to.have.length(asked + 1);
+    });
   });
 
-  it('stops when told', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'chaingrad-'));
-    try {
-      await mkdir(join(folder, 'parts'));
-      await writeFile(
-        join(folder, 'model.json'),
-        JSON.stringify([{ paths: ['1', '2'], weights: [weight('a')] }]),
-      );
-      await writeFile(join(folder, '1'), f32(1));
-      await writeFile(join(folder, '2'), f32(2));
-      const control = new AbortController();
-      const options = { signal: control.signal, onProgress: () => control.abort(new Error('enough')) };
-      const error = await rejection(loadTfjsWeights(join(folder, 'model.json'), options));
-      expect(error).to.have.property('message', 'enough');
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+  it('says which shard is missing, where it is told of files alone', async () => {
+    const manifest = new File([json([group(weight('a'))])], 'model.json');
+    const other = new File([f32(1, 2)], 'b.bin');
+    const alone = await rejection(openWeights(manifest), SourceError);
+    expect(alone.message).to.match(/shard a\.bin.*list of Files/);
+    expect((await rejection(openWeights([manifest, other]), SourceError)).message).to.match(/shard a\.bin/);
+    await using file = await openWeights([manifest, other, new File([f32(3, 4)], 'a.bin')]);
+    expect([...((await readArray(file, 'a')).data as Float32Array)]).to.deep.equal([3, 4]);
   });
 });
 

@@ -2,10 +2,14 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeNpz, writeSafetensors } from '@chaingrad/weights';
 import { expect } from 'chai';
+import { writeNpz } from '../../../packages/weights/src/formats/npz.ts';
+import { writeSafetensors } from '../../../packages/weights/src/formats/safetensors.ts';
+
+import { readJson } from '../../support/goldens.ts';
 import { requirePresent } from '../../support/present.ts';
 import { runProgram } from '../../support/program.ts';
+
 import { floats } from '../support.ts';
 
 const script = new URL('./peak.ts', import.meta.url);
@@ -28,20 +32,36 @@ describe('peak memory of loading', () => {
     'w.safetensors': () => writeSafetensors(arrays()),
   };
 
+  /** What a process of its own needs to load a file. */
+  async function measure(kind: string, file: string, backend: string) {
+    const stdout = await runProgram(script, [kind, file, backend], { flags: ['--expose-gc'] });
+    return JSON.parse(stdout.trim().split('\n').at(-1)!) as { bytes: number; peak: number };
+  }
+
   for (const [name, make] of Object.entries(files)) {
     for (const backend of ['cpu', 'wasm']) {
       it(`${name} on ${backend}: the model once, and little else`, async () => {
         const file = join(folder, name);
         await writeFile(file, make());
-        const stdout = await runProgram(script, ['linear', file, backend], { flags: ['--expose-gc'] });
-        const { bytes, peak } = JSON.parse(stdout.trim().split('\n').at(-1)!) as {
-          bytes: number;
-          peak: number;
-        };
+        const { bytes, peak } = await measure('linear', file, backend);
         expect(bytes).to.equal(4 * (4096 * 8192 + 4096));
         // 134 MB. Twice that would be the file beside the model; what Node itself takes is some tens of megabytes.
         expect(peak).to.be.lessThan(1.3 * bytes + 40e6);
       });
     }
   }
+
+  it("fromPretrained of a deflated npz of SSD300's size: the model once, and little else", async () => {
+    const { params } = readJson<{ params: { path: string; shape: number[] }[] }>(
+      'goldens/ssd300_params.json',
+    );
+    const file = join(folder, 'ssd300.npz');
+    // Values of few bits, so that deflating them takes seconds only.
+    const values = params.map(({ path, shape }) => [path.slice(1), floats(shape, (i) => i & 255)] as const);
+    await writeFile(file, writeNpz(values));
+    const { bytes, peak } = await measure('ssd300', file, 'cpu');
+    expect(bytes).to.equal(4 * 26_285_486);
+    // 105 MB. Beyond 1.15 times the model there is only what the process itself takes while it works.
+    expect(peak).to.be.lessThan(1.15 * bytes + 25e6);
+  });
 });

@@ -1,7 +1,7 @@
 /** Everything that computes, in the worker: backend, models, training, what is inside. */
 import { clone, gpuLost, keep, type Link, Tensor, useBackend } from '@chaingrad/core';
-import { describedDetector, SSDMobileNetV2, toImage } from '@chaingrad/vision';
-import { loadNpz, serializeNpz, serializeSafetensors } from '@chaingrad/weights';
+import { SSDMobileNetV2, toImage } from '@chaingrad/vision';
+import { serialize } from '@chaingrad/weights';
 import type {
   BackendChoice,
   Detections,
@@ -85,13 +85,7 @@ export class Engine {
     const previous = this.#model;
     if (kind === 'pretrained') this.#model = { kind, model: await this.#getPretrained() };
     else if (previous?.kind !== 'tuned') {
-      const { labelNames } = JSON.parse(
-        new TextDecoder().decode(await this.#tunedStore.read('tuned.json')),
-      ) as { labelNames: string[] };
-      const model = new SSDMobileNetV2({ nFgClass: labelNames.length, scoreFunction: 'softmax' });
-      await loadNpz(await this.#tunedStore.read(TUNED), model, { ignoreNames: 'chaingrad.about' });
-      model.labelNames = labelNames;
-      this.#model = { kind, model };
+      this.#model = { kind, model: await SSDMobileNetV2.fromPretrained(await this.#tunedStore.read(TUNED)) };
     }
     if (previous !== null && previous.model !== this.#model!.model && previous.kind === 'tuned')
       previous.model.dispose();
@@ -154,17 +148,16 @@ export class Engine {
       resume,
     );
     this.#training = training;
-    void this.#finish(training, task);
+    void this.#finish(training);
     return training.start;
   }
 
-  async #finish(training: Training, task: TrainingTask): Promise<void> {
+  async #finish(training: Training): Promise<void> {
     try {
       const { stopped, iteration } = await training.run();
       if (this.#training !== training) return;
       const { model } = training;
-      await this.#tunedStore.write(TUNED, await serializeNpz(model));
-      await this.#tunedStore.write('tuned.json', JSON.stringify({ labelNames: task.labelNames }));
+      await this.#tunedStore.write(TUNED, await serialize(model));
       const previous = this.#model;
       this.#model = { kind: 'tuned', model };
       if (previous?.kind === 'tuned') previous.model.dispose();
@@ -190,13 +183,7 @@ export class Engine {
   }
 
   async save(format: 'npz' | 'safetensors'): Promise<Uint8Array<ArrayBuffer>> {
-    const { model } = this.#current();
-    const about = {
-      model: 'ssd-mobilenet-v2-oid',
-      labelNames: model.labelNames ?? [],
-      scoreFunction: model.scoreFunction,
-    };
-    return format === 'npz' ? serializeNpz(describedDetector(model, about)) : serializeSafetensors(model);
+    return serialize(this.#current().model, { format });
   }
 
   async tree(): Promise<TreeRow[]> {

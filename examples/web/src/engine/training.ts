@@ -1,5 +1,5 @@
 /** Fine-tuning in the worker: the pretrained network with a new head, a loop that can be paused, snapshots that survive. */
-import { Adam, Random, setSeed, type TransferReport, transferParams } from '@chaingrad/core';
+import { Adam, type MatchReport, Random, setSeed, transferParams } from '@chaingrad/core';
 import {
   type LogEntry,
   LogReport,
@@ -80,7 +80,7 @@ async function exampleOf({ image, boxes }: LabelledPicture): Promise<DetectionEx
   };
 }
 
-const skippedOf = (report: TransferReport): TrainingStart['skipped'] => [
+const skippedOf = (report: MatchReport): TrainingStart['skipped'] => [
   ...report.mismatched.map(({ name, src, dst }) => ({
     name,
     why: `shapes differ: (${src.join(', ')}) there, (${dst.map((n) => n ?? '?').join(', ')}) here`,

@@ -1,18 +1,18 @@
 /**
  * Every command of `chaingrad`, in the order of the help.
  *
- * A command is one file beside this one: a function that makes a commander command. Its action imports what it works with
+ * A command is a folder beside this file: `index.ts` makes a commander command, whose action imports `run.ts`
  * (`await import(...)`), so that `chaingrad --help` does not load tfjs and the image codecs.
  */
 import type { Command } from 'commander';
-import { benchCommand } from './bench.ts';
-import { cacheCommand } from './cache.ts';
-import { convertCommand } from './convert.ts';
-import { detectCommand } from './detect.ts';
-import { evaluateCommand } from './evaluate.ts';
-import { finetuneCommand } from './finetune.ts';
-import { summaryCommand } from './summary.ts';
-import { transferCommand } from './transfer.ts';
+import { benchCommand } from './bench/index.ts';
+import { cacheCommand } from './cache/index.ts';
+import { convertCommand } from './convert/index.ts';
+import { detectCommand } from './detect/index.ts';
+import { evaluateCommand } from './evaluate/index.ts';
+import { finetuneCommand } from './finetune/index.ts';
+import { summaryCommand } from './summary/index.ts';
+import { transferCommand } from './transfer/index.ts';
 
 export const commands: readonly (() => Command)[] = [
   detectCommand,

@@ -27,4 +27,6 @@ export interface SerialEntry {
 export interface Serializable {
   /** @param prefix put before every key, e.g. `model:main/`. */
   serialEntries(prefix?: string): Iterable<SerialEntry>;
+  /** Texts that a file of it carries along, e.g. the names of a detector's classes; each name begins with `chaingrad.`. */
+  serialMetadata?(): Readonly<Record<string, string>>;
 }

@@ -4,6 +4,7 @@
  * The main thread waits without an event loop, so all talk goes through a few words of the heap. Which thread computes an
  * item never changes its result: items write to places of their own.
  */
+import { nodeModule } from '../node.ts';
 import type { Heap } from './heap.ts';
 
 /** Words of the control block. The ticket is (epoch << 14 | next item); next = 16383 closes it while a job is set up. */
@@ -121,7 +122,7 @@ interface Thread {
 export async function availableCores(): Promise<number> {
   if (!isNode) return globalThis.navigator?.hardwareConcurrency ?? 1;
   // Not an import: bundlers for the browser would follow it.
-  return process.getBuiltinModule('node:os').availableParallelism();
+  return nodeModule('node:os')!.availableParallelism();
 }
 
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
@@ -129,7 +130,7 @@ const isNode = typeof process !== 'undefined' && process.versions?.node !== unde
 async function startThread(data: object): Promise<Thread> {
   if (isNode) {
     // Not an import: bundlers for the browser would follow it.
-    const { Worker } = process.getBuiltinModule('node:worker_threads');
+    const { Worker } = nodeModule('node:worker_threads')!;
     const worker = new Worker(workerSource, { eval: true, workerData: data });
     await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     worker.removeAllListeners();

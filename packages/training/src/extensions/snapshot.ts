@@ -1,9 +1,9 @@
 /** Files that hold a training, or a model of it, at a moment. */
 import { FormatError, InvalidArgumentError, type NameFilter, type Serializable } from '@chaingrad/core';
-import { serializeNpz } from '@chaingrad/weights';
+import { serialize } from '@chaingrad/weights';
 import { type Extension, priorities } from '../extension.ts';
 import { FileName } from '../file-name.ts';
-import { type ResumeReport, restore } from '../load-snapshot.ts';
+import { loadSnapshot, type ResumeReport } from '../load-snapshot.ts';
 import type { Trainer } from '../trainer.ts';
 import { MaxValueTrigger, MinValueTrigger } from '../triggers/best-value-trigger.ts';
 import type { TriggerLike } from '../triggers/trigger.ts';
@@ -19,7 +19,7 @@ export interface SnapshotOptions extends SnapshotObjectOptions {
   /** Go on from the newest snapshot in the trainer's store, where there is one. Default false. */
   readonly autoload?: boolean;
   /** Names in the snapshot that autoload leaves alone. */
-  readonly ignoreNames?: NameFilter;
+  readonly ignore?: NameFilter;
   /** Write one when an iteration fails, as the state then is, unless there is one of this iteration. Default false. */
   readonly onError?: boolean;
   /** Write one when training is aborted. Default false. */
@@ -47,7 +47,7 @@ class FileSeries {
   async write(trainer: Trainer, target: Serializable): Promise<void> {
     const name = this.name.at(trainer);
     // Weights hardly shrink when they are deflated, and it takes longer than the writing.
-    await trainer.store.write(name, await serializeNpz(target, { compression: false }));
+    await trainer.store.write(name, await serialize(target, { compression: false }));
     if (this.nRetains === null) return;
     const others = (await this.newest(trainer)).filter((other) => other !== name);
     for (const old of others.slice(this.nRetains - 1)) await trainer.store.remove(old);
@@ -86,14 +86,14 @@ export class Snapshot implements Extension {
 
   /** Loads the newest whole snapshot. A damaged one is passed over, with a warning. */
   async resume(trainer: Trainer): Promise<void> {
-    const { autoload = false, ignoreNames = [], log = console.info } = this.#options;
+    const { autoload = false, ignore = [], log = console.info } = this.#options;
     if (!autoload) return;
     const { store } = trainer;
     await store.removeLeftovers?.();
     for (const name of await this.#files.newest(trainer)) {
-      const file = `${store.location}/${name}`;
+      const file = new File([await store.read(name)], `${store.location}/${name}`);
       try {
-        this.#resumed = restore(await store.read(name), file, trainer, ignoreNames);
+        this.#resumed = await loadSnapshot(file, trainer, { ignore });
         log(this.#resumed.summary());
         return;
       } catch (error) {

@@ -1,5 +1,5 @@
 /** Threads that transform examples: Node's worker_threads, or a page's Workers. */
-import { InvalidArgumentError } from '@chaingrad/core';
+import { InvalidArgumentError, nodeModule } from '@chaingrad/core';
 import { compact, type FromWorker, type ToWorker } from '../worker-messages.ts';
 
 /** The module of a worker, or a function that starts one, which bundlers for the browser understand best. */
@@ -28,11 +28,8 @@ interface Listeners {
 }
 
 const nodeModules = () => {
-  if (typeof process === 'undefined' || process.getBuiltinModule === undefined) return undefined;
-  return {
-    threads: process.getBuiltinModule('node:worker_threads'),
-    os: process.getBuiltinModule('node:os'),
-  };
+  const [threads, os] = [nodeModule('node:worker_threads'), nodeModule('node:os')];
+  return threads === null || os === null ? undefined : { threads, os };
 };
 
 /** One thread less than cores, which is for the training; from 1 to 4. */

@@ -1,29 +1,17 @@
+import { type NodeModules, node, partName, SourceError, writeFile } from '@chaingrad/weights';
 import { StoreError } from '../errors.ts';
 import type { Store, StoredFile } from './store.ts';
-
-/** Node's modules, or undefined in a page. Not imports: bundlers for the browser would follow them, and fail. */
-const builtin = <K extends keyof Modules>(name: K): Modules[K] | undefined =>
-  typeof process === 'undefined' ? undefined : (process.getBuiltinModule?.(name) as Modules[K] | undefined);
-
-interface Modules {
-  'node:fs/promises': typeof import('node:fs/promises');
-  'node:path': typeof import('node:path');
-}
-
-/** `.name.123.uuid.part`: the process that writes it, so that others know whether it still lives. */
-const partName = /^\..*\.(\d+)\.[0-9a-f-]{36}\.part$/;
 
 /** A folder, in Node. It is made when the first file is written. */
 export class FileStore implements Store {
   readonly location: string;
-  readonly #fs: Modules['node:fs/promises'];
-  readonly #path: Modules['node:path'];
+  readonly #fs: NodeModules['fs'];
+  readonly #path: NodeModules['path'];
 
   /** @throws StoreError in a page. */
   constructor(folder: string) {
-    const fs = builtin('node:fs/promises');
-    const path = builtin('node:path');
-    if (fs === undefined || path === undefined) {
+    const modules = node();
+    if (modules === null) {
       throw new StoreError(
         folder,
         '',
@@ -31,8 +19,8 @@ export class FileStore implements Store {
       );
     }
     this.location = folder;
-    this.#fs = fs;
-    this.#path = path;
+    this.#fs = modules.fs;
+    this.#path = modules.path;
   }
 
   async list(): Promise<StoredFile[]> {
@@ -58,14 +46,10 @@ export class FileStore implements Store {
   }
 
   async write(name: string, content: Uint8Array | string): Promise<void> {
-    const part = this.#file(`.${name}.${process.pid}.${crypto.randomUUID()}.part`);
     try {
       await this.#fs.mkdir(this.location, { recursive: true });
-      await this.#fs.writeFile(part, content, { flush: true });
-      await this.#fs.rename(part, this.#file(name));
-      await this.#syncFolder();
+      await writeFile(this.#file(name), content);
     } catch (error) {
-      await this.#fs.rm(part, { force: true }).catch(() => {});
       throw this.#problem(name, error);
     }
   }
@@ -94,16 +78,6 @@ export class FileStore implements Store {
     }
   }
 
-  /** The rename itself must be on the disk, too, or a power cut could bring the old file back. */
-  async #syncFolder(): Promise<void> {
-    try {
-      await using folder = await this.#fs.open(this.location, 'r');
-      await folder.sync();
-    } catch {
-      // Windows cannot open folders, some network drives cannot sync them: there the rename is as safe as it gets.
-    }
-  }
-
   #file(name: string): string {
     if (name === '' || name !== this.#path.basename(name)) {
       throw new StoreError(this.location, name, 'a name of a file, without folders, was expected.');
@@ -113,7 +87,7 @@ export class FileStore implements Store {
 
   #problem(name: string, error: unknown): StoreError {
     if (error instanceof StoreError) return error;
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message } = (error instanceof SourceError ? error.cause : error) as NodeJS.ErrnoException;
     return new StoreError(this.location, name, code === 'ENOENT' ? 'there is no such file.' : message, error);
   }
 }

@@ -1,4 +1,5 @@
 /** The files of a dataset: a folder on disk, or files that a page was given. */
+import { nodeModule } from '@chaingrad/core';
 import { VisionOptionError } from '../errors.ts';
 
 /** A folder with everything below it. Paths use '/' and start at the folder. */
@@ -14,17 +15,13 @@ export interface DatasetFiles {
 /** A path in Node, or files. */
 export type DatasetSource = string | DatasetFiles;
 
-// Not an import: bundlers for the browser would follow it.
-const fileSystem = () =>
-  typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:fs/promises');
-
 /**
  * A folder on disk, in Node.
  * @throws VisionOptionError in a page, which has no folders.
  */
 export function diskFiles(root: string): DatasetFiles {
-  const fs = fileSystem();
-  if (fs === undefined) {
+  const fs = nodeModule('node:fs/promises');
+  if (fs === null) {
     throw new VisionOptionError(
       'diskFiles',
       'root',

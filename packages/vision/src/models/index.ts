@@ -1,5 +1,4 @@
 export type { DetectionLink, Predictions, PredictOptions } from './detection-link.ts';
-export { type DetectorAbout, describedDetector, readDetectorAbout } from './detector-file.ts';
 export {
   type Crop,
   type Extractor,
@@ -8,6 +7,5 @@ export {
   type FeaturePredictorOptions,
 } from './feature-predictor.ts';
 export * from './mobilenet/index.ts';
-export type { PretrainedOptions } from './pretrained.ts';
 export * from './ssd/index.ts';
 export { type PretrainedVGG16Options, VGG16, type VGG16Options } from './vgg16.ts';

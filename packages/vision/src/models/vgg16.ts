@@ -9,12 +9,17 @@ import {
   relu,
   softmax,
 } from '@chaingrad/core';
-import { type ByteSource, pretrainedModels, type Rgb } from '@chaingrad/weights';
+import {
+  fromPretrained,
+  type LoadOptions,
+  pretrained,
+  type Rgb,
+  type WeightSource,
+} from '@chaingrad/weights';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { fromPretrained, type PretrainedOptions } from './pretrained.ts';
 
 /** Mean of the training images, RGB. */
-const IMAGENET_MEAN: Rgb = [123.68, 116.779, 103.939];
+const IMAGENET_MEAN: Rgb = pretrained.VGG16.imagenet.mean;
 
 export interface VGG16Options {
   /** Classes. Default 1000. */
@@ -27,7 +32,7 @@ export interface VGG16Options {
   readonly initialBias?: InitializerLike;
 }
 
-export interface PretrainedVGG16Options extends PretrainedOptions, Pick<VGG16Options, 'nClass' | 'mean'> {}
+export interface PretrainedVGG16Options extends LoadOptions, Pick<VGG16Options, 'nClass' | 'mean'> {}
 
 const pool = (x: Tensor4D): Tensor4D => maxPooling2D(x, { ksize: 2 });
 
@@ -38,6 +43,10 @@ const pool = (x: Tensor4D): Tensor4D => maxPooling2D(x, { ksize: 2 });
  * Source: Simonyan and Zisserman (2014). Chainer counterpart: `chainercv.links.VGG16`.
  */
 export class VGG16 extends PickableSequentialChain {
+  static readonly modelName: string = 'VGG16';
+  static readonly pretrained = pretrained.VGG16;
+  static readonly inputShape = [1, 224, 224, 3] as const;
+
   // The order of the fields is the order in which they run.
   readonly conv1_1: Conv2DActiv;
   readonly conv1_2: Conv2DActiv;
@@ -102,24 +111,18 @@ export class VGG16 extends PickableSequentialChain {
    *
    * ```ts
    * const vgg = await VGG16.fromPretrained('imagenet');
+   * const own = await VGG16.fromPretrained('vgg16-397923af.pth', { names: 'torchvision-vgg16', mean: [123.675, 116.28, 103.53] });
    * ```
    *
-   * @param pretrained 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
-   * @throws PretrainedArgumentError when nClass is not 1000 for 'imagenet'; LoadError unless the file has every parameter and no
-   *   other; DownloadError, SourceError when it cannot be read.
+   * @param source 'imagenet' (default; Chainer's cache is used, in Node), or any source of weights.
+   * @throws PretrainedArgumentError when nClass is not 1000 for 'imagenet'; MismatchError unless the file has every parameter and
+   *   no other; DownloadError, SourceError when it cannot be read.
    */
   static fromPretrained(
-    pretrained: 'imagenet' | ByteSource,
+    source?: 'imagenet' | WeightSource,
     { nClass, mean, ...options }: PretrainedVGG16Options = {},
   ): Promise<VGG16> {
-    const spec = {
-      name: 'VGG16',
-      models: pretrainedModels.VGG16,
-      defaults: { nClass: 1000, mean: IMAGENET_MEAN },
-      strict: true,
-      create: (param: { nClass: number; mean: Rgb }) => new VGG16(param),
-      inputShape: [1, 224, 224, 3],
-    };
-    return fromPretrained(spec, pretrained, { nClass: nClass ?? null, mean: mean ?? null }, options);
+    const defaults = { nClass: 1000, mean: IMAGENET_MEAN };
+    return fromPretrained(VGG16, source, { given: { nClass, mean }, defaults }, options);
   }
 }

@@ -1,4 +1,5 @@
 /** The checksum of zip entries (polynomial 0xedb88320): Node's own, nine times as fast; elsewhere eight bytes a step. */
+import { nodeModule } from '@chaingrad/core';
 
 let tables: Uint32Array[] | undefined;
 
@@ -48,8 +49,7 @@ export function crc32ByTables(bytes: Uint8Array, before = 0): number {
   return (c ^ 0xffffffff) >>> 0;
 }
 
-// Not an import: bundlers for the browser would follow it, and fail.
-const native = typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:zlib')?.crc32;
+const native = nodeModule('node:zlib')?.crc32;
 
 /**
  * CRC-32 of some bytes.

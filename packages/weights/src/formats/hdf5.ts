@@ -27,8 +27,8 @@ import {
   parseLayout,
 } from './hdf5-messages.ts';
 import { Hdf5Reader, undefinedAddress } from './hdf5-reader.ts';
-import { numbers } from './npz.ts';
-import { chunkLength, type WeightFile } from './weight-file.ts';
+import { numbers } from './pieces.ts';
+import { chunkLength, noMetadata, type WeightFile } from './weight-file.ts';
 
 const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -48,6 +48,7 @@ const maxDepth = 32;
 
 export class Hdf5Weights implements WeightFile {
   readonly format = 'hdf5';
+  readonly metadata = noMetadata;
   readonly #reader: Hdf5Reader;
   readonly #addresses: ReadonlyMap<string, number>;
   readonly #datasets = new Map<string, Promise<Dataset>>();

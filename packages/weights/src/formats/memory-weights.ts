@@ -1,12 +1,13 @@
 /** Arrays that are in memory already: of formats whose files are small, or that must be read as a whole. */
 import { type ArrayInfo, isBinary, type NamedArray, UnknownNameError } from '@chaingrad/core';
-import type { WeightFile, WeightFormat } from './weight-file.ts';
+import { noMetadata, type WeightFile, type WeightFormat } from './weight-file.ts';
 
 export class MemoryWeights implements WeightFile {
   constructor(
     readonly file: string,
     readonly format: WeightFormat,
     readonly arrays: ReadonlyMap<string, NamedArray>,
+    readonly metadata: ReadonlyMap<string, string> = noMetadata,
   ) {}
 
   keys(): string[] {

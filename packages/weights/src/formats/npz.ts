@@ -1,171 +1,39 @@
-/** npz files by parts: the directory, then of each array its header and its values, unpacked while they are read. */
-import {
-  type ArrayInfo,
-  arrayFromBytes,
-  FormatError,
-  itemSizes,
-  type NamedArray,
-  UnknownNameError,
-} from '@chaingrad/core';
+/**
+ * NumPy's archive of named arrays, which is also Chainer's: a zip of npy files, `l1/W` lying in `l1/W.npy`. It is read by
+ * parts: the directory, then of each array its header and its values, unpacked while they are read.
+ */
+import { type ArrayInfo, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
 import { Inflate } from 'fflate';
 import type { RandomAccess } from '../sources/random-access.ts';
-import { crc32 } from './crc32.ts';
-import { type NpyHeader, npyHeaderLimit, readNpy, readNpyHeader } from './npy.ts';
-import { chunkLength, type WeightFile } from './weight-file.ts';
-import {
-  findZipDirectory,
-  locateZipEntry,
-  parseZipDirectory,
-  refuseOverlaps,
-  type ZipDirectory,
-  type ZipEntry,
-  type ZipRecord,
-  zipLocalLength,
-  zipTailLength,
-} from './zip.ts';
-
-/** A zip archive by parts. */
-export class ZipFile {
-  readonly records: ReadonlyMap<string, ZipRecord>;
-
-  private constructor(
-    readonly access: RandomAccess,
-    readonly directory: ZipDirectory,
-    records: readonly ZipRecord[],
-  ) {
-    this.records = new Map(records.map((record) => [record.name, record]));
-  }
-
-  /** @throws FormatError when the directory is missing, or describes what cannot be. */
-  static open(access: RandomAccess): Promise<ZipFile> {
-    let zip = opened.get(access);
-    if (zip === undefined) {
-      zip = ZipFile.#read(access);
-      opened.set(access, zip);
-    }
-    return zip;
-  }
-
-  static async #read(access: RandomAccess): Promise<ZipFile> {
-    const { name, size } = access;
-    const { directory, tail, tailStart } = await findDirectory(access);
-    const bytes =
-      directory.start >= tailStart
-        ? tail.subarray(directory.start - tailStart, directory.end - tailStart)
-        : await access.read(directory.start, Math.min(directory.end, size));
-    const records = parseZipDirectory(bytes, directory, name);
-    refuseOverlaps(records, name);
-    return new ZipFile(access, directory, records);
-  }
-
-  /**
-   * Where an entry's content lies, and the first bytes behind its local header.
-   * @param ahead how many bytes of the content to read along with the header, if there are so many.
-   */
-  async locate(record: ZipRecord, ahead = 0): Promise<{ entry: ZipEntry; start: Uint8Array<ArrayBuffer> }> {
-    const { access, directory } = this;
-    // Extra fields are a few bytes mostly; reading a little more saves asking again.
-    const length = zipLocalLength(record) + ahead + (ahead > 0 ? 64 : 0);
-    const end = Math.min(record.local + length, directory.start);
-    const bytes = await access.read(record.local, end);
-    const entry = locateZipEntry(record, bytes, directory, access.name);
-    const start = entry.start - record.local;
-    return {
-      entry,
-      start: bytes.subarray(Math.min(start, bytes.length), Math.min(bytes.length, entry.end - record.local)),
-    };
-  }
-
-  /**
-   * The content of an entry, unpacked, piece by piece; length and checksum are checked at the end.
-   * @throws FormatError when they are others than declared, as soon as it shows.
-   */
-  async *content(entry: ZipEntry): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const place = { file: this.access.name, key: entry.name };
-    let length = 0;
-    let crc = 0;
-    for await (const part of entry.deflated ? this.#inflated(entry) : this.#packed(entry)) {
-      length += part.length;
-      if (length > entry.size) throw new FormatError(place, `${entry.size} bytes of content`, 'more');
-      crc = crc32(part, crc);
-      yield part;
-    }
-    if (length !== entry.size) throw new FormatError(place, `${entry.size} bytes of content`, `${length}`);
-    if (crc !== entry.crc)
-      throw new FormatError(place, `checksum ${entry.crc.toString(16)}`, crc.toString(16));
-  }
-
-  async *#packed({ start, end }: ZipEntry, step = chunkLength): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    for (let at = start; at < end; at += step) yield await this.access.read(at, Math.min(end, at + step));
-  }
-
-  async *#inflated(entry: ZipEntry): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const place = { file: this.access.name, key: entry.name };
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    let total = 0;
-    const inflate = new Inflate((part) => {
-      total += part.length;
-      // Content that is longer than declared is not kept, however much of it there is.
-      if (total <= entry.size + chunkLength) parts.push(part as Uint8Array<ArrayBuffer>);
-    });
-    let left = entry.end - entry.start;
-    for await (const packed of this.#packed(entry)) {
-      // In small steps: 16 KiB unpack to 16 MiB at most.
-      for (let at = 0; at < packed.length; at += 1 << 14) {
-        const piece = packed.subarray(at, at + (1 << 14));
-        left -= piece.length;
-        try {
-          inflate.push(piece, left === 0);
-        } catch (error) {
-          throw new FormatError(
-            place,
-            'deflated data',
-            `damage (${(error as Error).message})`,
-            undefined,
-            error,
-          );
-        }
-        if (total > entry.size) throw new FormatError(place, `${entry.size} bytes of content`, 'more');
-        yield* parts.splice(0);
-      }
-    }
-  }
-
-  /** An entry that is small enough to be read as a whole. */
-  async small(record: ZipRecord, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (record.size > limit) {
-      const place = { file: this.access.name, key: record.name };
-      throw new FormatError(place, `at most ${limit} bytes`, `${record.size}`);
-    }
-    const { entry } = await this.locate(record);
-    return concatenate(this.content(entry), record.size);
-  }
-}
-
-/** Archives by their files: what a file is, and what is in it, is found in the same directory. */
-const opened = new WeakMap<RandomAccess, Promise<ZipFile>>();
-
-/** Almost every archive ends without a comment: its last bytes are enough, and a remote file sends no more. */
-const shortTail = 8192;
-
-async function findDirectory(access: RandomAccess) {
-  const { name, size } = access;
-  for (const length of [shortTail, zipTailLength]) {
-    const tailStart = Math.max(0, size - length);
-    const tail = await access.read(tailStart, size);
-    try {
-      return { directory: findZipDirectory(tail, tailStart, name), tail, tailStart };
-    } catch (error) {
-      if (length === zipTailLength || tailStart === 0) throw error;
-    }
-  }
-  throw new FormatError({ file: name }, 'a zip archive', 'no zip directory');
-}
+import { type NpyHeader, npyHeaderLimit, npyParts, readNpy, readNpyHeader } from './npy.ts';
+import { concatenate, join, numbers } from './pieces.ts';
+import type { WeightFile } from './weight-file.ts';
+import { maxZipEntries, writeZip, type ZipContent } from './write-zip.ts';
+import type { ZipEntry, ZipRecord } from './zip.ts';
+import { ZipFile } from './zip-file.ts';
 
 const suffix = '.npy';
-/** What `writeNpz` keeps names without a value in. */
+/**
+ * Names without a value. Chainer stores a pickled None for each, and a pickle is not for us to write; so they are listed
+ * in an entry of their own, which NumPy and Chainer pass over.
+ */
 const nullEntry = 'chaingrad-null-names.json';
 const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
+
+/** The key of an entry that is an array, or null. */
+const keyOf = (name: string): string | null => (name.endsWith(suffix) ? name.slice(0, -suffix.length) : null);
+
+/** Metadata are arrays of one string whose names begin so: NumPy reads them, Chainer passes over them. */
+const isMetadata = (key: string): boolean => key.startsWith('chaingrad.');
+const maxTextLength = 1 << 22;
+
+async function readText(zip: ZipFile, record: ZipRecord, key: string): Promise<string> {
+  const place = { file: zip.access.name, key };
+  const array = readNpy(await zip.small(record, maxTextLength), place);
+  if (array.dtype !== 'str' || array.data.length !== 1)
+    throw new FormatError(place, 'one string', array.dtype);
+  return array.data[0]!;
+}
 
 /** The arrays of an npz file. */
 export class NpzWeights implements WeightFile {
@@ -175,11 +43,16 @@ export class NpzWeights implements WeightFile {
   readonly #heads = new Map<string, Promise<Head>>();
   readonly #nulls: ReadonlySet<string>;
 
-  private constructor(zip: ZipFile, nulls: ReadonlySet<string>) {
+  private constructor(
+    zip: ZipFile,
+    nulls: ReadonlySet<string>,
+    readonly metadata: ReadonlyMap<string, string>,
+  ) {
     this.#zip = zip;
     this.#nulls = nulls;
     for (const [name, record] of zip.records) {
-      if (name.endsWith(suffix)) this.#records.set(name.slice(0, -suffix.length), record);
+      const key = keyOf(name);
+      if (key !== null && !isMetadata(key)) this.#records.set(key, record);
     }
     for (const key of nulls) {
       if (this.#records.has(key)) throw new FormatError({ file: this.file, key }, 'an array or None', 'both');
@@ -189,8 +62,13 @@ export class NpzWeights implements WeightFile {
   /** @throws FormatError when it is no sound archive. */
   static async open(access: RandomAccess): Promise<NpzWeights> {
     const zip = await ZipFile.open(access);
-    const record = zip.records.get(nullEntry);
-    return new NpzWeights(zip, record === undefined ? new Set() : await readNulls(zip, record));
+    const nulls = zip.records.get(nullEntry);
+    const metadata = new Map<string, string>();
+    for (const [name, record] of zip.records) {
+      const key = keyOf(name);
+      if (key !== null && isMetadata(key)) metadata.set(key, await readText(zip, record, key));
+    }
+    return new NpzWeights(zip, nulls === undefined ? new Set() : await readNulls(zip, nulls), metadata);
   }
 
   get file(): string {
@@ -283,9 +161,10 @@ interface Head {
   readonly entry: ZipEntry;
 }
 
+/** How many packed bytes are read along with a local header: an npy header mostly has 128. */
 const headAhead = 256;
 
-/** What the first bytes of deflated content unpack to. */
+/** What the first packed bytes unpack to. */
 function inflateStart(packed: Uint8Array): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let got = 0;
@@ -323,50 +202,45 @@ async function readNulls(zip: ZipFile, record: ZipRecord): Promise<Set<string>> 
   return new Set(names);
 }
 
+export interface WriteNpzOptions {
+  /** Deflates the arrays, as Chainer does by default. Without it the file is a little larger, and much faster. */
+  readonly compression?: boolean | undefined;
+  /** Free text to carry along; each name begins with `chaingrad.`. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
- * Bytes of any division as flat arrays, each of whole elements.
- * @param skip how many bytes at the beginning are no values.
+ * Writes an npz file. The same arrays give the same bytes: entries carry the fixed date 1980-01-01, as NumPy's do.
+ * None is kept too, without a pickle: readable here, absent for NumPy and Chainer.
+ * @param arrays names without `.npy` and without a leading slash.
+ * @throws FormatError for a name that comes twice or is empty, more than 65534 arrays, 4 GiB and more, and what an npy file cannot hold.
  */
-export async function* numbers(
-  parts: AsyncIterable<Uint8Array<ArrayBuffer>>,
-  dtype: keyof typeof itemSizes,
-  littleEndian: boolean,
-  skip = 0,
-): AsyncGenerator<NamedArray> {
-  const size = itemSizes[dtype];
-  let rest = new Uint8Array(0);
-  let left = skip;
-  let any = false;
-  for await (const part of parts) {
-    let bytes = part.subarray(Math.min(left, part.length));
-    left -= part.length - bytes.length;
-    if (rest.length > 0) bytes = join([rest, bytes], rest.length + bytes.length);
-    const whole = bytes.length - (bytes.length % size);
-    rest = bytes.slice(whole);
-    if (whole === 0) continue;
-    any = true;
-    yield arrayFromBytes(bytes.subarray(0, whole), dtype, [whole / size], littleEndian);
+export function writeNpz(
+  arrays: Iterable<readonly [string, NamedArray]>,
+  { compression = true, metadata = {} }: WriteNpzOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const entries: ZipContent[] = [];
+  const names = new Set<string>();
+  const nulls: string[] = [];
+  const texts = Object.entries(metadata).map(([key, text]): [string, NamedArray] => {
+    if (!isMetadata(key))
+      throw new FormatError({ file: 'npz', key }, "a name like 'chaingrad.about'", `'${key}'`);
+    return [key, { shape: [], dtype: 'str', data: [text] }];
+  });
+  for (const [key, array] of [...arrays, ...texts]) {
+    const place = { file: 'npz', key };
+    if (key === '' || names.has(key)) {
+      throw new FormatError(place, 'names that are not empty and differ', `'${key}'`, 'Rename it.');
+    }
+    names.add(key);
+    // One entry is for the nulls.
+    if (names.size >= maxZipEntries)
+      throw new FormatError(place, `at most ${maxZipEntries - 1} arrays`, 'more', 'Split them.');
+    if (array.dtype === 'object-null') nulls.push(key);
+    else entries.push({ name: key + suffix, parts: npyParts(array, place) });
   }
-  if (!any) yield arrayFromBytes(new Uint8Array(0), dtype, [0]);
-}
-
-/** Collects pieces whose length in all is known. */
-export async function concatenate(
-  parts: AsyncIterable<Uint8Array<ArrayBuffer>>,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const all: Uint8Array<ArrayBuffer>[] = [];
-  for await (const part of parts) all.push(part);
-  return join(all, length);
-}
-
-export function join(parts: readonly Uint8Array<ArrayBuffer>[], length: number): Uint8Array<ArrayBuffer> {
-  if (parts.length === 1 && parts[0]!.length === length) return parts[0]!;
-  const out = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+  if (nulls.length > 0) {
+    entries.push({ name: nullEntry, parts: [new TextEncoder().encode(JSON.stringify(nulls))] });
   }
-  return out;
+  return writeZip(entries, { compression });
 }

@@ -14,9 +14,10 @@ import {
   UnknownNameError,
 } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
-import { concatenate, numbers, ZipFile } from './npz.ts';
 import { type PickleGlobal, type PickleRules, readPickle } from './pickle.ts';
-import { chunkLength, type WeightFile } from './weight-file.ts';
+import { concatenate, numbers } from './pieces.ts';
+import { chunkLength, noMetadata, type WeightFile } from './weight-file.ts';
+import { ZipFile } from './zip-file.ts';
 
 /** The storage classes of torch, and what their bytes are. */
 const storages: Readonly<Record<string, BinaryDtype>> = {
@@ -65,6 +66,7 @@ const maxRank = 64;
 
 export class PytorchWeights implements WeightFile {
   readonly format = 'pytorch';
+  readonly metadata = noMetadata;
   readonly #tensors: ReadonlyMap<string, Tensor>;
   readonly #values: Values;
 

@@ -13,6 +13,7 @@ export class ShardedWeights implements WeightFile {
   private constructor(
     readonly file: string,
     readonly places: ReadonlyMap<string, SafetensorsWeights>,
+    readonly metadata: ReadonlyMap<string, string>,
   ) {}
 
   /**
@@ -39,7 +40,8 @@ export class ShardedWeights implements WeightFile {
         if (!shard.has(key))
           throw new FormatError({ file: shard.file, key }, 'an array that the index promises', 'none');
       }
-      return new ShardedWeights(file, places);
+      const metadata = [...opened.values()].flatMap((shard) => [...shard.metadata]);
+      return new ShardedWeights(file, places, new Map(metadata));
     } catch (error) {
       for (const shard of opened.values()) await shard.close();
       throw error;

@@ -5,7 +5,7 @@ import type { RandomAccess } from '../sources/random-access.ts';
 import type { ByteSource } from '../sources/read-bytes.ts';
 import { MemoryWeights } from './memory-weights.ts';
 import { ShardedWeights } from './sharded.ts';
-import { readTfjsManifest, tfjsShardPaths } from './tfjs-model.ts';
+import { readTfjsManifest, tfjsMetadata, tfjsShardPaths } from './tfjs-manifest.ts';
 import type { WeightFile } from './weight-file.ts';
 
 /** Gives the file of a path beside the manifest. */
@@ -39,7 +39,7 @@ export async function openManifest(access: RandomAccess, beside: Beside): Promis
   }
   const arrays: Map<string, NamedArray> = readTfjsManifest(json, shards, file);
   await access.close();
-  return new MemoryWeights(file, 'tfjs', arrays);
+  return new MemoryWeights(file, 'tfjs', arrays, tfjsMetadata(json));
 }
 
 /** The address or path of a file in the same folder as another; null where there is no folder (bytes, a Blob). */

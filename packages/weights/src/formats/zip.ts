@@ -2,14 +2,11 @@
  * A zip archive, read through its central directory: `np.savez` writes 0xffffffff for the sizes in the local headers, so
  * only the directory tells the truth. Stored and deflated entries, zip64.
  *
- * `readZipDirectory` reads an archive in memory. Its three steps are functions of their own, for readers that hold only
- * parts of a large file: `findZipDirectory` (its last bytes), `parseZipDirectory`, `locateZipEntry` (a local header).
+ * Each step takes only the bytes that it needs: `findZipDirectory` (its last bytes), `parseZipDirectory`, `locateZipEntry` (a local header).
  * Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
 
 import { FormatError, type FormatPlace } from '@chaingrad/core';
-import { Inflate, inflateSync } from 'fflate';
-import { crc32 } from './crc32.ts';
 
 /** What the directory says of an entry. */
 export interface ZipRecord {
@@ -56,27 +53,6 @@ export const zipTailLength = 22 + 0xffff + 20 + 56;
 
 /** How many bytes of a local header `locateZipEntry` needs for a record. */
 export const zipLocalLength = ({ nameLength }: ZipRecord): number => 30 + nameLength;
-
-/**
- * The entries of an archive, folders left out.
- * @throws FormatError when the directory is missing, is cut off, names an entry twice, or points outside of the file
- * or at overlapping data; when a local header says something else; and for encrypted entries and other compressions.
- */
-export function readZipDirectory(bytes: Uint8Array, file: string): ZipEntry[] {
-  const tail = Math.max(0, bytes.length - zipTailLength);
-  const directory = findZipDirectory(bytes.subarray(tail), tail, file);
-  const records = parseZipDirectory(bytes.subarray(directory.start, directory.end), directory, file);
-  const entries = records.map((record) =>
-    locateZipEntry(
-      record,
-      bytes.subarray(record.local, record.local + zipLocalLength(record)),
-      directory,
-      file,
-    ),
-  );
-  refuseOverlaps(entries, file);
-  return entries;
-}
 
 /**
  * Finds the directory by the records at the end of an archive.
@@ -282,69 +258,3 @@ export function refuseOverlaps(entries: readonly (ZipRecord | ZipEntry)[], file:
     end = 'end' in entry ? entry.end : entry.local + zipLocalLength(entry) + entry.packedSize;
   }
 }
-
-/**
- * The content of an entry, its length and checksum checked. Stored entries share the archive's memory.
- * @throws FormatError when the deflated data is damaged, longer or shorter than declared, or has another checksum.
- */
-export function readZipEntry(
-  bytes: Uint8Array<ArrayBuffer>,
-  entry: ZipEntry,
-  file: string,
-): Uint8Array<ArrayBuffer> {
-  const place = { file, key: entry.name };
-  const packed = bytes.subarray(entry.start, entry.end);
-  let content = packed;
-  if (entry.deflated) {
-    try {
-      // One byte more than declared, so that content that is too long shows.
-      content = inflateSync(packed, { out: new Uint8Array(entry.size + 1) }) as Uint8Array<ArrayBuffer>;
-    } catch (error) {
-      throw damaged(place, error);
-    }
-  }
-  if (content.length !== entry.size) {
-    const got = content.length > entry.size ? 'more' : `${content.length}`;
-    throw new FormatError(place, `${entry.size} bytes of content`, got);
-  }
-  const crc = crc32(content);
-  if (crc !== entry.crc) {
-    throw new FormatError(place, `checksum ${entry.crc.toString(16)}`, crc.toString(16));
-  }
-  return content;
-}
-
-/** The first bytes of an entry, at least `length` of them if there are so many; unpacks no more than it must. */
-export function readZipEntryStart(
-  bytes: Uint8Array,
-  entry: ZipEntry,
-  file: string,
-  length: number,
-): Uint8Array {
-  const packed = bytes.subarray(entry.start, entry.end);
-  if (!entry.deflated) return packed.subarray(0, length);
-  const parts: Uint8Array[] = [];
-  let got = 0;
-  const inflate = new Inflate((part) => {
-    parts.push(part);
-    got += part.length;
-  });
-  const step = 512;
-  try {
-    for (let at = 0; at < packed.length && got < length; at += step) {
-      inflate.push(packed.subarray(at, at + step), at + step >= packed.length);
-    }
-  } catch (error) {
-    throw damaged({ file, key: entry.name }, error);
-  }
-  const out = new Uint8Array(got);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
-const damaged = (place: FormatPlace, error: unknown): FormatError =>
-  new FormatError(place, 'deflated data', `damage (${(error as Error).message})`, undefined, error);

@@ -1,11 +1,11 @@
 /** Names of other frameworks. */
+import { InvalidArgumentError, type NameMapFor } from '@chaingrad/core';
+import { chainerSequential } from './chainer-sequential.ts';
 import { kerasVgg16, tinyVgg } from './keras.ts';
-import type { NameMap } from './name-map.ts';
+import { mobilenetV1Face, mobilenetV2 } from './mobilenet.ts';
 import { torchvisionSsd300, torchvisionVgg16 } from './torchvision.ts';
 
 export { type KerasLayer, kerasNames } from './keras.ts';
-export type { MappedName, NameMap } from './name-map.ts';
-export type { ArrayPlan, ArrayTransform } from './transform.ts';
 export { denseToLinear, depthwiseToOihw, flattenedToLinear, hwioToOihw, permuted } from './transform.ts';
 
 /** The maps by name. */
@@ -14,6 +14,19 @@ export const nameMaps = {
   'torchvision-ssd300': torchvisionSsd300,
   'keras-vgg16': kerasVgg16,
   'tiny-vgg': tinyVgg,
-} as const satisfies Record<string, NameMap>;
+  'mediapipe-ssd-mobilenet-v2': mobilenetV2,
+  'face-api-ssd-mobilenet-v1': mobilenetV1Face,
+  'chainer-sequential': chainerSequential,
+} as const satisfies Record<string, NameMapFor>;
 
 export type NameMapName = keyof typeof nameMaps;
+
+/**
+ * A map by its name, or the map itself.
+ * @throws InvalidArgumentError for a name that is none.
+ */
+export function resolveNames(names: NameMapFor | NameMapName | undefined): NameMapFor | undefined {
+  if (typeof names !== 'string') return names;
+  if (Object.hasOwn(nameMaps, names)) return nameMaps[names];
+  throw new InvalidArgumentError('names', `one of ${Object.keys(nameMaps).join(', ')}, or a map`, names);
+}

@@ -1,12 +1,6 @@
 /** Keras' models: kernels are (kh, kw, in, out) and (in, out), and feature maps are flattened (h, w, c). */
-import type { MappedName, NameMap } from './name-map.ts';
-import {
-  type ArrayTransform,
-  denseToLinear,
-  depthwiseToOihw,
-  flattenedToLinear,
-  hwioToOihw,
-} from './transform.ts';
+import type { ArrayTransform, MappedName, NameMap } from '@chaingrad/core';
+import { denseToLinear, depthwiseToOihw, flattenedToLinear, hwioToOihw } from './transform.ts';
 import { vgg16Convolutions } from './vgg16-layers.ts';
 
 /** The names that Keras' writers have given to the values of a layer, by our name. */

@@ -1,6 +1,5 @@
 /** torchvision's models. Shapes are ours already (OIHW, (out, in), flattening (c, h, w)). */
-import type { MappedName, NameMap } from './name-map.ts';
-import type { ArrayTransform } from './transform.ts';
+import type { ArrayTransform, MappedName, NameMap } from '@chaingrad/core';
 import { vgg16Convolutions } from './vgg16-layers.ts';
 
 const pair = (ours: string, theirs: string): [string, MappedName][] => [

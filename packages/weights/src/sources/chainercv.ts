@@ -1,13 +1,13 @@
 /** ChainerCV's files of weights: from the folder in which ChainerCV itself keeps them, or from our cache. */
 
 import { NpzWeights } from '../formats/npz.ts';
-import { chainercvBaseUrl, pretrainedModels } from '../pretrained-models.ts';
+import { type ChainercvSource, chainercvBaseUrl } from '../pretrained.ts';
 import { type CacheOptions, cachedFile } from './cache/cached-file.ts';
 import { node } from './node.ts';
 import { openRandomAccess } from './random-access.ts';
 import type { ByteSource } from './read-bytes.ts';
 
-export interface FetchModelOptions extends CacheOptions {
+export interface ChainercvOptions extends CacheOptions {
   /** The folder's address, ending in '/', where not ChainerCV's own server is asked. */
   readonly baseUrl?: string | undefined;
 }
@@ -30,13 +30,15 @@ export function chainerCachePath(file: string): string | null {
  * @returns a path in Node, a Blob in the browser; the bytes, where nothing can be kept.
  * @throws DownloadError when the download fails; FormatError when it is no npz file.
  */
-export async function fetchModel(file: string, options: FetchModelOptions = {}): Promise<ByteSource> {
+export async function chainercvFile(
+  { file, bytes, sha256 }: Omit<ChainercvSource, 'kind'>,
+  options: ChainercvOptions = {},
+): Promise<ByteSource> {
   const { baseUrl = chainercvBaseUrl, ...rest } = options;
   options.signal?.throwIfAborted();
   const chainers = chainerCachePath(file);
   if (chainers !== null && (await isFile(chainers))) return chainers;
   const url = new URL(file, baseUrl).href;
-  const { bytes, sha256 } = knownDigest(file);
   return cachedFile(url, {
     bytes,
     sha256,
@@ -48,12 +50,6 @@ export async function fetchModel(file: string, options: FetchModelOptions = {}):
       return void npz;
     },
   });
-}
-
-/** Length and digest of a file of the table, as far as the table has them. */
-function knownDigest(file: string): { bytes?: number | undefined; sha256?: string | undefined } {
-  const entries = Object.values(pretrainedModels).flatMap((table) => Object.values(table));
-  return entries.find((entry) => entry.file === file) ?? {};
 }
 
 async function isFile(path: string): Promise<boolean> {

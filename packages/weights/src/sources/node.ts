@@ -1,13 +1,17 @@
-/** Node's built-in modules, or null in a page. Not imports: bundlers for the browser would follow them, and fail. */
-export const node = () =>
-  typeof process === 'undefined' || process.getBuiltinModule === undefined
-    ? null
-    : {
-        fs: process.getBuiltinModule('node:fs/promises'),
-        os: process.getBuiltinModule('node:os'),
-        path: process.getBuiltinModule('node:path'),
-        crypto: process.getBuiltinModule('node:crypto'),
-        module: process.getBuiltinModule('node:module'),
-      };
+import { nodeModule } from '@chaingrad/core';
+
+/** What of Node the sources need, or null in a page. */
+export function node() {
+  const fs = nodeModule('node:fs/promises');
+  if (fs === null) return null;
+  return {
+    fs,
+    os: nodeModule('node:os')!,
+    path: nodeModule('node:path')!,
+    crypto: nodeModule('node:crypto')!,
+    module: nodeModule('node:module')!,
+    url: nodeModule('node:url')!,
+  };
+}
 
 export type NodeModules = NonNullable<ReturnType<typeof node>>;

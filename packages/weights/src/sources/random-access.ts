@@ -188,3 +188,30 @@ async function collect(
   }
   return out;
 }
+
+/** A part of a file as a file. */
+export class PartAccess implements RandomAccess {
+  readonly name: string;
+  readonly size: number;
+
+  constructor(
+    readonly whole: RandomAccess,
+    readonly start: number,
+    end: number,
+  ) {
+    this.name = whole.name;
+    this.size = end - start;
+  }
+
+  read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    return this.whole.read(this.start + start, this.start + end, signal);
+  }
+
+  close(): Promise<void> {
+    return this.whole.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,7 +1,7 @@
 /** Bytes from anywhere: memory, a file, a Blob, a stream, an address; in Node and in a browser page. */
 import { InvalidArgumentError } from '@chaingrad/core';
 import { ByteSink } from './byte-sink.ts';
-import { fileSystem } from './file-system.ts';
+import { node } from './node.ts';
 import { DownloadError, SourceError } from './source-error.ts';
 
 /**
@@ -84,7 +84,7 @@ function fromBlob(blob: Blob, options: ReadBytesOptions): Promise<Uint8Array<Arr
 async function fromFile(path: string | URL, options: ReadBytesOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { signal, onProgress } = options;
   const name = sourceName(path);
-  const fs = fileSystem();
+  const fs = node()?.fs;
   const advice = 'Check the path and its permissions.';
   if (fs === undefined)
     throw new SourceError(name, 'an address or a Blob', 'a file path', 'A page cannot read files by path.');
@@ -225,7 +225,7 @@ async function fromStream(
 /** A string as a URL, or null where it is a path of Node. One letter before a colon is a Windows drive. */
 function parseUrl(text: string): URL | null {
   const absolute = /^[a-z][a-z0-9+.-]+:/i.test(text);
-  if (!absolute && fileSystem() !== undefined) return null;
+  if (!absolute && node() !== null) return null;
   try {
     return new URL(text, absolute ? undefined : (globalThis.document?.baseURI ?? globalThis.location?.href));
   } catch (error) {

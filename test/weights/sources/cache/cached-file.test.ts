@@ -6,7 +6,7 @@ import { FormatError } from '@chaingrad/core';
 import { type CacheOptions, cachedFile, DownloadError, openCache, SourceError } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { rejection } from '../../../support/errors.ts';
-import { type Behaviour, ZooServer } from '../../zoo-server.ts';
+import { type Behaviour, WeightsServer } from '../../weights-server.ts';
 
 const body = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 8)) & 255);
 const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -16,7 +16,7 @@ const sha256 = sha(body);
 const startOf = ({ range }: { range: string | null }) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1]);
 
 describe('cachedFile', () => {
-  let server: ZooServer;
+  let server: WeightsServer;
   let cacheDir: string;
   let notices: string[];
   const options = (more: CacheOptions = {}): CacheOptions => ({
@@ -44,7 +44,7 @@ describe('cachedFile', () => {
     expect(Buffer.from(bytes as Uint8Array).equals(Buffer.from(body))).to.equal(true);
 
   before(async () => {
-    server = await ZooServer.start();
+    server = await WeightsServer.start();
   });
   after(() => server.stop());
   beforeEach(async () => {
@@ -245,7 +245,7 @@ describe('cachedFile', () => {
     });
 
     it('no server at all', async () => {
-      const closed = await ZooServer.start();
+      const closed = await WeightsServer.start();
       const url = `${closed.url}w`;
       await closed.stop();
       const error = (await rejection(get(url))) as DownloadError;

@@ -6,17 +6,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { sourceFlags } from '../../../support/program.ts';
-import { ZooServer } from '../../zoo-server.ts';
+import { WeightsServer } from '../../weights-server.ts';
 
 const child = fileURLToPath(new URL('./download-child.ts', import.meta.url));
 const body = Uint8Array.from({ length: 4_000_000 }, (_, i) => (i * 31 + (i >> 9)) & 255);
 const sha256 = createHash('sha256').update(body).digest('hex');
 
 describe('the cache, used by several processes', () => {
-  let server: ZooServer;
+  let server: WeightsServer;
   let cacheDir: string;
   before(async () => {
-    server = await ZooServer.start();
+    server = await WeightsServer.start();
   });
   after(() => server.stop());
   beforeEach(async () => {

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { cachedFile } from '@chaingrad/weights';
 import { expect } from 'chai';
-import { ZooServer } from '../../zoo-server.ts';
+import { WeightsServer } from '../../weights-server.ts';
 
 describe('proxies of the environment', () => {
   const names = [
@@ -16,12 +16,12 @@ describe('proxies of the environment', () => {
     'HTTPS_PROXY',
   ];
   const saved = names.map((name) => process.env[name]);
-  let server: ZooServer;
+  let server: WeightsServer;
   let proxy: Server;
   let connected: string[];
 
   before(async () => {
-    server = await ZooServer.start();
+    server = await WeightsServer.start();
     // undici asks every proxy for a tunnel, as for https.
     proxy = createServer();
     proxy.on('connect', (request, socket) => {

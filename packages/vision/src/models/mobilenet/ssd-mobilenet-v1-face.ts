@@ -1,5 +1,4 @@
-import { type NamedArray, StructureMismatchError, transferParams } from '@chaingrad/core';
-import { loadTfjsWeights } from '@chaingrad/weights';
+import { fromPretrained, type LoadOptions, pretrained, type WeightSource } from '@chaingrad/weights';
 import type { Image, ImageSource } from '../../image/index.ts';
 import { paste } from '../../transforms/image/paste.ts';
 import { resize } from '../../transforms/index.ts';
@@ -9,7 +8,6 @@ import { Multibox } from '../ssd/multibox.ts';
 import { SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
 import { MobileNetV1Extractor512 } from './extractor-v1.ts';
-import { permute } from './permute.ts';
 
 /** The network has a second foreground class, which no face belongs to. */
 const CLASSES = 3;
@@ -23,7 +21,11 @@ const FACE = 0;
  * puts them: face-api.js moves them by up to a thousandth, as it takes the sides of the resized photo for whole pixels.
  */
 export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
-  readonly labelNames: readonly string[] = ['face'];
+  static override readonly modelName: string = 'SSDMobileNetV1Face';
+  static readonly pretrained = pretrained.SSDMobileNetV1Face;
+  static readonly inputShape = [1, 512, 512, 3] as const;
+
+  override labelNames: readonly string[] = pretrained.SSDMobileNetV1Face.face.labelNames;
 
   constructor() {
     const extractor = new MobileNetV1Extractor512();
@@ -37,14 +39,16 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
   }
 
   /**
-   * @param source path or address of `ssd_mobilenetv1_model-weights_manifest.json` (npm: @vladmandic/face-api 1.7.15, folder
-   *   `model`), with the `.bin` file beside it.
-   * @throws FormatError, SourceError, DownloadError; StructureMismatchError when the file is another model's.
+   * The face detector with trained weights.
+   * @param source 'face' (default): the weights of npm's @vladmandic/face-api, installed or from a CDN; or any source of
+   *   weights, e.g. its `ssd_mobilenetv1_model-weights_manifest.json` with the `.bin` file beside it.
+   * @throws as `fromPretrained` of @chaingrad/weights.
    */
-  static async fromPretrained(source: string | URL): Promise<SSDMobileNetV1Face> {
-    const model = new SSDMobileNetV1Face();
-    transferParams(named(await loadTfjsWeights(source)), model, { onMismatch: 'throw' });
-    return model;
+  static fromPretrained(
+    source?: 'face' | WeightSource,
+    options: LoadOptions = {},
+  ): Promise<SSDMobileNetV1Face> {
+    return fromPretrained<object, SSDMobileNetV1Face>(SSDMobileNetV1Face, source, { given: {} }, options);
   }
 
   override prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
@@ -70,51 +74,4 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
       scores: scores.map((score, n) => Float32Array.from(keep[n]!, (i) => score[i]!)),
     };
   }
-}
-
-/** Our path for each name of the file; graph constants have none. */
-function pathOf(name: string): string | null {
-  const block = /^MobilenetV1\/Conv2d_(\d+)_(depthwise|pointwise)\/(.+)$/.exec(name);
-  if (block) {
-    const [, number, part, rest] = block as unknown as [string, string, string, string];
-    const n = Number(number);
-    if (n === 0) return rest === 'weights' ? 'extractor/conv0/W' : 'extractor/conv0/b';
-    const link = `extractor/blocks/${n - 1}`;
-    if (part === 'pointwise') return `${link}/pw/${rest === 'weights' ? 'W' : 'b'}`;
-    const own: Record<string, string> = {
-      depthwise_weights: 'dw/W',
-      'BatchNorm/gamma': 'bn/gamma',
-      'BatchNorm/beta': 'bn/beta',
-      'BatchNorm/moving_mean': 'bn/avg_mean',
-      'BatchNorm/moving_variance': 'bn/avg_var',
-    };
-    return `${link}/${own[rest]}`;
-  }
-  const extra = /^Prediction\/Conv2d_(\d+)_pointwise\/(.+)$/.exec(name);
-  if (extra) {
-    const n = Number(extra[1]);
-    return `extractor/extras/${n >> 1}/conv${1 + (n % 2)}/${extra[2] === 'weights' ? 'W' : 'b'}`;
-  }
-  const head = /^Prediction\/BoxPredictor_(\d)\/(BoxEncoding|Class)Predictor\/(weights|biases)$/.exec(name);
-  if (!head) return null;
-  return `multibox/${head[2] === 'Class' ? 'conf' : 'loc'}/${head[1]}/${head[3] === 'weights' ? 'W' : 'b'}`;
-}
-
-function named(source: ReadonlyMap<string, NamedArray>): Map<string, NamedArray> {
-  const arrays = new Map<string, NamedArray>();
-  for (const [name, array] of source) {
-    const path = pathOf(name);
-    if (path === null) continue;
-    if (array.dtype !== 'float32') {
-      throw new StructureMismatchError(`/${path}`, `'${name}' must hold floats, got ${array.dtype}.`);
-    }
-    if (array.shape.length !== 4) arrays.set(path, array);
-    // (kh, kw, in, out) to (out, in, kh, kw); depthwise (kh, kw, channels, 1) to (channels, 1, kh, kw).
-    else arrays.set(path, permute(array, path.endsWith('/dw/W') ? [2, 3, 0, 1] : [3, 2, 0, 1]));
-  }
-  // The file has no counter of batches; running statistics are final.
-  for (let i = 0; i < 13; i++) {
-    arrays.set(`extractor/blocks/${i}/bn/N`, { shape: [], dtype: 'int32', data: new Int32Array([0]) });
-  }
-  return arrays;
 }

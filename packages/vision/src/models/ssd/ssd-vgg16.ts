@@ -1,6 +1,12 @@
-import { type ByteSource, pretrainedModels, resolveModel } from '@chaingrad/weights';
+import {
+  completeArguments,
+  fromPretrained,
+  type LoadOptions,
+  pretrained,
+  type WeightSource,
+} from '@chaingrad/weights';
 import { VisionOptionError } from '../../errors.ts';
-import { fromPretrained, type PretrainedOptions } from '../pretrained.ts';
+import { toldByFile } from './about.ts';
 import { Multibox } from './multibox.ts';
 import { SSD } from './ssd.ts';
 import { VGG16Extractor300, VGG16Extractor512 } from './vgg16-extractor.ts';
@@ -10,7 +16,7 @@ export interface SSDVGG16Options {
   readonly nFgClass: number;
 }
 
-export interface PretrainedSSDOptions extends PretrainedOptions, Partial<SSDVGG16Options> {}
+export interface PretrainedSSDOptions extends LoadOptions, Partial<SSDVGG16Options> {}
 
 /** Mean of the training images, RGB. */
 const MEAN = [123, 117, 104] as const;
@@ -20,8 +26,11 @@ function heads(
   options: SSDVGG16Options | undefined,
   aspectRatios: readonly number[][],
 ): Multibox {
-  const given = { nFgClass: options?.nFgClass ?? null };
-  const { nFgClass } = resolveModel(given, null, pretrainedModels[name]).param;
+  const { nFgClass } = completeArguments<SSDVGG16Options>(
+    { nFgClass: options?.nFgClass },
+    null,
+    pretrained[name],
+  );
   if (!(Number.isInteger(nFgClass) && nFgClass > 0)) {
     throw new VisionOptionError(name, 'nFgClass', 'a positive whole number', nFgClass);
   }
@@ -34,6 +43,10 @@ function heads(
  * Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD300`.
  */
 export class SSD300 extends SSD<VGG16Extractor300> {
+  static override readonly modelName: string = 'SSD300';
+  static readonly pretrained = pretrained.SSD300;
+  static readonly inputShape = [1, 300, 300, 3] as const;
+
   /** @throws PretrainedArgumentError without `nFgClass`; VisionOptionError unless it is a positive whole number. */
   constructor(options: SSDVGG16Options) {
     // First, so that nothing is made when it fails.
@@ -57,23 +70,20 @@ export class SSD300 extends SSD<VGG16Extractor300> {
    * 'voc0712' must fit whole. Elsewhere names that only the file or only the model has are left alone, as in ChainerCV, with a
    * warning if the file is one's own.
    *
-   * @param pretrained 'voc0712' or 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
-   * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; LoadError,
+   * @param source 'voc0712' (default) or 'imagenet' (Chainer's cache is used, in Node), or any source of weights.
+   * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; MismatchError,
    *   DownloadError, SourceError when they cannot be loaded.
    */
   static fromPretrained(
-    pretrained: 'voc0712' | 'imagenet' | ByteSource,
+    source?: 'voc0712' | 'imagenet' | WeightSource,
     { nFgClass, ...options }: PretrainedSSDOptions = {},
   ): Promise<SSD300> {
-    const spec = {
-      name: 'SSD300',
-      models: pretrainedModels.SSD300,
-      // ChainerCV takes what there is; but these weights are complete, or damaged.
-      strict: pretrained === 'voc0712',
-      create: (param: SSDVGG16Options) => new SSD300(param),
-      inputShape: [1, 300, 300, 3],
-    };
-    return fromPretrained(spec, pretrained, { nFgClass: nFgClass ?? null }, options);
+    return fromPretrained(
+      SSD300,
+      source,
+      { given: { nFgClass }, told: toldByFile, match: 'common' },
+      options,
+    );
   }
 }
 
@@ -83,6 +93,10 @@ export class SSD300 extends SSD<VGG16Extractor300> {
  * Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD512`.
  */
 export class SSD512 extends SSD<VGG16Extractor512> {
+  static override readonly modelName: string = 'SSD512';
+  static readonly pretrained = pretrained.SSD512;
+  static readonly inputShape = [1, 512, 512, 3] as const;
+
   /** @throws PretrainedArgumentError without `nFgClass`; VisionOptionError unless it is a positive whole number. */
   constructor(options: SSDVGG16Options) {
     const multibox = heads('SSD512', options, [[2], [2, 3], [2, 3], [2, 3], [2, 3], [2], [2]]);
@@ -105,22 +119,19 @@ export class SSD512 extends SSD<VGG16Extractor512> {
    * 'voc0712' must fit whole. Elsewhere names that only the file or only the model has are left alone, as in ChainerCV, with a
    * warning if the file is one's own.
    *
-   * @param pretrained 'voc0712' or 'imagenet' (Chainer's cache is used, in Node), or an npz file: path, address, Blob, bytes.
-   * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; LoadError,
+   * @param source 'voc0712' (default) or 'imagenet' (Chainer's cache is used, in Node), or any source of weights.
+   * @throws PretrainedArgumentError when nFgClass is missing, or is not the one that the weights are made for; MismatchError,
    *   DownloadError, SourceError when they cannot be loaded.
    */
   static fromPretrained(
-    pretrained: 'voc0712' | 'imagenet' | ByteSource,
+    source?: 'voc0712' | 'imagenet' | WeightSource,
     { nFgClass, ...options }: PretrainedSSDOptions = {},
   ): Promise<SSD512> {
-    const spec = {
-      name: 'SSD512',
-      models: pretrainedModels.SSD512,
-      // ChainerCV takes what there is; but these weights are complete, or damaged.
-      strict: pretrained === 'voc0712',
-      create: (param: SSDVGG16Options) => new SSD512(param),
-      inputShape: [1, 512, 512, 3],
-    };
-    return fromPretrained(spec, pretrained, { nFgClass: nFgClass ?? null }, options);
+    return fromPretrained(
+      SSD512,
+      source,
+      { given: { nFgClass }, told: toldByFile, match: 'common' },
+      options,
+    );
   }
 }

@@ -1,4 +1,5 @@
 import { Chain, usingConfig } from '@chaingrad/core';
+import { aboutMetadata } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
 import { type Image, type ImageSource, toImage } from '../../image/index.ts';
@@ -52,6 +53,8 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
   readonly scoreFunction: ScoreFunction;
   /** Whose resizing the network was trained with. */
   readonly resizeBackend: ResizeBackend;
+  /** Names of the classes in the order of the labels, where the weights came with some. */
+  labelNames: readonly string[] | null = null;
   /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. */
   nmsThresh: number | null = PRESETS.visualize.nmsThresh;
   /** Boxes with this score or more are given. */
@@ -68,6 +71,16 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
     this.scoreFunction = scoreFunction;
     this.resizeBackend = resizeBackend;
     this.coder = 'coder' in boxes ? boxes.coder : gridCoder(extractor, multibox, boxes);
+  }
+
+  /** The name by which files of it know the model; subclasses have their own. */
+  static readonly modelName: string = 'SSD';
+
+  /** A file of it carries along what is needed to load it again and to decode alike. */
+  serialMetadata(): Record<string, string> {
+    const { nFgClass, labelNames, scoreFunction } = this;
+    const { modelName: model } = this.constructor as typeof SSD;
+    return aboutMetadata({ model, nFgClass, labelNames, scoreFunction });
   }
 
   /** Side of the square input in pixels. */

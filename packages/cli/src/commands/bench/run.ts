@@ -1,0 +1,150 @@
+/** Measures a model on this machine: `chaingrad bench`. */
+import { cpus, loadavg } from 'node:os';
+import { type BackendInfo, type Link, Random, useBackend, usingConfig } from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { CliError } from '../../errors.ts';
+import { parseModel } from '../../models.ts';
+import type { BackendChoice } from '../../options.ts';
+import { trainingStep } from './training-step.ts';
+
+export interface BenchOptions {
+  readonly backend: BackendChoice;
+  readonly threads?: number;
+  readonly batch: number;
+  readonly runs: number;
+  readonly train?: boolean;
+  readonly json?: boolean;
+}
+
+/** Milliseconds: the first run, which also prepares filters or compiles shaders, and the following ones. */
+export interface RunTimes {
+  readonly first: number;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly runs: number;
+}
+
+/** What `--json` prints. Milliseconds and bytes. */
+export interface BenchResult {
+  readonly model: string;
+  readonly batch: number;
+  readonly backend: string;
+  readonly threads: number | null;
+  readonly relaxedSimd: boolean | null;
+  readonly node: string;
+  readonly cpu: string;
+  readonly loadAverage: number;
+  /** Loading the code and starting the backend. */
+  readonly start: number;
+  /** Making the model with random parameters. */
+  readonly create: number;
+  readonly forward: RunTimes;
+  readonly train: RunTimes | null;
+  /** The most memory that the process had. */
+  readonly peakMemory: number;
+}
+
+async function timed<R>(fn: () => R | Promise<R>): Promise<[ms: number, result: R]> {
+  const begin = performance.now();
+  const result = await fn();
+  return [performance.now() - begin, result];
+}
+
+async function repeat(fn: () => Promise<void>, runs: number): Promise<RunTimes> {
+  const [first] = await timed(fn);
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) times.push((await timed(fn))[0]);
+  times.sort((a, b) => a - b);
+  const middle = (times[(runs - 1) >> 1]! + times[runs >> 1]!) / 2;
+  return { first, median: middle, min: times[0]!, max: times.at(-1)!, runs };
+}
+
+/** Starts the backend; on wasm with as many threads as were asked for. */
+async function start(backend: BackendChoice, threads: number | undefined): Promise<BackendInfo> {
+  if (threads === undefined) return useBackend(backend);
+  if (backend !== 'wasm' && backend !== 'auto') throw new CliError('--threads is for the backend wasm');
+  const info = await useBackend('wasm', { threads });
+  if (info.wasm?.threads !== threads)
+    throw new CliError(`${threads} threads are not possible here: ${info.notes.join('; ')}`);
+  return info;
+}
+
+/**
+ * Measures a model with random parameters and an image of noise.
+ *
+ * @param text the model: name[:arg=value,...].
+ * @throws UnknownNameError, CliError for a wrong model or threads that are not possible; BackendUnavailableError.
+ */
+export async function measure(text: string, options: BenchOptions): Promise<BenchResult> {
+  const { entry, args } = parseModel(text);
+  const { batch, runs } = options;
+  const [startMs, info] = await timed(() => start(options.backend, options.threads));
+  const shape: [number, number, number, number] = [
+    batch,
+    ...(entry.inputShape.slice(1) as [number, number, number]),
+  ];
+  const [create, model] = await timed(async () => (await entry.create(args)).initialize(shape));
+  const pixels = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  new Random(0).fillUniform(pixels, -1, 1);
+  const call = (x: tf.Tensor4D) =>
+    (model as Link & { call(x: tf.Tensor4D): tf.Tensor | tf.Tensor[] }).call(x);
+  const forward = await repeat(async () => {
+    const outputs = usingConfig('train', false, () =>
+      tf.tidy(() => [call(tf.tensor4d(pixels, shape))].flat()),
+    );
+    // The clock stops when the numbers are there.
+    await Promise.all(outputs.map((output) => output.data()));
+    tf.dispose(outputs);
+  }, runs);
+  let train: RunTimes | null = null;
+  if (options.train) {
+    const step = trainingStep(model, batch);
+    train = await repeat(async () => {
+      const x = tf.tensor4d(pixels, shape);
+      await step(x).data();
+      x.dispose();
+    }, runs);
+  }
+  model.dispose();
+  return {
+    ...{ model: text, batch, backend: info.name },
+    threads: info.wasm?.threads ?? null,
+    relaxedSimd: info.wasm?.relaxedSimd ?? null,
+    node: process.versions.node,
+    cpu: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
+    loadAverage: loadavg()[0]!,
+    ...{ start: startMs, create, forward, train },
+    peakMemory: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+const ms = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+
+const line = (name: string, { first, median, min, max, runs }: RunTimes) =>
+  `${name.padEnd(14)}${ms(median).padStart(10)}   ${ms(min)} to ${ms(max)} in ${runs} runs; the first took ${ms(first)}`;
+
+/** Runs the command: prints a table, or one JSON object. */
+export async function bench(text: string, options: BenchOptions): Promise<void> {
+  const result = await measure(text, options);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+    return;
+  }
+  const { backend, threads, relaxedSimd, train } = result;
+  const uses =
+    threads === null
+      ? ''
+      : `, ${threads} thread${threads > 1 ? 's' : ''}${relaxedSimd ? ', relaxed SIMD' : ''}`;
+  const lines = [
+    `${result.model}, batch ${result.batch}, on ${backend}${uses}`,
+    `${result.cpu}, Node ${result.node}, load average ${result.loadAverage.toFixed(2)}`,
+    '',
+    `${'start'.padEnd(14)}${ms(result.start).padStart(10)}`,
+    `${'create'.padEnd(14)}${ms(result.create).padStart(10)}`,
+    line('forward', result.forward),
+    ...(train === null ? [] : [line('training step', train)]),
+    `${'peak memory'.padEnd(14)}${`${Math.round(result.peakMemory / 2 ** 20)} MiB`.padStart(10)}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,32 @@
+/** `chaingrad detect`: finds objects in pictures. */
+import { Command, Option } from 'commander';
+import { detectorNames, detectors, modelHelp } from '../../models.ts';
+import { backendOption, count, fraction, namesOption } from '../../options.ts';
+import type { DetectOptions } from './run.ts';
+
+export const detectCommand = () =>
+  new Command('detect')
+    .description('find objects in pictures: prints label, score and box of each, and draws them')
+    .argument('<image...>', 'PNG, JPEG or WebP files')
+    .addOption(new Option('--model <name>', 'the detector').choices(detectorNames).default(detectorNames[0]))
+    .option('--weights <file|url>', "weights to load instead of the model's own, of any format")
+    .addOption(namesOption())
+    .addOption(backendOption())
+    .option('--score-thresh <x>', 'leave out objects with a lower score, 0 to 1', fraction)
+    .option(
+      '--nms-thresh <x>',
+      'of two objects that overlap more than this, keep the better one, 0 to 1',
+      fraction,
+    )
+    .option('--n-fg-class <n>', 'number of classes of the weights, without background', count)
+    .option('--labels <file>', 'names of the classes, one a line or a JSON array')
+    .option('--out <dir>', 'folder for the pictures with boxes drawn', 'chaingrad-out')
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `\n${modelHelp(detectors)}\n\nExample:\n  chaingrad detect photo.jpg --score-thresh 0.4 --out found`,
+    )
+    .action(async (images: string[], options: DetectOptions) => {
+      const { detect } = await import('./run.ts');
+      await detect(images, options);
+    });

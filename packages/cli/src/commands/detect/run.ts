@@ -1,0 +1,108 @@
+/** What `chaingrad detect` does, once its options are read. */
+import { useBackend } from '@chaingrad/core';
+import { type Detector, openDetector } from '../../detector.ts';
+import { drawDetections } from '../../draw.ts';
+import { ImageError, oneLine } from '../../errors.ts';
+import { readImage, writeImage } from '../../images.ts';
+import { readLabels } from '../../labels.ts';
+import type { detectors } from '../../models.ts';
+import type { BackendChoice } from '../../options.ts';
+import { outputNames } from '../../outputs.ts';
+import { createProgress } from '../../progress.ts';
+
+export interface DetectOptions {
+  readonly model: keyof typeof detectors;
+  readonly weights?: string;
+  readonly names?: string;
+  readonly backend: BackendChoice;
+  readonly scoreThresh?: number;
+  readonly nmsThresh?: number;
+  readonly nFgClass?: number;
+  readonly labels?: string;
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+export interface DetectedObject {
+  readonly label: string;
+  readonly score: number;
+  /** Pixels of the picture as it is seen (upright): ymin, xmin, ymax, xmax. */
+  readonly bbox: readonly [ymin: number, xmin: number, ymax: number, xmax: number];
+}
+
+export interface ImageResult {
+  readonly file: string;
+  readonly width: number;
+  readonly height: number;
+  /** Time of the prediction alone: resizing, forward pass, decoding; without reading and drawing. */
+  readonly ms: number;
+  readonly objects: readonly DetectedObject[];
+}
+
+/**
+ * Detects objects in every file, prints them and writes the pictures with the boxes drawn.
+ *
+ * A file that cannot be read is told on stderr and makes the exit code 1; the others are done all the same.
+ *
+ * @throws CliError (or an error of the library) when nothing can be done at all: no such backend, weights or output folder.
+ */
+export async function detect(files: readonly string[], options: DetectOptions): Promise<void> {
+  const labelNames = options.labels === undefined ? undefined : await readLabels(options.labels);
+  const backend = await useBackend(options.backend);
+  const outputName = outputNames(options.out, files);
+  const progress = createProgress(files.length);
+  const images: ImageResult[] = [];
+  let detector: Detector | undefined;
+  try {
+    for (const file of files) {
+      progress.next(file);
+      try {
+        const { img, format } = await readImage(file);
+        // Opened for the first image that can be read, so that a wrong file name is told at once.
+        detector ??= await openDetector(options.model, { ...options, labelNames, say: progress.say });
+        const [height, width] = img.shape;
+        const start = performance.now();
+        const found = await detector.predict(img, options);
+        const ms = round(performance.now() - start, 1);
+        const names = detector.labelNames;
+        const objects = [...found.labels].map((label, i) => ({
+          label: names[label]!,
+          score: round(found.scores[i]!, 5),
+          bbox: [0, 1, 2, 3].map((k) =>
+            round(found.bboxes[4 * i + k]!, 2),
+          ) as unknown as DetectedObject['bbox'],
+        }));
+        const output = outputName(file, format);
+        await writeImage(output, drawDetections(img, found, names), format);
+        const result = { file, width, height, ms, objects };
+        images.push(result);
+        progress.around(() => {
+          if (options.json) process.stderr.write(`wrote ${output}\n`);
+          else process.stdout.write(asText(result, output));
+        });
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        progress.around(() => process.stderr.write(`error: ${oneLine(error)}\n`));
+        process.exitCode = 1;
+      }
+    }
+  } finally {
+    progress.stop();
+    detector?.[Symbol.dispose]();
+  }
+  const report = { model: options.model, backend: backend.name, images };
+  if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** The result of one picture for people: a line about the picture and one an object, best score first. */
+function asText({ file, width, height, ms, objects }: ImageResult, output: string): string {
+  const pad = Math.max(...objects.map(({ label }) => label.length));
+  const lines = objects.map(({ label, score, bbox }) => {
+    const [ymin, xmin, ymax, xmax] = bbox.map((value) => value.toFixed(1));
+    return `  ${label.padEnd(pad)}  ${score.toFixed(3)}  ymin ${ymin}  xmin ${xmin}  ymax ${ymax}  xmax ${xmax}`;
+  });
+  if (lines.length === 0) lines.push('  no objects found');
+  return [`${file}  ${width}x${height}  ${ms} ms  -> ${output}`, ...lines, ''].join('\n');
+}
+
+const round = (value: number, digits: number) => Number(value.toFixed(digits));

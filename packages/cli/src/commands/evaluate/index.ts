@@ -1,0 +1,29 @@
+/** `chaingrad evaluate`: measures a detector on images with boxes. */
+import { Command, Option } from 'commander';
+import { detectorNames, detectors, modelHelp } from '../../models.ts';
+import { backendOption, namesOption } from '../../options.ts';
+import type { EvaluateOptions } from './run.ts';
+
+export const evaluateCommand = () =>
+  new Command('evaluate')
+    .description('measure the average precision of a detector on a folder of images with boxes')
+    .requiredOption('--data <dir>', 'folder in the layout of Pascal VOC, or with the JSON file of COCO')
+    .option('--weights <file|url>', "weights to load instead of the model's own, e.g. best.npz of finetune")
+    .addOption(new Option('--model <name>', 'the detector').choices(detectorNames).default(detectorNames[0]))
+    .option(
+      '--split <list>',
+      'ImageSets/Main/<list>.txt, or a JSON file (default: test, else each fifth image)',
+    )
+    .option('--labels <file>', 'names of the classes, one a line or a JSON array')
+    .option('--strict', 'refuse broken images, boxes and labels instead of leaving them out')
+    .option('--json', 'print one JSON object instead of text')
+    .addOption(namesOption())
+    .addOption(backendOption())
+    .addHelpText(
+      'after',
+      `\n${modelHelp(detectors)}\n\nExample:\n  chaingrad evaluate --data data/bccd --weights run/best.npz`,
+    )
+    .action(async (options: EvaluateOptions) => {
+      const { evaluate } = await import('./run.ts');
+      await evaluate(options);
+    });

@@ -1,0 +1,79 @@
+/** `chaingrad finetune`: trains a detector on one's own images. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { backendOption, count, fraction, namesOption } from '../../options.ts';
+import type { FinetuneOptions } from './run.ts';
+import { defaults } from './settings.ts';
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('Expected a number above 0.');
+  return value;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0) {
+    throw new InvalidArgumentError('Expected a whole number, at least 0.');
+  }
+  return value;
+}
+
+const models = ['ssd-mobilenet-v2-oid', 'ssd300', 'ssd512'] as const;
+
+// Defaults are in the texts, not in commander: --resume must see what was given.
+const option = (flags: string, text: string, name: Exclude<keyof typeof defaults, never>) =>
+  new Option(flags, `${text} (default: ${defaults[name]})`);
+
+export const finetuneCommand = () =>
+  new Command('finetune')
+    .description('fine-tune a detector on a folder of images with boxes, in the layout of Pascal VOC or COCO')
+    .option('--data <dir>', 'folder with Annotations and JPEGImages, or the JSON files of COCO and images')
+    .requiredOption('--out <dir>', 'folder of the run: best.npz, log, curves, pictures')
+    .addOption(option('--labels <file>', "class names, one a line; 'auto' takes those that occur", 'labels'))
+    .addOption(option('--model <name>', 'the detector to begin with', 'model').choices(models))
+    .addOption(
+      option('--from <file>', "its parameters: 'pretrained', 'none', or a file of any format", 'from'),
+    )
+    .addOption(namesOption())
+    .option(
+      '--train-split <list>',
+      'ImageSets/Main/<list>.txt, or a JSON file (default: trainval, else four of five images)',
+    )
+    .option(
+      '--test-split <list>',
+      'ImageSets/Main/<list>.txt, or a JSON file (default: test, else each fifth image)',
+    )
+    .addOption(option('--epochs <n>', 'sweeps over the images', 'epochs').argParser(count))
+    .option('--minutes <n>', 'learn for so many minutes, instead of --epochs or up to them', positive)
+    .addOption(option('--batch <n>', 'images an update', 'batch').argParser(count))
+    .addOption(option('--lr <x>', 'highest step size of Adam', 'lr').argParser(positive))
+    .addOption(option('--extractor-lr <x>', "the extractor's share of it", 'extractorLr').argParser(positive))
+    .addOption(
+      option(
+        '--freeze <what>',
+        "'none', 'early' layers, the whole 'extractor', or a pattern of paths",
+        'freeze',
+      ),
+    )
+    .addOption(
+      option('--augment <how>', 'random changes of the images', 'augment').choices(['ssd', 'mild', 'none']),
+    )
+    .addOption(option('--flip <axes>', 'mirror images at random', 'flip').choices(['none', 'x', 'xy']))
+    .addOption(
+      option('--iou-thresh <x>', 'overlap from which a default box learns an object', 'iouThresh').argParser(
+        fraction,
+      ),
+    )
+    .addOption(option('--eval-every <n>', 'epochs between two tests', 'evalEvery').argParser(count))
+    .option('--strict', 'refuse broken images, boxes and labels instead of leaving them out')
+    .addOption(option('--seed <n>', 'of everything random', 'seed').argParser(whole))
+    .option('--resume', 'go on with the training in --out')
+    .addOption(backendOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  chaingrad finetune --data data/bccd --out run --minutes 20\n  chaingrad detect --weights run/best.npz photo.jpg',
+    )
+    .action(async (options: FinetuneOptions) => {
+      const { finetune } = await import('./run.ts');
+      await finetune(options);
+    });

@@ -1,0 +1,313 @@
+/** What `chaingrad finetune` does, once its options are read. */
+import { mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { Adam, Random, type SerialEntry, setSeed, transferParams, useBackend } from '@chaingrad/core';
+import {
+  type Extension,
+  LogReport,
+  PlotReport,
+  PrintReport,
+  priorities,
+  RateSchedule,
+  SerialIterator,
+  StandardUpdater,
+  snapshot,
+  Trainer,
+  TransformDataset,
+} from '@chaingrad/training';
+import {
+  type DetectionDataset,
+  DetectionVOCEvaluator,
+  MultiboxTrainChain,
+  type SSD,
+  type SSDAugmentOptions,
+  type SSDTrainExample,
+  ssdBatch,
+  ssdTransform,
+} from '@chaingrad/vision';
+import { load, openWeights, resolveNames, serialize } from '@chaingrad/weights';
+import { apReport, apTable } from '../../average-precision.ts';
+import { drawComparison } from '../../comparison.ts';
+import { hasLists, heldOut, openData, tellProblems } from '../../detection-data.ts';
+import { bestFirst } from '../../detector.ts';
+import { CliError, oneLine } from '../../errors.ts';
+import { writeImage } from '../../images.ts';
+import { readLabels } from '../../labels.ts';
+import { classOf, type DetectorEntry, detectors } from '../../models.ts';
+import type { BackendChoice } from '../../options.ts';
+import { tell } from '../../progress.ts';
+import { type FinetuneSettings, settingsFile, settingsOf } from './settings.ts';
+
+export interface FinetuneOptions extends Partial<FinetuneSettings> {
+  readonly out: string;
+  readonly resume?: boolean;
+  readonly backend: BackendChoice;
+}
+
+/** Test images that are drawn at the end. */
+const PICTURES = 12;
+/** Objects below this score are not drawn. */
+const DRAWN_SCORE = 0.5;
+/** Training images are kept this many times as large as the network's input: parts of them are enlarged. */
+const KEPT_SIZE = 1.6;
+
+/**
+ * Fine-tunes a detector on the images of a folder and writes into `out`: best.npz (with the names of the classes), log,
+ * loss.svg, precision.svg, result.json, the pictures with test detections, and a snapshot to resume from.
+ *
+ * @throws CliError and the errors of the libraries.
+ */
+export async function finetune({ out, resume = false, backend, ...chosen }: FinetuneOptions): Promise<void> {
+  const settings = settingsOf(out, resume, chosen);
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  setSeed(settings.seed);
+  const { name: backendName } = await useBackend(backend);
+  const { train, test } = await openBoth(settings);
+  const { labelNames } = train;
+  say(
+    `${train.length} images to learn from, ${test.length} to test with; ${labelNames.length} classes: ${labelNames.join(', ')}`,
+  );
+
+  using model = await startModel(settings, labelNames.length, say);
+  model.labelNames = labelNames;
+  const chain = new MultiboxTrainChain(model);
+  using optimizer = new Adam({ alpha: settings.lr }).setup(chain);
+  const frozen = freeze(model, settings);
+  say(
+    `${settings.model} on ${backendName}, ${frozen} of ${[...model.params()].length} parameter arrays frozen`,
+  );
+
+  const random = new Random(settings.seed + 1);
+  const transform = ssdTransform(model, {
+    augment: augmentation(model, settings),
+    iouThresh: settings.iouThresh,
+    rng: random,
+  });
+  const iterator = new SerialIterator<SSDTrainExample>(
+    new TransformDataset(train, transform),
+    settings.batch,
+  );
+  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
+  const progress = ({ updater: { epochDetail }, elapsedTime }: Trainer) =>
+    Math.max(
+      settings.epochs === null ? 0 : epochDetail / settings.epochs,
+      settings.minutes === null ? 0 : elapsedTime / 60 / settings.minutes,
+    );
+  mkdirSync(out, { recursive: true });
+  const trainer = new Trainer(updater, (self) => progress(self) >= 1, {
+    out,
+    random: { augmentation: random },
+  });
+  const evaluator = new DetectionVOCEvaluator(
+    new SerialIterator(test, 4, { repeat: false, shuffle: false }),
+    model,
+    { labelNames },
+  );
+  evaluator.name = 'validation';
+  const validation = new Validation(evaluator, model);
+  const losses = ['main/loss', 'main/loss/loc', 'main/loss/conf'];
+  const precisions = [validation.key, ...labelNames.map((name) => `validation/main/ap/${name}`)];
+  const tested = (self: Trainer) =>
+    (self.updater.isNewEpoch && self.updater.epoch % settings.evalEvery === 0) || progress(self) >= 1;
+  trainer
+    .extend(validation, { trigger: tested })
+    .extend(new RateSchedule({ attr: 'alpha', peak: settings.lr, warmup: 20, progress }))
+    .extend(new LogReport())
+    .extend(
+      new PrintReport(['epoch', 'iteration', ...losses, validation.key, 'elapsed_time'], {
+        out: (line) => process.stdout.write(`${line}\n`),
+      }),
+    )
+    .extend(new PlotReport(losses, { xKey: 'epoch', filename: 'loss.svg' }))
+    .extend(new PlotReport(precisions, { xKey: 'epoch', filename: 'precision.svg', trigger: tested }))
+    .extend(snapshot({ nRetains: 1, autoload: resume, onAbort: true, log: say }));
+  await trainer.store.write(settingsFile, `${JSON.stringify(settings, null, 2)}\n`);
+
+  // The first Ctrl-C keeps what was learnt, the second ends at once.
+  const abort = new AbortController();
+  const stop = () =>
+    abort.abort(new CliError(`stopped; go on with: chaingrad finetune --resume --out ${out}`));
+  process.once('SIGINT', stop);
+  try {
+    await trainer.run({ signal: abort.signal });
+  } finally {
+    process.removeListener('SIGINT', stop);
+  }
+
+  await validation.measure(trainer);
+  await load(model, join(out, validation.file));
+  // A resumed run may not have been better than the one before: then the file is of that one.
+  if (validation.best === null) await evaluator.evaluate();
+  const report = apReport(validation.best ?? evaluator.result!, labelNames, test.length);
+  await trainer.store.write('result.json', `${JSON.stringify(report, null, 2)}\n`);
+  await drawPictures(model, test, labelNames, join(out, 'pictures'));
+  process.stdout.write(
+    `${apTable(report)}wrote ${join(out, validation.file)}, log, loss.svg, precision.svg and pictures\n`,
+  );
+}
+
+async function openBoth(
+  settings: FinetuneSettings,
+): Promise<{ train: DetectionDataset; test: DetectionDataset }> {
+  const { data, labels, trainSplit, testSplit, strict, model } = settings;
+  const common = { data, onProblem: strict ? 'refuse' : 'skip' } as const;
+  const labelNames = labels === 'auto' ? undefined : await readLabels(labels);
+  const all = await openData({ ...common, split: trainSplit ?? undefined, fallback: 'trainval', labelNames });
+  const apart = testSplit === null && (trainSplit?.endsWith('.json') || !hasLists(data));
+  const [train, test] = apart
+    ? heldOut(all)
+    : [
+        all,
+        await openData({
+          ...common,
+          split: testSplit ?? undefined,
+          fallback: 'test',
+          labelNames: all.labelNames,
+        }),
+      ];
+  if (train.length === 0 || test.length === 0) {
+    throw new CliError(
+      `${data}: there are ${train.length} images to learn from and ${test.length} to test with`,
+    );
+  }
+  const [, insize] = detectors[model].inputShape;
+  const loaded = { train: await train.preload({ maxSide: insize * KEPT_SIZE }), test: await test.preload() };
+  tellProblems(loaded.train);
+  if (!apart) tellProblems(loaded.test);
+  return loaded;
+}
+
+/** The model to begin with: new heads where the classes differ, everything else from the file. */
+async function startModel(
+  settings: FinetuneSettings,
+  nFgClass: number,
+  say: (text: string) => void,
+): Promise<SSD> {
+  const entry: DetectorEntry = detectors[settings.model];
+  // New heads learn by softmax, against the background: what ChainerCV's loss is made for.
+  const Model = await classOf(entry);
+  const model = new Model({ nFgClass, scoreFunction: 'softmax' });
+  model.initialize([...entry.inputShape]);
+  if (settings.from === 'none') return model;
+  if (settings.from === 'pretrained') {
+    using source = await Model.fromPretrained(undefined, { onProgress: tell(entry.className, say) });
+    say(transferParams(source, model, { ignore: /^\/multibox\/conf\// }).summary());
+  } else {
+    await using file = await openWeights(settings.from, { onProgress: tell(settings.from, say) });
+    say((await transferParams(file, model, { names: resolveNames(settings.names as never) })).summary());
+  }
+  return model;
+}
+
+/** What `--freeze` calls by name. `early`: the layers on the large maps, half the time of a step, which see edges and colours. */
+const namedPatterns: Readonly<Record<string, RegExp>> = {
+  early: /^\/extractor\/(conv0|blocks\/[0-5]|conv[123]_\d)\//,
+  extractor: /^\/extractor\//,
+};
+
+/** Freezes what is asked for and slows the extractor down. @returns the number of frozen parameters. */
+function freeze(model: SSD, { freeze: what, extractorLr, model: name }: FinetuneSettings): number {
+  let pattern: RegExp | null = null;
+  try {
+    if (what !== 'none') pattern = namedPatterns[what] ?? new RegExp(what);
+  } catch (error) {
+    throw new CliError(`--freeze: ${oneLine(error)}`);
+  }
+  let frozen = 0;
+  for (const [path, param] of model.namedparams()) {
+    if (pattern?.test(path)) {
+      param.frozen = true;
+      frozen++;
+    } else if (path.startsWith('/extractor/')) {
+      (param.updateRule!.hyperparam as { eta: number }).eta = extractorLr;
+    }
+  }
+  if (pattern !== null && frozen === 0) {
+    throw new CliError(
+      `--freeze ${what}: no parameter has such a path; they are listed by: chaingrad summary ${name}`,
+    );
+  }
+  return frozen;
+}
+
+function augmentation(
+  model: SSD,
+  { augment, flip }: FinetuneSettings,
+): Omit<SSDAugmentOptions, 'size'> | null {
+  if (augment === 'none') return null;
+  // MobileNet's input is scaled to -1..1: its middle is grey.
+  const fill = model.mean === 0 ? 127.5 : (model.mean as number | number[]);
+  const mirror = { xFlip: flip !== 'none', yFlip: flip === 'xy' };
+  return augment === 'ssd'
+    ? { fill, ...mirror }
+    : { fill, ...mirror, maxExpand: 1.5, crop: { minScale: 0.6 } };
+}
+
+/** Evaluates, and keeps the best model in a file. */
+class Validation implements Extension {
+  readonly defaultName = 'validation';
+  readonly priority = priorities.writer;
+  readonly key = 'validation/main/map';
+  readonly file = 'best.npz';
+  #bestMap = Number.NEGATIVE_INFINITY;
+  #best: { ap: Float64Array; map: number } | null = null;
+  #measuredAt = -1;
+
+  constructor(
+    readonly evaluator: DetectionVOCEvaluator,
+    readonly model: SSD,
+  ) {}
+
+  /** Of the model in the file, where this run has written it. */
+  get best(): { readonly ap: ArrayLike<number>; readonly map: number } | null {
+    return this.#best;
+  }
+
+  async call(trainer: Trainer): Promise<void> {
+    trainer.report(await this.measure(trainer));
+  }
+
+  /** Unless this has been done since the last update. */
+  async measure(trainer: Trainer): Promise<Record<string, number>> {
+    const { iteration } = trainer.updater;
+    if (this.#measuredAt === iteration) return {};
+    const values = await this.evaluator.evaluate(trainer.signal);
+    this.#measuredAt = iteration;
+    const result = this.evaluator.result!;
+    // Without any truth the mean is not a number; the last model is as good as any.
+    if (!(result.map <= this.#bestMap)) {
+      this.#best = result;
+      this.#bestMap = result.map;
+      await trainer.store.write(this.file, await serialize(this.model, { compression: false }));
+    }
+    return values;
+  }
+
+  *serialEntries(prefix: string): Generator<SerialEntry> {
+    yield {
+      key: `${prefix}best_map`,
+      kind: 'state',
+      shape: [],
+      read: () => this.#bestMap,
+      write: (value) => {
+        this.#bestMap = Number(value);
+      },
+    };
+  }
+}
+
+async function drawPictures(
+  model: SSD,
+  test: DetectionDataset,
+  labelNames: readonly string[],
+  folder: string,
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  for (let i = 0; i < Math.min(PICTURES, test.length); i++) {
+    const example = await test.get(i);
+    const { bboxes, labels, scores } = await model.predict([example.img], { scoreThresh: DRAWN_SCORE });
+    const found = bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
+    const name = basename(test.records[i]!.file).replace(/\.[^.]*$/, '');
+    await writeImage(join(folder, `${name}.png`), drawComparison(example, found, labelNames), 'png');
+  }
+}

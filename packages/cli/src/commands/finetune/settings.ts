@@ -1,0 +1,95 @@
+/** How a fine-tuning is done: what the user chose and the defaults. Kept in the run's folder, for `--resume`. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CliError, oneLine } from '../../errors.ts';
+
+export interface FinetuneSettings {
+  readonly data: string;
+  readonly model: 'ssd-mobilenet-v2-oid' | 'ssd300' | 'ssd512';
+  readonly labels: string;
+  readonly trainSplit: string | null;
+  readonly testSplit: string | null;
+  readonly from: string;
+  /** The map of another framework's names, for `from`. */
+  readonly names: string | undefined;
+  /** null: as many as there is time for. */
+  readonly epochs: number | null;
+  /** The training ends after so many minutes, if the epochs are not over before. */
+  readonly minutes: number | null;
+  readonly batch: number;
+  readonly lr: number;
+  /** The rate of the extractor as a share of the heads'. */
+  readonly extractorLr: number;
+  /** 'none', 'early', 'extractor' or a pattern of parameter paths. */
+  readonly freeze: string;
+  readonly augment: 'ssd' | 'mild' | 'none';
+  readonly flip: 'none' | 'x' | 'xy';
+  readonly iouThresh: number;
+  readonly evalEvery: number;
+  readonly strict: boolean;
+  readonly seed: number;
+}
+
+export const defaults: Omit<FinetuneSettings, 'data'> = {
+  model: 'ssd-mobilenet-v2-oid',
+  labels: 'auto',
+  trainSplit: null,
+  testSplit: null,
+  from: 'pretrained',
+  names: undefined,
+  epochs: 20,
+  minutes: null,
+  batch: 4,
+  lr: 0.001,
+  extractorLr: 0.3,
+  freeze: 'early',
+  augment: 'mild',
+  flip: 'x',
+  iouThresh: 0.35,
+  evalEvery: 5,
+  strict: false,
+  seed: 0,
+};
+
+const FILE = 'settings.json';
+
+type Chosen = { readonly [K in keyof FinetuneSettings]?: FinetuneSettings[K] | undefined };
+
+/**
+ * The settings of a run: of a new one the user's and the defaults, of a resumed one those it began with, where only its length
+ * may be changed.
+ *
+ * @throws CliError when a new run would overwrite an old one, when there is none to resume, or a setting differs from the old one.
+ */
+export function settingsOf(out: string, resume: boolean, chosen: Chosen): FinetuneSettings {
+  const file = join(out, FILE);
+  const given = Object.fromEntries(
+    Object.entries(chosen).filter(([, value]) => value !== undefined),
+  ) as Chosen;
+  if (!resume) {
+    if (existsSync(file)) {
+      throw new CliError(`${out} holds a training already: pass --resume to go on with it, or another --out`);
+    }
+    if (given.data === undefined) throw new CliError('--data is missing: the folder of the images');
+    // Whoever gives a time wants it used.
+    const epochs = given.minutes === undefined ? defaults.epochs : null;
+    return { ...defaults, epochs, ...given } as FinetuneSettings;
+  }
+  if (!existsSync(file)) throw new CliError(`${out} holds no training to resume: there is no ${FILE}`);
+  let old: FinetuneSettings;
+  try {
+    old = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new CliError(`${file}: ${oneLine(error)}`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    const before = old[name as keyof FinetuneSettings];
+    if (name === 'epochs' || name === 'minutes' || value === before) continue;
+    throw new CliError(
+      `the training in ${out} began with ${name} ${before}; it cannot be resumed with ${value}`,
+    );
+  }
+  return { ...old, ...given } as FinetuneSettings;
+}
+
+export const settingsFile = FILE;

@@ -1,0 +1,61 @@
+import { ChaingradError, FormatError } from '@chaingrad/core';
+import type { WeightFile } from './formats/weight-file.ts';
+
+/** What a file of ours tells of its model beside the parameters, so that whoever loads it builds the same and decodes alike. */
+export interface About {
+  /** The model's class, e.g. `SSD300`. */
+  readonly model: string;
+  /** Classes without the background. */
+  readonly nFgClass: number;
+  /** Names of the classes in the order of the labels, or null where they have none. */
+  readonly labelNames: readonly string[] | null;
+  /** How class outputs become scores. */
+  readonly scoreFunction: 'softmax' | 'sigmoid';
+}
+
+/** Where the metadata of a file hold it, as JSON. */
+const key = 'chaingrad.about';
+
+/** The metadata that a writer must add. */
+export const aboutMetadata = (about: About): Record<string, string> => ({ [key]: JSON.stringify(about) });
+
+/**
+ * What a file tells of its model; null where it tells nothing, as other programs' files.
+ * @throws FormatError when that part is damaged.
+ */
+export function readAbout(file: Pick<WeightFile, 'file' | 'metadata'>): About | null {
+  const text = file.metadata.get(key);
+  if (text === undefined) return null;
+  const place = { file: file.file, key };
+  let about: unknown;
+  try {
+    about = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(place, 'JSON', (error as Error).message, undefined, error);
+  }
+  const { model, nFgClass, labelNames, scoreFunction } = (about ?? {}) as Partial<
+    Record<keyof About, unknown>
+  >;
+  const names = labelNames ?? null;
+  const areNames = Array.isArray(names) && names.every((name) => typeof name === 'string');
+  const isFunction = scoreFunction === 'softmax' || scoreFunction === 'sigmoid';
+  const isCount = Number.isSafeInteger(nFgClass) && (nFgClass as number) > 0;
+  if (typeof model !== 'string' || !isCount || !(names === null || areNames) || !isFunction) {
+    throw new FormatError(place, 'model, nFgClass, labelNames and scoreFunction', text.slice(0, 200));
+  }
+  return { model, nFgClass: nFgClass as number, labelNames: names as string[] | null, scoreFunction };
+}
+
+/** A file of another model. */
+export class OtherModelError extends ChaingradError {
+  constructor(
+    readonly file: string,
+    /** The class of which the file is. */
+    readonly model: string,
+    readonly expected: string,
+  ) {
+    super(
+      `${file}: expected weights of ${expected}, got those of ${model}. Use ${model}.fromPretrained('${file}').`,
+    );
+  }
+}

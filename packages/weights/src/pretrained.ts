@@ -1,0 +1,231 @@
+/** The table of pretrained models. A model's class names its part of it as `static readonly pretrained`. */
+import { ChaingradError, type NameMap } from '@chaingrad/core';
+import { openImagesLabelNames, vocBboxLabelNames } from './label-names.ts';
+import { mobilenetV1Face, mobilenetV2 } from './names/mobilenet.ts';
+
+/** The server that ChainerCV's weights lie on; `baseUrl` is another one. */
+export const chainercvBaseUrl = 'https://chainercv-models.preferred.jp/';
+
+/** A file with its length and its digest in hexadecimal, as far as they are known. */
+export interface KnownFile {
+  readonly file: string;
+  readonly bytes?: number;
+  readonly sha256?: string;
+}
+
+/** A file of ChainerCV's server, or of the folder in which ChainerCV keeps what it has downloaded. */
+export interface ChainercvSource extends KnownFile {
+  readonly kind: 'chainercv';
+}
+
+/** Files of a package of npm: from `node_modules` where it is installed, else from a CDN, verified. */
+export interface NpmSource {
+  readonly kind: 'npm';
+  readonly package: string;
+  readonly version: string;
+  /** The first is the one to open. */
+  readonly files: readonly Required<KnownFile>[];
+  /** The bytes of the first file that are the weights, where it holds more. */
+  readonly part?: readonly [start: number, end: number];
+}
+
+/** One set of trained weights: where they are, what their names are, and the arguments of the model that they fix. */
+export type Pretrained<P extends object> = Partial<P> & {
+  /** Where the weights are: a source of the table, or an address. */
+  readonly source: ChainercvSource | NpmSource | string;
+  /** The names and layouts of the file, where they are not the model's own. */
+  readonly names?: NameMap;
+  /** 'common' where the file has a part of the model only. Default 'exact'. */
+  readonly match?: 'exact' | 'common';
+  /** Fixed arguments that may be given another value all the same. */
+  readonly overwritable?: readonly string[];
+  /** Names of the classes in the order of the labels. */
+  readonly labelNames?: readonly string[];
+};
+
+/** Sets of weights by name; the first is the class's default. */
+export type PretrainedTable<P extends object> = Readonly<Record<string, Pretrained<P>>>;
+
+/** A colour: red, green and blue in 0..255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+export interface SsdParam {
+  readonly nFgClass: number;
+}
+
+export interface Vgg16Param {
+  readonly nClass: number;
+  /** Subtracted from every image. */
+  readonly mean: Rgb;
+}
+
+const chainercv = (file: string): ChainercvSource => ({ kind: 'chainercv', file });
+
+/** The VGG part alone, trained on ImageNet: the rest of an SSD keeps its initial values. */
+const ssdImagenet = {
+  source: chainercv('ssd_vgg16_imagenet_converted_2017_06_09.npz'),
+  match: 'common',
+} as const;
+
+/** ChainerCV publishes no digests: what comes first is recorded, and compared from then on. */
+export const pretrained = {
+  SSD300: {
+    voc0712: {
+      source: chainercv('ssd300_voc0712_converted_2017_06_06.npz'),
+      nFgClass: 20,
+      labelNames: vocBboxLabelNames,
+    },
+    imagenet: ssdImagenet,
+  },
+  SSD512: {
+    voc0712: {
+      source: chainercv('ssd512_voc0712_converted_2017_06_06.npz'),
+      nFgClass: 20,
+      labelNames: vocBboxLabelNames,
+    },
+    imagenet: ssdImagenet,
+  },
+  VGG16: {
+    imagenet: {
+      source: chainercv('vgg16_imagenet_converted_2017_07_18.npz'),
+      nClass: 1000,
+      mean: [123.68, 116.779, 103.939],
+      overwritable: ['mean'],
+    },
+  },
+  SSDMobileNetV2: {
+    /** The first stage of MediaPipe Objectron: a list of labels lies before it, other models behind it. */
+    oid: {
+      source: {
+        kind: 'npm',
+        package: '@mediapipe/objectron',
+        version: '0.4.1675468480',
+        files: [
+          {
+            file: 'objectron_solution_packed_assets.data',
+            bytes: 9_987_912,
+            sha256: '470986ca5df183f41698da6de74b027d838fe289d77b5ab094497d350bee664e',
+          },
+        ],
+        part: [184, 9_987_912],
+      },
+      names: mobilenetV2,
+      nFgClass: 23,
+      labelNames: openImagesLabelNames,
+    },
+  },
+  SSDMobileNetV1Face: {
+    face: {
+      source: {
+        kind: 'npm',
+        package: '@vladmandic/face-api',
+        version: '1.7.15',
+        files: [
+          {
+            file: 'model/ssd_mobilenetv1_model-weights_manifest.json',
+            bytes: 28_233,
+            sha256: '888f744dffbc84f5f060d1f8427d9742341943a2dfaaf9205d10029b7e7a2955',
+          },
+          {
+            file: 'model/ssd_mobilenetv1_model.bin',
+            bytes: 5_616_957,
+            sha256: '2835640602d53718aa6ae9a42896327eaa21beefed056c218d32ca7d79e1e2f8',
+          },
+        ],
+      },
+      names: mobilenetV1Face,
+      labelNames: ['face'],
+    },
+  },
+} as const satisfies Readonly<Record<string, PretrainedTable<SsdParam | Vgg16Param>>>;
+
+/** Other names of entries, as the command line calls the models. */
+const aliases: Readonly<Record<string, string>> = {
+  'ssd-mobilenet-v2-oid': 'SSDMobileNetV2/oid',
+  'ssd-mobilenet-v1-face': 'SSDMobileNetV1Face/face',
+};
+
+type Table = Readonly<Record<string, Pretrained<object>>>;
+
+/**
+ * The entry of a name, or null: `SSD300/voc0712`, `ssd-mobilenet-v2-oid`, or a name of a class's own table.
+ * @param own the table of the model's class.
+ */
+export function findPretrained(name: string, own: Table = {}): Pretrained<object> | null {
+  if (Object.hasOwn(own, name)) return own[name]!;
+  const [model = '', weights = ''] = (Object.hasOwn(aliases, name) ? aliases[name]! : name).split('/');
+  const tables: Readonly<Record<string, Table>> = pretrained;
+  const table = Object.hasOwn(tables, model) ? tables[model]! : {};
+  return Object.hasOwn(table, weights) ? table[weights]! : null;
+}
+
+/** An argument contradicts the pretrained weights, or is missing. */
+export class PretrainedArgumentError extends ChaingradError {
+  constructor(
+    /** The argument, e.g. `nFgClass`. */
+    readonly argument: string,
+    /** What it must be, or null where it only must be given. */
+    readonly expected: unknown,
+    readonly got: unknown,
+    advice: string,
+  ) {
+    const must = expected === null ? 'must be specified' : `must be ${show(expected)}, got ${show(got)}`;
+    super(`${argument} ${must}. ${advice}`);
+  }
+}
+
+/** A name that no pretrained model has, and that is no path either. */
+export class UnknownPretrainedError extends ChaingradError {
+  constructor(
+    readonly pretrained: string,
+    readonly known: readonly string[],
+  ) {
+    super(
+      `There is no pretrained model '${pretrained}'. Known names: ${known.join(', ')}. ` +
+        `A file needs a path (./${pretrained}) or an address.`,
+    );
+  }
+}
+
+const show = (value: unknown): string => (Array.isArray(value) ? `(${value.join(', ')})` : String(value));
+
+/**
+ * Completes a model's arguments by what its pretrained weights fix, then by defaults (the first half of ChainerCV's
+ * `prepare_pretrained_model`).
+ * @param given every argument by name; null or undefined where the user gave none.
+ * @param name an entry of the table; anything else fixes nothing.
+ * @throws PretrainedArgumentError: "nFgClass must be 20", "nClass must be specified".
+ */
+export function completeArguments<P extends object>(
+  given: { readonly [K in keyof P]: P[K] | null | undefined },
+  name: string | null,
+  table: PretrainedTable<P>,
+  defaults: Partial<P> = {},
+): P {
+  const entry: Pretrained<P> | null = name !== null && Object.hasOwn(table, name) ? table[name]! : null;
+  const complete: Partial<P> = {};
+  for (const key of Object.keys(given) as (keyof P & string)[]) {
+    const own = given[key] ?? null;
+    const fixed = entry?.[key] ?? null;
+    const free = fixed === null || entry?.overwritable?.includes(key) === true;
+    if (own !== null && !free && !equal(own, fixed)) {
+      const advice = `The weights '${name}' are made for it; to change it, transfer them to a model without pretrained.`;
+      throw new PretrainedArgumentError(key, fixed, own, advice);
+    }
+    const value = own ?? fixed ?? defaults[key] ?? null;
+    if (value === null) {
+      const names = Object.keys(table).filter((other) => (table[other]![key] ?? null) !== null);
+      const hint =
+        names.length === 0 ? '' : `, or choose pretrained weights that imply it: ${names.join(', ')}`;
+      throw new PretrainedArgumentError(key, null, value, `Give it${hint}.`);
+    }
+    complete[key] = value as P[keyof P & string];
+  }
+  return complete as P;
+}
+
+function equal(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, i) => item === b[i]);
+  return a === b;
+}
