@@ -349,3 +349,27 @@ export function runProgram(
     uniforms.map((data) => ({ type: 'int32', data: [...data] })),
   );
 }
+
+// ---- tensors that are filled piece by piece --------------------------------------------------------------------------
+
+/** What tfjs' WASM backend can do besides. */
+interface FillableBackend extends tf.KernelBackend {
+  makeOutput(shape: number[], dtype: 'float32'): tf.TensorInfo;
+  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array;
+}
+
+/** Memory of a tensor on WASM, or null on backends where `tf.tensor` takes an array over without a copy. */
+export function fillableData(shape: readonly number[]): {
+  values(): Float32Array;
+  info: tf.TensorInfo;
+  release(): void;
+} | null {
+  const backend = tf.backend() as FillableBackend;
+  if (!('makeOutput' in backend && 'typedArrayFromHeap' in backend)) return null;
+  const info = backend.makeOutput([...shape], 'float32');
+  return {
+    info,
+    values: () => backend.typedArrayFromHeap(info),
+    release: () => release(backend, info, true),
+  };
+}
