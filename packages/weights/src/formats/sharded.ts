@@ -1,5 +1,6 @@
 /** Several safetensors files as one, by the index that Hugging Face's tools write. */
 import { type ArrayInfo, brief, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
+import type { RandomAccess } from '../sources/random-access.ts';
 import { SafetensorsWeights } from './safetensors.ts';
 import type { Beside } from './tfjs.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -27,13 +28,16 @@ export class ShardedWeights implements WeightFile {
     const paths = new Set(entries.map(([, path]) => path));
     if (paths.size > maxShards)
       throw new FormatError({ file }, `at most ${maxShards} shards`, `${paths.size}`);
+    const accesses: RandomAccess[] = [];
     const opened = new Map<unknown, SafetensorsWeights>();
     try {
       for (const path of paths) {
         if (typeof path !== 'string' || !/^[^/\\:]+$/.test(path) || path === '..') {
           throw new FormatError({ file }, 'shards beside the index', brief(path));
         }
-        opened.set(path, await SafetensorsWeights.open(await beside(path)));
+        const access = await beside(path);
+        accesses.push(access);
+        opened.set(path, await SafetensorsWeights.open(access));
       }
       const places = new Map(entries.map(([key, path]) => [key, opened.get(path)!]));
       for (const [key, shard] of places) {
@@ -43,7 +47,7 @@ export class ShardedWeights implements WeightFile {
       const metadata = [...opened.values()].flatMap((shard) => [...shard.metadata]);
       return new ShardedWeights(file, places, new Map(metadata));
     } catch (error) {
-      for (const shard of opened.values()) await shard.close();
+      for (const access of accesses) await access.close();
       throw error;
     }
   }

@@ -45,9 +45,9 @@ export async function chainercvFile(
     ...rest,
     cacheAs: new URL(file, chainercvBaseUrl).href,
     async check(source) {
-      await using npz = await NpzWeights.open(await openRandomAccess(source, { name: url }));
+      await using access = await openRandomAccess(source, { name: url });
+      await NpzWeights.open(access);
       await rest.check?.(source);
-      return void npz;
     },
   });
 }
