@@ -10,7 +10,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { writeNpz } from '../../packages/weights/src/formats/npz.ts';
 import { chainercvFile } from '../../packages/weights/src/sources/chainercv.ts';
-import { floats, rejection } from './support.ts';
+import { rejection } from '../support/errors.ts';
+import { floats } from './support.ts';
 import { WeightsServer } from './weights-server.ts';
 
 const arrays = [
@@ -19,6 +20,7 @@ const arrays = [
 ] as const;
 
 class Toy extends Linear {
+  static readonly modelName = 'Toy';
   static readonly pretrained = {};
   static readonly inputShape = [1, 1, 1, 30] as const;
   constructor() {
