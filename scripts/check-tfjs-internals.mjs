@@ -37,9 +37,7 @@ const inside = new Set([
 const allowed = 'tfjs-internals.ts';
 
 /** Files that may break the rule, and why. One that does not must be taken off. */
-const exempt = new Map([
-  ['packages/core/src/meta/backend.ts', 'it is a backend itself'],
-]);
+const exempt = new Map([['packages/core/src/meta/backend.ts', 'it is a backend itself']]);
 
 /** A file inside of a package of tfjs; its .wasm files are documented. */
 const deepImport = /^@tensorflow\/tfjs[^/]*\/.*(?<!\.wasm)$/;
