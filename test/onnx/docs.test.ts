@@ -20,6 +20,7 @@ describe('docs/onnx.md', () => {
 
   async function run(heading: string): Promise<string> {
     const text = await readFile(join(root, 'docs/onnx.md'), 'utf8');
+    expect(text).to.include(`## ${heading}`);
     const section = text.slice(text.indexOf(`## ${heading}`));
     const { code } = await transform(/```ts\n([\s\S]*?)```/.exec(section)![1]!, {
       loader: 'ts',
@@ -31,5 +32,9 @@ describe('docs/onnx.md', () => {
 
   it('exports a chain that ONNX Runtime runs', async () => {
     expect(await run('Out: a Chain as an ONNX file')).to.match(/\[ 5, 2 \]/);
+  });
+
+  it('exports a detector with its post-processing', async () => {
+    expect(await run('A detector that any runtime deploys')).to.match(/\[ \d+, 4 \] \[ \d+ \] \[ \d+ \]/);
   });
 });

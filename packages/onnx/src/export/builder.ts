@@ -101,6 +101,11 @@ export class GraphBuilder {
     return this.initializer(Constant.of('int64', [values.length], BigInt64Array.from(values, BigInt)));
   }
 
+  /** An array of float32. */
+  floats(values: ArrayLike<number>, shape: readonly number[] = [values.length]): string {
+    return this.initializer(Constant.of('float32', shape, Float32Array.from(values)));
+  }
+
   /** A number of rank 0. */
   scalar(value: number, dtype: GraphType = 'float32'): string {
     return this.initializer(Constant.of(dtype, [], numbers(dtype, [value])));

@@ -2,16 +2,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Image } from '../image/index.ts';
 
-/** `data` (channels last) minus a mean, in place. */
-export function subtractMean(data: Float32Array, mean: number | readonly number[]): Float32Array {
+/** `data` (channels last) over a divisor, minus a mean: in place. */
+export function normalizePixels(
+  data: Float32Array,
+  mean: number | readonly number[],
+  divisor = 1,
+): Float32Array {
   const means = typeof mean === 'number' ? [mean] : mean;
-  for (let i = 0; i < data.length; i++) data[i]! -= means[i % means.length]!;
-  return data;
-}
-
-/** 0..255 to -1..1, in place. */
-export function toSymmetricRange(data: Float32Array): Float32Array {
-  for (let i = 0; i < data.length; i++) data[i] = data[i]! / 127.5 - 1;
+  for (let i = 0; i < data.length; i++) data[i] = data[i]! / divisor - means[i % means.length]!;
   return data;
 }
 

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../errors.ts';
 import { type Image, type ImageSource, toImage } from '../image/index.ts';
 import { centerCrop, type ResizeBackend, resize, scale, tenCrop } from '../transforms/index.ts';
-import { stack, subtractMean } from './batch.ts';
+import { normalizePixels, stack } from './batch.ts';
 
 /** A network whose features are wanted, e.g. `VGG16`. */
 export interface Extractor extends Link {
@@ -93,7 +93,7 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
           : resize(img, scaleSize, options);
     const crops = this.crop === '10' ? tenCrop(scaled, cropSize) : [centerCrop(scaled, cropSize)];
     return crops.map(({ data, shape }) => ({
-      data: subtractMean(new Float32Array(data), this.mean),
+      data: normalizePixels(new Float32Array(data), this.mean),
       shape,
     }));
   }

@@ -1,11 +1,8 @@
 import { fromPretrained, type LoadOptions, pretrained, type WeightSource } from '@chaingrad/weights';
-import type { Image, ImageSource } from '../../image/index.ts';
-import { paste } from '../../transforms/image/paste.ts';
-import { resize } from '../../transforms/index.ts';
-import { toSymmetricRange } from '../batch.ts';
+import type { ImageSource } from '../../image/index.ts';
 import type { Predictions, PredictOptions } from '../detection-link.ts';
 import { Multibox } from '../ssd/multibox.ts';
-import { SSD } from '../ssd/ssd.ts';
+import { type InputPreparation, SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
 import { MobileNetV1Extractor512 } from './extractor-v1.ts';
 
@@ -51,11 +48,12 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
     return fromPretrained<object, SSDMobileNetV1Face>(SSDMobileNetV1Face, source, { given: {} }, options);
   }
 
-  override prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
-    const side = Math.max(img.shape[0], img.shape[1]);
-    const square = paste(img, [side, side], [0, 0], 0);
-    const { data, shape } = resize(square, [this.insize, this.insize], { backend: resizeBackend });
-    return { data: toSymmetricRange(data), shape };
+  override get preparation(): InputPreparation {
+    return { fit: 'square', divisor: 127.5, mean: 1 };
+  }
+
+  override get nGivenClass(): number {
+    return FACE + 1;
   }
 
   /** Default boxes are fractions of the padded square. */

@@ -1,12 +1,9 @@
 import { fromPretrained, type LoadOptions, pretrained, type WeightSource } from '@chaingrad/weights';
 import { VisionOptionError } from '../../errors.ts';
-import type { Image } from '../../image/index.ts';
-import { resize } from '../../transforms/index.ts';
-import { toSymmetricRange } from '../batch.ts';
 import { toldByFile } from '../ssd/about.ts';
 import { Multibox } from '../ssd/multibox.ts';
 import type { ScoreFunction } from '../ssd/multibox-coder.ts';
-import { SSD } from '../ssd/ssd.ts';
+import { type InputPreparation, SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
 import { MobileNetV2Extractor300 } from './extractor-v2.ts';
 
@@ -67,9 +64,8 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
     );
   }
 
-  override prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
-    const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
-    return { data: toSymmetricRange(data), shape };
+  override get preparation(): InputPreparation {
+    return { fit: 'stretch', divisor: 127.5, mean: 1 };
   }
 
   /** Default boxes are fractions of the sides. */

@@ -19,7 +19,9 @@ export {
 } from './multibox-coder.ts';
 export { multiboxLoss } from './multibox-loss.ts';
 export { MultiboxTrainChain, type MultiboxTrainOptions } from './multibox-train-chain.ts';
+export { type OnnxOfDetectorOptions, onnxOfDetector } from './onnx-of-detector.ts';
 export {
+  type InputPreparation,
   SSD,
   type SSDBoxes,
   type SSDOptions,

@@ -3,8 +3,9 @@ import { aboutMetadata } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
 import { type Image, type ImageSource, toImage } from '../../image/index.ts';
+import { paste } from '../../transforms/image/paste.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
-import { stack, subtractMean } from '../batch.ts';
+import { normalizePixels, stack } from '../batch.ts';
 import type { DetectionLink, Predictions, PredictOptions } from '../detection-link.ts';
 import type { SSDExtractor } from './extractor.ts';
 import type { Multibox } from './multibox.ts';
@@ -30,6 +31,16 @@ export type SSDOptions = SSDBoxes & {
   readonly resizeBackend?: ResizeBackend;
 };
 
+/** How a picture becomes the network's input: brought to its size, divided, and a mean subtracted. */
+export interface InputPreparation {
+  /** 'stretch' changes the aspect; 'square' adds black at the bottom and right before. */
+  readonly fit: 'stretch' | 'square';
+  /** Of every value 0..255. */
+  readonly divisor: number;
+  /** Subtracted after the division: one number, or one a channel (RGB). */
+  readonly mean: number | readonly number[];
+}
+
 export type SSDPreset = 'visualize' | 'evaluate';
 
 const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: number }>> = {
@@ -40,7 +51,7 @@ const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: numb
 /**
  * A single shot multibox detector: an extractor of feature maps, heads over them, and the coder of their boxes.
  *
- * Subclasses for other networks override `prepare` and `boxScale`. Children are `extractor` and `multibox`. Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD`.
+ * Subclasses for other networks override `preparation` and `boxScale`. Children are `extractor` and `multibox`. Source: Liu et al., SSD (2016). Chainer counterpart: `chainercv.links.SSD`.
  *
  * ```ts
  * const { bboxes, labels, scores } = await model.predict([image]);
@@ -109,14 +120,27 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
     return this.multibox.call(this.extractor.call(x));
   }
 
+  /** How `prepare` makes inputs of images. */
+  get preparation(): InputPreparation {
+    return { fit: 'stretch', divisor: 1, mean: this.mean };
+  }
+
+  /** The first so many classes are what `predict` gives. */
+  get nGivenClass(): number {
+    return this.nFgClass;
+  }
+
   /**
-   * An image as the network wants it: stretched to its input size, minus the mean.
+   * An image as the network wants it: brought to its input size, minus the mean.
    * @param img (H, W, 3), RGB, 0..255.
    * @returns (insize, insize, 3).
    */
   prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
-    const { data, shape } = resize(img, [this.insize, this.insize], { backend: resizeBackend });
-    return { data: subtractMean(data, this.mean), shape };
+    const { fit, divisor, mean } = this.preparation;
+    const side = Math.max(img.shape[0], img.shape[1]);
+    const fitted = fit === 'square' ? paste(img, [side, side], [0, 0], 0) : img;
+    const { data, shape } = resize(fitted, [this.insize, this.insize], { backend: resizeBackend });
+    return { data: normalizePixels(data, mean, divisor), shape };
   }
 
   /** Pixels of an image of this size in one unit of the default boxes, along y and x. The inverse of `prepare`'s stretching. */
