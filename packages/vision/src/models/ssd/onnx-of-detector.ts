@@ -14,22 +14,20 @@ export interface OnnxOfDetectorOptions extends Omit<OnnxExportOptions, 'wrap' | 
   readonly nmsThresh?: number | null | undefined;
   /** Boxes with this score or more are given. Default the model's. */
   readonly scoreThresh?: number | undefined;
-  /** Names of the classes in the order of the labels. */
-  readonly labelNames?: readonly string[] | undefined;
 }
 
 /**
  * The arguments of `exportOnnx` and `saveOnnx` behind the model.
  *
  * ```ts
- * await saveOnnx('detector.onnx', model, ...onnxOfDetector(model, { postprocess: true, labelNames: vocLabelNames }));
+ * await saveOnnx('detector.onnx', model, ...onnxOfDetector(model, { postprocess: true }));
  * ```
  *
  * @throws VisionOptionError where operator set and resizing do not go together.
  */
 export function onnxOfDetector(
   model: SSD,
-  { postprocess = false, nmsThresh, scoreThresh, labelNames, ...options }: OnnxOfDetectorOptions = {},
+  { postprocess = false, nmsThresh, scoreThresh, ...options }: OnnxOfDetectorOptions = {},
 ): [inputs: number[][], options: OnnxExportOptions] {
   const { preparation, insize } = model;
   const name = options.about?.name ?? model.constructor.name;
@@ -44,16 +42,14 @@ export function onnxOfDetector(
         `${preparation.divisor}, minus the mean. Outputs: offsets and class outputs of the default boxes.`,
     mean: preparation.mean,
     inputRange: postprocess ? ([0, 255] as const) : ([low, high] as const),
-    ...(labelNames === undefined ? {} : { classNames: labelNames }),
+    ...(model.labelNames === null ? {} : { classNames: model.labelNames }),
     ...options.about,
+    more: { ...model.serialMetadata(), ...more(model), ...options.about?.more },
   };
   const inputs = [[1, insize, insize, 3]];
   if (!postprocess) {
     const outputNames = options.outputNames ?? ['offsets', 'classes'];
-    return [
-      inputs,
-      { ...options, outputNames, about: { ...about, more: { ...more(model), ...options.about?.more } } },
-    ];
+    return [inputs, { ...options, outputNames, about }];
   }
   if (model.resizeBackend === 'PIL' && (options.opset ?? 17) < 18) {
     throw new VisionOptionError(
