@@ -14,7 +14,7 @@ import { root, workspacePackages } from './packages.mjs';
 /** Each imports only what stands before it. */
 const order = ['kernels', 'core', 'weights', 'onnx', 'training', 'vision', 'cli'];
 
-/** Pairs that the order alone would allow: the right one knows nothing of the left. */
+/** Pairs that the order alone would allow: the right one runs without the left, whose types it may name. */
 const apart = [
   ['onnx', 'training'],
   ['onnx', 'vision'],
@@ -111,7 +111,7 @@ for (const { folder, path, manifest } of packages) {
       if (below === undefined) continue;
       if (order.indexOf(below.folder) >= order.indexOf(folder))
         refuse(`${below.folder} does not stand below ${folder}.`);
-      if (apart.some(([a, b]) => a === below.folder && b === folder))
+      if (!typeOnly && apart.some(([a, b]) => a === below.folder && b === folder))
         refuse(`${folder} does not stand on ${below.folder}.`);
       if (below.manifest.exports[exportOf(specifier)] === undefined) refuse(`${other} does not export it.`);
     }
