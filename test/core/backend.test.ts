@@ -47,6 +47,14 @@ describe('useBackend', () => {
     expect(sums).to.deep.equal([6, 6]);
   });
 
+  it('tells what is in use when calls overlap, among themselves and with predictions', async () => {
+    const stdout = await runProgram(new URL('backend-schedules-program.ts', import.meta.url), []);
+    const { faults, pairs, computed } = JSON.parse(stdout.slice(stdout.indexOf('{')));
+    expect(faults).to.deep.equal([]);
+    expect(pairs).to.equal(28);
+    expect(computed).to.be.above(100);
+  });
+
   it('finds WebGPU in Node, or says why there is none', async function () {
     try {
       expect((await useBackend('webgpu')).name).to.equal('webgpu');

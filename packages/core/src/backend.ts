@@ -1,4 +1,4 @@
-import { installKernels, nodeModule } from '@chaingrad/kernels';
+import { installKernels, nodeModule, Turns } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChaingradError, InvalidArgumentError } from './errors.ts';
 import { provideNodeGpu } from './node-gpu.ts';
@@ -151,8 +151,12 @@ async function useFastKernels(notes: string[], asked?: number): Promise<BackendI
   }
 }
 
+/** A start of a backend has many steps, and those of two must not be mixed. */
+const turns = new Turns();
+
 /**
- * Loads, configures and selects a tfjs backend, with chaingrad's kernels over tfjs' own.
+ * Loads, configures and selects a tfjs backend, with chaingrad's kernels over tfjs' own. Calls that overlap are done one after
+ * the other: each tells what was in use when it had ended. Models may predict and learn meanwhile.
  *
  * @param name 'auto' takes webgpu in a browser that has it, else wasm, else cpu; in Node wasm.
  * @param options where a page keeps its files, if they are not found by themselves.
@@ -166,6 +170,10 @@ export async function useBackend(
   if (name !== 'auto' && !(name in loaders)) {
     throw new InvalidArgumentError('useBackend', "'auto' | 'webgpu' | 'wasm' | 'cpu'", name);
   }
+  return turns.run(() => start(name, options));
+}
+
+async function start(name: 'auto' | BackendName, options: BackendOptions): Promise<BackendInfo> {
   const candidates: readonly BackendName[] =
     name !== 'auto' ? [name] : isNode ? ['wasm', 'cpu'] : ['webgpu', 'wasm', 'cpu'];
   const notes: string[] = [];
@@ -177,9 +185,12 @@ export async function useBackend(
       }
       await tf.ready();
       installKernels(candidate);
-      return candidate === 'wasm'
-        ? { name: candidate, notes, wasm: await useFastKernels(notes, options.threads) }
-        : { name: candidate, notes };
+      const wasm = candidate === 'wasm' ? { wasm: await useFastKernels(notes, options.threads) } : {};
+      // tf.setBackend, which waits for no turn, may have been called since.
+      if (tf.getBackend() !== candidate && !(await tf.setBackend(candidate))) {
+        throw new BackendUnavailableError(candidate, `${tf.getBackend()} was selected while it started.`);
+      }
+      return { name: candidate, notes, ...wasm };
     } catch (error) {
       if (name !== 'auto') throw error;
       notes.push(error instanceof Error ? error.message : String(error));

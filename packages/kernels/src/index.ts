@@ -26,6 +26,7 @@ export {
 export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
 export { assertKernel, runKernel } from './run.ts';
 export { isRecording } from './tfjs-internals.ts';
+export { Turns } from './turns.ts';
 
 installGradients();
 for (const backend of supportedBackends) installKernels(backend);

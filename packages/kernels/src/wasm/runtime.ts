@@ -1,13 +1,16 @@
 /** One of our binaries at work in the heap of one wasm backend: scratch memory, jobs, prepared filters. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { release } from '../tfjs-internals.ts';
+import { Turns } from '../turns.ts';
 import { ArgumentArea, type Exactly, type JobName, jobNames } from './arguments.ts';
 import type { Binary } from './binaries.ts';
 import { WasmJobError } from './errors.ts';
 import { type Heap, openHeap } from './heap.ts';
 import type { Jobs, Sizes } from './layouts.generated.ts';
 import { PreparedFilters } from './prepared-filters.ts';
-import { type Job, type JobFailure, maxItems, runItems, ThreadPool } from './threads.ts';
+import { type Job, type JobFailure, maxItems, type Pool, runItems, ThreadPool } from './threads.ts';
+
+type StartPool = (...args: Parameters<typeof ThreadPool.start>) => Promise<Pool>;
 
 export class Runtime {
   readonly backend: tf.KernelBackend;
@@ -18,15 +21,18 @@ export class Runtime {
   readonly #module: WebAssembly.Module;
   readonly #exports: Readonly<Record<JobName, Job>>;
   readonly #arguments: ArgumentArea;
-  #pool: ThreadPool | null = null;
+  readonly #startPool: (count: number) => Promise<Pool>;
+  readonly #changes = new Turns();
+  #pool: Pool | null = null;
   #scratch: number[] = [];
   #scratchBytes = 0;
   /** The kernel that runs now, and the outputs it has made. */
   #kernel: { readonly name: string; readonly outputs: tf.TensorInfo[] } | null = null;
 
   /** @throws WasmInternalsError when the backend is not built as the one we know. */
-  constructor(backend: tf.KernelBackend, binary: Binary) {
+  constructor(backend: tf.KernelBackend, binary: Binary, startPool: StartPool = ThreadPool.start) {
     this.backend = backend;
+    this.#startPool = (count) => startPool(this.heap, this.#module, jobNames, count);
     this.heap = openHeap(backend);
     this.heap.guard();
     this.relaxed = binary.relaxed;
@@ -43,13 +49,21 @@ export class Runtime {
     return 1 + (this.#pool?.size ?? 0);
   }
 
-  /** Starts or ends threads; more than one needs a shared heap. */
-  async setThreads(threads: number): Promise<void> {
-    if (!this.heap.shared || threads === this.threads) return;
-    this.#pool?.stop();
-    this.#pool = null;
-    this.releaseScratch();
-    if (threads > 1) this.#pool = await ThreadPool.start(this.heap, this.#module, jobNames, threads - 1);
+  /**
+   * Starts or ends threads; more than one needs a shared heap. Changes are made one after the other, in the order of the
+   * calls. Kernels may run meanwhile: the old threads serve them until the new ones are ready, and the threads and their
+   * scratch memory are then exchanged between two kernels.
+   * @throws what the platform says when threads cannot be started; the old ones then go on.
+   */
+  setThreads(threads: number): Promise<void> {
+    return this.#changes.run(async () => {
+      if (!this.heap.shared || threads === this.threads) return;
+      const pool = threads > 1 ? await this.#startPool(threads - 1) : null;
+      // Nothing waits from here on: no kernel sees one without the other.
+      this.#pool?.stop();
+      this.#pool = pool;
+      this.releaseScratch();
+    });
   }
 
   /** Runs a kernel. When it fails, the outputs that it has made are disposed: nobody else knows them. */

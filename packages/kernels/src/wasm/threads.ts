@@ -162,6 +162,9 @@ function canSleep(words: Int32Array): boolean {
   }
 }
 
+/** Threads that compute items of jobs beside the calling one. */
+export type Pool = Pick<ThreadPool, 'size' | 'run' | 'stop'>;
+
 export class ThreadPool {
   readonly #words: Int32Array;
   readonly #threads: Thread[];
@@ -174,7 +177,7 @@ export class ThreadPool {
     this.#mayWait = canSleep(this.#words);
   }
 
-  /** Starts `count` threads besides this one. */
+  /** Starts `count` threads besides this one. @throws what the platform says when one cannot be started; then none is left. */
   static async start(
     heap: Heap,
     module: WebAssembly.Module,
@@ -184,12 +187,17 @@ export class ThreadPool {
     const control = heap.malloc(4 * WORDS);
     heap.i32.fill(0, control / 4, control / 4 + WORDS);
     heap.i32[control / 4] = CLOSED;
-    const threads = await Promise.all(
+    const starts = await Promise.allSettled(
       Array.from({ length: count }, (_, i) =>
         startThread({ module, memory: heap.memory, control, jobs, thread: i }),
       ),
     );
-    return new ThreadPool(heap, control, threads);
+    const threads = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+    const pool = new ThreadPool(heap, control, threads);
+    const failed = starts.find((start) => start.status === 'rejected');
+    if (failed === undefined) return pool;
+    pool.stop();
+    throw failed.reason;
   }
 
   get size(): number {
