@@ -127,6 +127,30 @@ describe('ONNX files that cannot be trusted', () => {
     expect(error.message).to.match(/nested at most 64 deep/);
   });
 
+  it('cost no more than their size when ten thousand names come to one path, or one name has as many parts', async () => {
+    const separators = ['.', '/', ':', ' '];
+    const names = Array.from({ length: 10_000 }, (_, i) => {
+      const digits = i.toString(4).padStart(8, '0');
+      return `a${[...digits].map((d) => separators[Number(d)]!).join('')}w`;
+    });
+    const long = Array.from({ length: 10_000 }, () => 'b').join('.');
+    const bytes = buildModel({
+      inputs: { x: [2] },
+      outputs: [`y${names.length}`],
+      initializers: Object.fromEntries([...names, long].map((name) => [name, floats([2], [1, 2])])),
+      nodes: [...names, long].map((name, i) => ({
+        op: 'Add',
+        inputs: [i === 0 ? 'x' : `y${i - 1}`, name],
+        outputs: [`y${i}`],
+      })),
+    });
+    using model = await importOnnx(bytes);
+    const paths = [...model.namedparams()].map(([path]) => path);
+    expect(new Set(paths).size).to.equal(names.length + 1);
+    expect(paths).to.include.members(['/a/w', '/a/w_1', '/a/w_9999']);
+    expect(Math.max(...paths.map((path) => path.split('/').length))).to.equal(33);
+  });
+
   it('are refused when values come from nowhere, or names are given twice', async () => {
     const network = (nodes: Parameters<typeof buildModel>[0]['nodes']) =>
       importOnnx(buildModel({ inputs: { x: [1] }, outputs: ['y'], nodes }));

@@ -10,6 +10,7 @@ import {
   hostArray,
   int64s,
   isFloat,
+  lengthWithin,
   numbers,
   sizeOf,
 } from '../values/host-array.ts';
@@ -140,7 +141,7 @@ const split: Rule = {
     const axis = axisOf(call.int('axis', 0), x.rank);
     const size = x.shape[axis]!;
     const outputs = call.int('num_outputs', call.node.outputs.length);
-    const each = Math.ceil(size / outputs);
+    const each = Math.ceil(size / lengthWithin(outputs));
     const sizes =
       call.ints(1, 'split') ??
       Array.from({ length: outputs }, (_, i) => Math.max(0, Math.min(each, size - i * each)));

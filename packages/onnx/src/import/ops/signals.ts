@@ -1,7 +1,7 @@
 /** Windows and filter banks of signal processing: computed on the host from their sizes. */
 
 import { dtypeOfCode } from '../read/element-types.ts';
-import { hostArray } from '../values/host-array.ts';
+import { hostArray, lengthWithin } from '../values/host-array.ts';
 import { Value } from '../values/value.ts';
 import type { Rule, RuleTable } from './rule.ts';
 
@@ -12,7 +12,7 @@ function cosineWindow(coefficients: readonly number[]): Rule {
     reads: 'all',
     folds: true,
     run(call) {
-      const size = call.host(0).data[0]!;
+      const size = lengthWithin(call.host(0).data[0]!);
       const over = call.int('periodic', 1) !== 0 ? size : size - 1;
       const values = Array.from({ length: size }, (_, i) =>
         coefficients.reduce(
@@ -39,6 +39,7 @@ const melWeightMatrix: Rule = {
       number,
     ];
     const bins = Math.floor(length / 2) + 1;
+    lengthWithin(bins * (bands + 2));
     const mel = (hz: number) => 2595 * Math.log10(1 + hz / 700);
     const step = (mel(high) - mel(low)) / (bands + 2);
     const edges = Array.from({ length: bands + 2 }, (_, i) =>

@@ -1,5 +1,6 @@
 /** Joins a convolution with the batch normalization and the activation that follow it. */
 import type { HostArray } from '../values/host-array.ts';
+import { addTo } from './lists.ts';
 import type { FusedStep, NodeStep, Step } from './program.ts';
 import { bounds } from './rewrite.ts';
 
@@ -16,8 +17,7 @@ type Constants = ReadonlyMap<string, HostArray>;
 
 export function fuse(steps: readonly NodeStep[], outputs: ReadonlySet<string>, constants: Constants): Step[] {
   const takers = new Map<string, NodeStep[]>();
-  for (const step of steps)
-    for (const name of step.node.inputs) takers.set(name, [...(takers.get(name) ?? []), step]);
+  for (const step of steps) for (const name of step.node.inputs) addTo(takers, name, step);
   const next = ({ node }: NodeStep): NodeStep | null => {
     const [out, ...others] = node.outputs;
     const all = takers.get(out!) ?? [];

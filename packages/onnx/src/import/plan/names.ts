@@ -7,7 +7,15 @@ const madeUp =
 
 export const isMadeUp = (name: string): boolean => madeUp.test(name);
 
-const segmentsOf = (name: string) => name.split(/[./:\s]+/).filter((segment) => segment !== '');
+/** Names have some ten parts; of a longer one the rest is one part. */
+const mostSegments = 32;
+
+function segmentsOf(name: string): string[] {
+  const all = name.split(/[./:\s]+/).filter((segment) => segment !== '');
+  return all.length <= mostSegments
+    ? all
+    : [...all.slice(0, mostSegments - 1), all.slice(mostSegments - 1).join('_')];
+}
 
 /** The path of the module that a node computes: its name without the operator, `/layer1/layer1.0/conv1/Conv`. */
 function moduleOf(node: Node, index: number): string[] {
@@ -27,6 +35,8 @@ function moduleOf(node: Node, index: number): string[] {
 /** A tree of names, in which every parameter has a place of its own. */
 export class PathTree {
   readonly #root = new Map<string, Branch>();
+  /** How far equal names were numbered, by where they lie. */
+  readonly #counts = new WeakMap<Map<string, Branch>, Map<string, number>>();
   readonly #taken: (segment: string) => boolean;
 
   /** @param taken names that links need themselves: such a name gets an underscore behind it. */
@@ -51,10 +61,14 @@ export class PathTree {
     wanted.forEach((segment, depth) => {
       const last = depth === wanted.length - 1;
       let name = this.#clean(segment);
-      for (let i = 1; ; i++) {
+      // The count goes on where it stopped: a thousand names may come to one path.
+      const counts = this.#counts.get(branch) ?? new Map<string, number>();
+      this.#counts.set(branch, counts);
+      for (let i = counts.get(segment) ?? 1; ; i++) {
         const found = branch.get(name);
         if (found === undefined || (!last && found !== null)) break;
         name = this.#clean(`${segment}_${i}`);
+        counts.set(segment, i);
       }
       path.push(name);
       if (last) {

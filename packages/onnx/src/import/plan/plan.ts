@@ -4,9 +4,10 @@ import { UnsupportedOperatorError } from '../errors.ts';
 import type { Graph, Node } from '../graph.ts';
 import { Call, type Rule } from '../ops/rule.ts';
 import { ruleOf } from '../ops/table.ts';
-import { type HostArray, isFloat, withBudget } from '../values/host-array.ts';
+import { type HostArray, isFloat, spend, withBudget } from '../values/host-array.ts';
 import { Value } from '../values/value.ts';
 import { fuse } from './fuse.ts';
+import { addTo } from './lists.ts';
 import { isMadeUp, PathTree } from './names.ts';
 import {
   inputsOf,
@@ -49,7 +50,7 @@ function usesOf(nodes: readonly Ruled[]): Map<string, Use[]> {
   const uses = new Map<string, Use[]>();
   nodes.forEach(({ node, rule }, index) => {
     node.inputs.forEach((name, input) => {
-      if (name !== '') uses.set(name, [...(uses.get(name) ?? []), { node, index, rule, input }]);
+      if (name !== '') addTo(uses, name, { node, index, rule, input });
     });
   });
   return uses;
@@ -153,6 +154,8 @@ function fold(nodes: readonly Ruled[], constants: Map<string, HostArray>, graph:
       if (!rule.folds || !node.inputs.every((name) => name === '' || constants.has(name))) return true;
       const inputs = node.inputs.map((name) => (name === '' ? null : Value.host(constants.get(name)!)));
       try {
+        // Reading costs as writing does: a thousand nodes may read one large array.
+        for (const value of inputs) spend((value?.size ?? 0) + (value?.rank ?? 0));
         const outputs = [rule.run(new Call(node, graph.opset, inputs))].flat() as Value[];
         if (!outputs.every((value) => value.constant !== null)) {
           for (const value of outputs) value.dispose();

@@ -2,6 +2,7 @@
 import type { Graph, Node } from '../graph.ts';
 import { ruleOf } from '../ops/table.ts';
 import type { HostArray } from '../values/host-array.ts';
+import { addTo } from './lists.ts';
 import type { Ruled } from './program.ts';
 
 /** Who takes each value. */
@@ -13,8 +14,7 @@ class Takers {
     readonly outputs: ReadonlySet<string>,
   ) {
     for (const ruled of nodes) {
-      for (const name of new Set(ruled.node.inputs))
-        this.#takers.set(name, [...(this.#takers.get(name) ?? []), ruled]);
+      for (const name of new Set(ruled.node.inputs)) addTo(this.#takers, name, ruled);
     }
   }
 

@@ -64,13 +64,22 @@ export function withBudget<R>(elements: number, fn: () => R): R {
   }
 }
 
+/** A length that a file asks for, before anything of that length is made. @throws TooLargeError */
+export function lengthWithin(length: number): number {
+  const most = Math.min(largest, budget ?? largest);
+  if (!(length <= most)) throw new TooLargeError(`expected at most ${most} elements, got ${length}.`);
+  return length;
+}
+
+/** Takes elements off the budget, if there is one. @throws TooLargeError when it has no more. */
+export function spend(length: number): void {
+  lengthWithin(length);
+  if (budget !== null) budget -= length;
+}
+
 /** Zeros. @throws TooLargeError */
 export function numbers(dtype: Dtype, length: number): Numbers {
-  if (!(length <= Math.min(largest, budget ?? largest)))
-    throw new TooLargeError(
-      `expected at most ${Math.min(largest, budget ?? largest)} elements, got ${length}.`,
-    );
-  if (budget !== null) budget -= length;
+  spend(length);
   return new containers[dtype](length);
 }
 

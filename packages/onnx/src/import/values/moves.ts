@@ -6,6 +6,7 @@ import {
   broadcastStrides,
   type HostArray,
   hostArray,
+  lengthWithin,
   numbers,
   sizeOf,
   strided,
@@ -201,7 +202,7 @@ function padPlaces(
   mode: Exclude<PadMode, 'constant'>,
 ): number[] {
   const mod = (x: number, n: number) => ((x % n) + n) % n;
-  return Array.from({ length: before + size + after }, (_, i) => {
+  return Array.from({ length: lengthWithin(before + size + after) }, (_, i) => {
     const at = i - before;
     if (mode === 'edge') return Math.min(Math.max(at, 0), size - 1);
     if (mode === 'wrap') return mod(at, size);
