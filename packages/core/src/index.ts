@@ -11,6 +11,7 @@ export { ChainDict } from './chain-dict.ts';
 export { ChainList } from './chain-list.ts';
 export * from './configuration.ts';
 export * from './errors.ts';
+export { yieldToEventLoop } from './event-loop.ts';
 export * from './functions/index.ts';
 export * from './initializers.ts';
 export { type CopyMode, Link } from './link.ts';

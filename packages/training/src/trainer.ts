@@ -7,10 +7,10 @@ import {
   type SerialEntry,
   type Serializable,
   UnknownNameError,
+  yieldToEventLoop,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { TrainerStateError } from './errors.ts';
-import { yieldToEventLoop } from './event-loop.ts';
 import { type ExtendOptions, type Extension, type ExtensionFunction, priorities } from './extension.ts';
 import { readScalar } from './running-means.ts';
 import { jsonEntry, numberEntry, randomEntry } from './state-entries.ts';

@@ -1,7 +1,13 @@
-import { InvalidArgumentError, Link, type Observation, Reporter, usingConfig } from '@chaingrad/core';
+import {
+  InvalidArgumentError,
+  Link,
+  type Observation,
+  Reporter,
+  usingConfig,
+  yieldToEventLoop,
+} from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Converter, concatExamples } from '../convert.ts';
-import { yieldToEventLoop } from '../event-loop.ts';
 import { type Extension, priorities } from '../extension.ts';
 import type { BatchIterator } from '../iterators/batch-iterator.ts';
 import { RunningMeans } from '../running-means.ts';

@@ -1,4 +1,4 @@
-import { Chain, type Link, usingConfig } from '@chaingrad/core';
+import { Chain, type Link, usingConfig, yieldToEventLoop } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../errors.ts';
 import { type Image, type ImageSource, toImage } from '../image/index.ts';
@@ -104,6 +104,7 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
   }
 
   /**
+   * Timers, input and rendering have a turn before each batch.
    * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps.
    * @returns the features of all images: one array, or one for each name if the extractor picks several.
    */
@@ -116,6 +117,7 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
     const parts: FeatureArray[][] = [];
     let single = true;
     for (let i = 0; i < images.length; i += perRun) {
+      await yieldToEventLoop();
       const crops = images.slice(i, i + perRun).flatMap((img) => this.prepare(img));
       // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
       const features = usingConfig('train', false, () =>

@@ -1,4 +1,4 @@
-import { Chain, usingConfig } from '@chaingrad/core';
+import { Chain, usingConfig, yieldToEventLoop } from '@chaingrad/core';
 import { aboutMetadata } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
@@ -152,7 +152,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
    * Finds the objects in images of any sizes, with one forward pass for all of them.
    *
    * Boxes are not clipped to the image; they come class by class, by descending score in a class. Dropout and batch
-   * normalization work as in a test, whatever `config.train` says.
+   * normalization work as in a test, whatever `config.train` says. Timers, input and rendering have a turn in each call.
    *
    * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
    */
@@ -165,8 +165,9 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
     }: PredictOptions = {},
   ): Promise<Predictions> {
     const out: Predictions = { bboxes: [], labels: [], scores: [] };
-    if (imgs.length === 0) return out;
     const images = await Promise.all(imgs.map((img) => toImage(img)));
+    await yieldToEventLoop();
+    if (images.length === 0) return out;
     const prepared = images.map((img) => this.prepare(img, resizeBackend));
     // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
     const tensors = usingConfig('train', false, () => tf.tidy(() => this.call(stack(prepared))));
