@@ -69,6 +69,17 @@ const call = (model: OnnxChain<OnnxOutput>, inputs: tf.Tensor[]): OnnxOutput | P
     ? model.callAsync(...inputs)
     : usingConfig('train', false, () => model.call(...inputs));
 
+/** The network of a test, and the inputs of its first data set. */
+export async function openPeerTest(folder: PeerFolder, test: string) {
+  const path = `${root}/${folder}/${test}`;
+  const model = await importOnnx<OnnxOutput>(`${path}/model.onnx`);
+  const [set] = readdirSync(path).filter((name) => name.startsWith('test_data_set'));
+  const inputs = numbered(`${path}/${set}`, 'input').map((name, i) =>
+    toTensor(asDeclared(load(`${path}/${set}/${name}`), model.inputs[i]!.dtype)),
+  );
+  return { model, inputs };
+}
+
 /** Runs one test. @throws what import throws, or an Error that tells what differs. */
 export async function runPeerTest(folder: PeerFolder, test: string): Promise<void> {
   const path = `${root}/${folder}/${test}`;
