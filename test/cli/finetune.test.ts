@@ -2,10 +2,21 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { useBackend } from '@chaingrad/core';
+import { exportOnnx } from '@chaingrad/onnx';
+import { onnxOfDetector, SSDMobileNetV2 } from '@chaingrad/vision';
 import { expect } from 'chai';
+import * as ort from 'onnxruntime-node';
 import sharp from 'sharp';
+import { expectClose } from '../support/backends.ts';
 import { writeVocFolder } from './generated-data.ts';
 import { chaingrad, nodeArgs, temporaryFolder } from './support.ts';
+
+/** Rows by their first numbers that differ by more than rounding. */
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => Math.abs(value - b[i]!) > 0.01);
+  return at < 0 ? 0 : a[at]! - b[at]!;
+}
 
 const isSnapshot = (name: string) => name.startsWith('snapshot_iter_');
 
@@ -56,10 +67,51 @@ describe('chaingrad finetune, evaluate and detect, one after the other', functio
     expect(again.stderr).to.contain('--resume');
     const other = await chaingrad(['finetune', '--resume', ...out, '--batch', '4']);
     expect(other.stderr).to.contain('began with batch 2');
-    const { code, stderr } = await chaingrad(['finetune', '--resume', ...out, '--epochs', '3']);
+    const { code, stderr } = await chaingrad([
+      'finetune',
+      '--resume',
+      ...out,
+      ...['--epochs', '3', '--export', 'onnx'],
+    ]);
     expect(code, stderr).to.equal(0);
     expect(stderr).to.contain('Resumed from');
     expect(json('run/log').map(({ epoch }: { epoch: number }) => epoch)).to.deep.equal([1, 2, 3]);
+  });
+
+  it('writes the best model as an ONNX file, which finds the same in ONNX Runtime', async () => {
+    await useBackend('cpu');
+    using model = await SSDMobileNetV2.fromPretrained(folder.path('run/best.npz'));
+    const { data, info } = await sharp(folder.path('data/JPEGImages/4.png'))
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const shape: [number, number, number] = [info.height, info.width, 3];
+    // Three epochs make few things sure.
+    const scoreThresh = 0.05;
+    const { bboxes, labels, scores } = await model.predict([{ data: new Uint8Array(data), shape }], {
+      scoreThresh,
+    });
+    expect(labels[0]!.length).to.be.greaterThan(0);
+    const bytes = await exportOnnx(model, ...onnxOfDetector(model, { postprocess: true, scoreThresh }));
+    const onImage = { image: new ort.Tensor('uint8', new Uint8Array(data), shape) };
+    const session = await ort.InferenceSession.create(bytes);
+    const found = await session.run(onImage);
+    await session.release();
+    const theirBoxes = found['boxes']!.data as Float32Array;
+    expect([...(found['labels']!.data as Int32Array)]).to.deep.equal([...labels[0]!]);
+    expectClose(found['scores']!.data as Float32Array, scores[0]!, 1e-5);
+    // Flat colours give boxes of equal scores, whose order is open.
+    const order = (list: Float32Array) =>
+      Array.from({ length: list.length / 4 }, (_, n) => [labels[0]![n]!, ...list.subarray(4 * n, 4 * n + 4)])
+        .sort(compare)
+        .flat();
+    expectClose(order(theirBoxes), order(bboxes[0]!), 1e-5);
+    // The file of the command has the thresholds of detect.
+    const own = await ort.InferenceSession.create(folder.path('run/best.onnx'));
+    const sure = await own.run(onImage);
+    await own.release();
+    const expected = await model.predict([{ data: new Uint8Array(data), shape }]);
+    expect([...(sure['labels']!.data as Int32Array)]).to.deep.equal([...expected.labels[0]!]);
   });
 
   it('that is killed goes on from its last snapshot, and ends as if nothing had happened', async () => {

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Convolution2D, InvalidArgumentError, Linear, Sequential } from '@chaingrad/core';
 import { exportOnnx, saveOnnx } from '@chaingrad/onnx';
+import { save } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { expectClose } from '../../support/backends.ts';
+import { TinySSD } from '../../vision/models/tiny-ssd.ts';
 import { callHere, callRuntime, floats, modelOf } from './support.ts';
 
 describe('saveOnnx', () => {
@@ -86,4 +88,34 @@ describe('saveOnnx', () => {
       expect(String(error)).to.match(message);
     });
   }
+});
+
+describe("save('.onnx')", () => {
+  let folder: string;
+  before(async () => {
+    await tf.setBackend('cpu');
+    folder = await mkdtemp(join(tmpdir(), 'chaingrad-onnx-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('writes links that tell their inputs, with what their files tell', async () => {
+    using model = new TinySSD();
+    model.labelNames = ['a', 'b', 'c'];
+    const file = join(folder, 'tiny.onnx');
+    await save(file, model);
+    const { metadataProps, graph } = modelOf(new Uint8Array(await readFile(file)));
+    const told = Object.fromEntries(metadataProps.map(({ key, value }) => [key, value]));
+    expect(JSON.parse(told['class_names']!)).to.deep.equal(['a', 'b', 'c']);
+    expect(JSON.parse(told['chaingrad.about']!)).to.deep.include({
+      nFgClass: 3,
+      labelNames: ['a', 'b', 'c'],
+    });
+    expect(graph!.output.map(({ name }) => name)).to.deep.equal(['offsets', 'classes']);
+  });
+
+  it('says what to call for others', async () => {
+    const error = await save(join(folder, 'no.onnx'), new Linear(3, 2)).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(InvalidArgumentError);
+    expect(String(error)).to.match(/onnxArguments\(\), got Linear\. Use saveOnnx/);
+  });
 });

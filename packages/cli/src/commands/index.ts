@@ -10,6 +10,7 @@ import { cacheCommand } from './cache/index.ts';
 import { convertCommand } from './convert/index.ts';
 import { detectCommand } from './detect/index.ts';
 import { evaluateCommand } from './evaluate/index.ts';
+import { exportCommand } from './export/index.ts';
 import { finetuneCommand } from './finetune/index.ts';
 import { summaryCommand } from './summary/index.ts';
 import { transferCommand } from './transfer/index.ts';
@@ -21,6 +22,7 @@ export const commands: readonly (() => Command)[] = [
   summaryCommand,
   transferCommand,
   convertCommand,
+  exportCommand,
   cacheCommand,
   benchCommand,
 ];

@@ -1,6 +1,12 @@
 /** A link's forward pass as an ONNX model. */
-import { type InputSpec, InvalidArgumentError, type Link, traceForward } from '@chaingrad/core';
-import { writeFile } from '@chaingrad/weights';
+import {
+  type InputSpec,
+  InvalidArgumentError,
+  type Link,
+  type Serializable,
+  traceForward,
+} from '@chaingrad/core';
+import { writeFile, writeFiles } from '@chaingrad/weights';
 import {
   create,
   GraphProtoSchema,
@@ -66,9 +72,10 @@ export async function buildOnnx(
     opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(settings.opset) })],
     producerName: 'chaingrad',
     docString: settings.about.description ?? '',
-    metadataProps: Object.entries(metadataOf(name, settings.about, settings.layout)).map(([key, value]) =>
-      create(StringStringEntryProtoSchema, { key, value }),
-    ),
+    metadataProps: Object.entries({
+      ...metadataOf(name, settings.about, settings.layout),
+      ...(link as Serializable).serialMetadata?.(),
+    }).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
     graph: create(GraphProtoSchema, {
       name,
       node: builder.nodes,
@@ -124,6 +131,17 @@ export interface SaveOnnxOptions extends OnnxExportOptions {
   readonly externalData?: boolean | undefined;
 }
 
+/** What `saveOnnx` wrote. */
+export interface SavedOnnx {
+  /** The file, and the one with its arrays if they stand apart. */
+  readonly files: readonly (string | URL)[];
+  /** Bytes of all arrays. */
+  readonly arrayBytes: number;
+  /** Nodes of the graph. */
+  readonly operators: number;
+  readonly opset: number;
+}
+
 /**
  * Saves a link as an ONNX file; in Node. The file appears whole or not at all, array after array, so that little memory is
  * needed. In a page: `new Blob([await exportOnnx(model, inputs)])`.
@@ -139,17 +157,26 @@ export async function saveOnnx(
   link: Link,
   inputs: readonly InputSpec[],
   { externalData, ...options }: SaveOnnxOptions = {},
-): Promise<void> {
+): Promise<SavedOnnx> {
   const { model, initializers } = await buildOnnx(link, inputs, options);
-  const size = initializers.reduce((sum, each) => sum + byteSize(each), 0);
-  if (!(externalData ?? size > FILE_LIMIT)) {
+  const arrayBytes = initializers.reduce((sum, each) => sum + byteSize(each), 0);
+  const told = {
+    arrayBytes,
+    operators: model.graph!.node.length,
+    opset: Number(model.opsetImport[0]!.version),
+  };
+  if (!(externalData ?? arrayBytes > FILE_LIMIT)) {
     await writeFile(file, filePieces(model, initializers));
-    return;
+    return { files: [file], ...told };
   }
   const data = typeof file === 'string' ? `${file}.data` : new URL(`${file.href}.data`);
-  const location = decodeURIComponent(String(data).split(/[\\/]/).at(-1)!);
-  await writeFile(data, dataPieces(initializers));
-  await writeFile(file, headPieces(model, initializers, location));
+  const name = String(data).split(/[\\/]/).at(-1)!;
+  const location = typeof file === 'string' && !/^file:/i.test(file) ? name : decodeURIComponent(name);
+  await writeFiles([
+    { path: file, content: headPieces(model, initializers, location) },
+    { path: data, content: dataPieces(initializers) },
+  ]);
+  return { files: [file, data], ...told };
 }
 
 // ---- settings -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import {
   relu,
   softmax,
 } from '@chaingrad/core';
+import type { OnnxExportOptions } from '@chaingrad/onnx';
 import {
   fromPretrained,
   type LoadOptions,
@@ -104,6 +105,15 @@ export class VGG16 extends PickableSequentialChain {
     this.fc6 = fc(4096);
     this.fc7 = fc(4096);
     this.fc8 = fc(nClass);
+  }
+
+  /** What an ONNX file of it needs to be told: `save('vgg16.onnx', model)`. */
+  onnxArguments(): [inputs: number[][], options: OnnxExportOptions] {
+    const { mean } = this;
+    const description =
+      'VGG-16 tells the class of a picture. Input: pictures of 224 x 224, RGB 0..255, minus the mean. Output: probabilities.';
+    const inputRange = [-Math.max(...mean), 255 - Math.min(...mean)] as const;
+    return [[[1, 224, 224, 3]], { about: { description, mean, inputRange } }];
   }
 
   /**

@@ -67,6 +67,12 @@ export const finetuneCommand = () =>
     .addOption(option('--eval-every <n>', 'epochs between two tests', 'evalEvery').argParser(count))
     .option('--strict', 'refuse broken images, boxes and labels instead of leaving them out')
     .addOption(option('--seed <n>', 'of everything random', 'seed').argParser(whole))
+    .addOption(
+      new Option(
+        '--export <format>',
+        'write the best model in this format too: best.onnx, from the picture to the boxes',
+      ).choices(['onnx']),
+    )
     .option('--resume', 'go on with the training in --out')
     .addOption(backendOption())
     .addHelpText(

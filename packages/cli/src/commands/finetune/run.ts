@@ -19,6 +19,7 @@ import {
   type DetectionDataset,
   DetectionVOCEvaluator,
   MultiboxTrainChain,
+  onnxOfDetector,
   type SSD,
   type SSDAugmentOptions,
   type SSDTrainExample,
@@ -42,6 +43,8 @@ export interface FinetuneOptions extends Partial<FinetuneSettings> {
   readonly out: string;
   readonly resume?: boolean;
   readonly backend: BackendChoice;
+  /** A format in which the best model is written once more, with its post-processing. */
+  readonly export?: 'onnx';
 }
 
 /** Test images that are drawn at the end. */
@@ -53,11 +56,17 @@ const KEPT_SIZE = 1.6;
 
 /**
  * Fine-tunes a detector on the images of a folder and writes into `out`: best.npz (with the names of the classes), log,
- * loss.svg, precision.svg, result.json, the pictures with test detections, and a snapshot to resume from.
+ * best.onnx on wish, loss.svg, precision.svg, result.json, the pictures with test detections, and a snapshot to resume from.
  *
  * @throws CliError and the errors of the libraries.
  */
-export async function finetune({ out, resume = false, backend, ...chosen }: FinetuneOptions): Promise<void> {
+export async function finetune({
+  out,
+  resume = false,
+  backend,
+  export: format,
+  ...chosen
+}: FinetuneOptions): Promise<void> {
   const settings = settingsOf(out, resume, chosen);
   const say = (text: string) => process.stderr.write(`${text}\n`);
   setSeed(settings.seed);
@@ -141,8 +150,14 @@ export async function finetune({ out, resume = false, backend, ...chosen }: Fine
   const report = apReport(validation.best ?? evaluator.result!, labelNames, test.length);
   await trainer.store.write('result.json', `${JSON.stringify(report, null, 2)}\n`);
   await drawPictures(model, test, labelNames, join(out, 'pictures'));
+  const best = [validation.file];
+  if (format === 'onnx') {
+    const { saveOnnx } = await import('@chaingrad/onnx');
+    await saveOnnx(join(out, 'best.onnx'), model, ...onnxOfDetector(model, { postprocess: true }));
+    best.push('best.onnx');
+  }
   process.stdout.write(
-    `${apTable(report)}wrote ${join(out, validation.file)}, log, loss.svg, precision.svg and pictures\n`,
+    `${apTable(report)}wrote ${best.map((name) => join(out, name)).join(', ')}, log, loss.svg, precision.svg and pictures\n`,
   );
 }
 

@@ -44,7 +44,7 @@ export function onnxOfDetector(
     inputRange: postprocess ? ([0, 255] as const) : ([low, high] as const),
     ...(model.labelNames === null ? {} : { classNames: model.labelNames }),
     ...options.about,
-    more: { ...model.serialMetadata(), ...more(model), ...options.about?.more },
+    more: { ...more(model), ...options.about?.more },
   };
   const inputs = [[1, insize, insize, 3]];
   if (!postprocess) {

@@ -11,6 +11,8 @@ import type { SSDExtractor } from './extractor.ts';
 import type { Multibox } from './multibox.ts';
 import { MultiboxCoder, type ScoreFunction } from './multibox-coder.ts';
 
+import { onnxOfDetector } from './onnx-of-detector.ts';
+
 /** Default boxes of the extractor's grids and the heads' aspect ratios, or a coder of one's own. */
 export type SSDBoxes =
   | {
@@ -92,6 +94,11 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
     const { nFgClass, labelNames, scoreFunction } = this;
     const { modelName: model } = this.constructor as typeof SSD;
     return aboutMetadata({ model, nFgClass, labelNames, scoreFunction });
+  }
+
+  /** What an ONNX file of it needs to be told: `save('detector.onnx', model)`. */
+  onnxArguments(): ReturnType<typeof onnxOfDetector> {
+    return onnxOfDetector(this);
   }
 
   /** Side of the square input in pixels. */

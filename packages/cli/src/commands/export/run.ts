@@ -1,0 +1,105 @@
+/** The work of `chaingrad export`. */
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Chain, useBackend } from '@chaingrad/core';
+import { saveOnnx } from '@chaingrad/onnx';
+import { onnxOfDetector, SSD, VGG16 } from '@chaingrad/vision';
+import { load, type NameMapName, openWeights, readAbout } from '@chaingrad/weights';
+import { openDetector } from '../../detector.ts';
+import { CliError } from '../../errors.ts';
+import { detectorOfClass, detectors, models, parseModel } from '../../models.ts';
+import { createProgress, type Say, tell } from '../../progress.ts';
+
+export interface ExportOptions {
+  readonly model?: string;
+  readonly names?: string;
+  readonly withPostprocess?: boolean;
+  readonly scoreThresh?: number;
+  readonly nmsThresh?: number;
+  readonly opset?: number;
+  readonly batch?: number;
+  readonly layout?: string;
+  readonly foldBn?: boolean;
+  readonly externalData?: boolean;
+}
+
+/**
+ * Writes a model as an ONNX file and tells what was written.
+ * @throws CliError for options that do not fit the model; the errors of the readers and of the export.
+ */
+export async function exportModel(source: string, output: string, options: ExportOptions): Promise<void> {
+  const { withPostprocess: postprocess = false, opset, batch, layout, foldBn, externalData } = options;
+  if (!/\.onnx$/i.test(output)) throw new CliError(`${output}: the file to write must end in .onnx`);
+  if (layout !== undefined && layout !== 'NCHW' && layout !== 'NHWC') {
+    throw new CliError(`--layout must be NCHW or NHWC, got '${layout}'`);
+  }
+  if (postprocess && (batch !== undefined || layout !== undefined)) {
+    throw new CliError(
+      '--with-postprocess takes one picture, (height, width, 3): leave out --batch and --layout',
+    );
+  }
+  // Nothing is computed but what is constant.
+  await useBackend('cpu');
+  const progress = createProgress(1);
+  progress.next(source);
+  const model = await openModel(source, options, progress.say).finally(progress.stop);
+  try {
+    const { scoreThresh, nmsThresh } = options;
+    const thresholds = scoreThresh !== undefined || nmsThresh !== undefined;
+    if (!(model instanceof SSD) && (postprocess || thresholds)) {
+      throw new CliError(`${source}: --with-postprocess and thresholds are for detectors`);
+    }
+    if (thresholds && !postprocess) throw new CliError('thresholds go with --with-postprocess');
+    const [inputs, own = {}] =
+      model instanceof SSD
+        ? onnxOfDetector(model, { postprocess, opset, scoreThresh, nmsThresh })
+        : (model as VGG16).onnxArguments();
+    const shapes = batch === undefined ? inputs : inputs.map(([, ...rest]) => [batch, ...rest]);
+    await mkdir(dirname(output), { recursive: true });
+    const saved = await saveOnnx(output, model, shapes, {
+      ...own,
+      opset,
+      ...(batch === undefined ? {} : { batch: 'fixed' }),
+      ...(layout === undefined ? {} : { layout }),
+      foldBatchNormalization: foldBn,
+      externalData,
+    });
+    const lines = await Promise.all(
+      saved.files.map(
+        async (file) => `wrote ${String(file)} (${((await stat(file)).size / 1e6).toFixed(2)} MB)`,
+      ),
+    );
+    lines.push(`${saved.operators} operators of set ${saved.opset}`);
+    process.stdout.write(`${lines.join('\n')}\n`);
+  } finally {
+    model.dispose();
+  }
+}
+
+/** A model by name with its own weights, or of a file. */
+async function openModel(source: string, { model, names }: ExportOptions, say: Say): Promise<Chain> {
+  const isName = model === undefined && Object.hasOwn(models, source.split(':')[0]!);
+  const weights = isName ? undefined : source;
+  const { name, entry, args } = parseModel(isName ? source : (model ?? (await modelOfFile(source))));
+  if (Object.hasOwn(detectors, name)) {
+    const detector = await openDetector(name as keyof typeof detectors, { weights, names, say });
+    detector.model.labelNames = detector.labelNames;
+    return detector.model;
+  }
+  if (weights === undefined) return VGG16.fromPretrained('imagenet', { onProgress: tell(source, say) });
+  const made = (await entry.create(args)).initialize(entry.inputShape);
+  await load(made, weights, { names: names as NameMapName | undefined });
+  return made;
+}
+
+/** The model that a file tells that its weights are of. */
+async function modelOfFile(path: string): Promise<string> {
+  await using file = await openWeights(path);
+  const about = readAbout(file);
+  const name = about === null ? null : detectorOfClass(about.model);
+  if (name === null) {
+    const known = Object.keys(models).join(', ');
+    throw new CliError(`${path} does not tell of which model its weights are: pass --model, one of ${known}`);
+  }
+  return name;
+}
