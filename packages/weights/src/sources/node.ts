@@ -1,7 +1,17 @@
 import { nodeModule } from '@chaingrad/core';
 
-/** What of Node the sources need, or null in a page. */
-export function node() {
+/** What of Node the sources need. */
+export interface NodeModules {
+  readonly fs: typeof import('node:fs/promises');
+  readonly os: typeof import('node:os');
+  readonly path: typeof import('node:path');
+  readonly crypto: typeof import('node:crypto');
+  readonly module: typeof import('node:module');
+  readonly url: typeof import('node:url');
+}
+
+/** These modules, or null in a page. */
+export function node(): NodeModules | null {
   const fs = nodeModule('node:fs/promises');
   if (fs === null) return null;
   return {
@@ -13,5 +23,3 @@ export function node() {
     url: nodeModule('node:url')!,
   };
 }
-
-export type NodeModules = NonNullable<ReturnType<typeof node>>;
