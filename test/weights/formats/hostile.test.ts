@@ -11,6 +11,7 @@ import { writeNpz } from '../../../packages/weights/src/formats/npz.ts';
 import { rejection } from '../../support/errors.ts';
 import { fixturePath } from '../../support/goldens.ts';
 import { floats } from '../support.ts';
+import { int, long, pth, tensor, unicode } from './pickle-builder.ts';
 import { buildZip } from './zip-builder.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
@@ -26,44 +27,6 @@ function safetensors(header: string, values = 0, length = text(header).length): 
 
 const entry = (dtype: string, shape: number[], ...offsets: number[]) =>
   JSON.stringify({ dtype, shape, data_offsets: offsets });
-
-/** A PyTorch archive around a pickle. */
-const pth = (...pickle: (string | number[])[]): Uint8Array<ArrayBuffer> => {
-  const parts = pickle.map((part) =>
-    typeof part === 'string' ? Uint8Array.from(part, (c) => c.charCodeAt(0)) : Uint8Array.from(part),
-  );
-  const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
-  const data = new Uint8Array(16);
-  return zipSync({ 'x/data.pkl': bytes, 'x/data/0': data }, { level: 0 }) as Uint8Array<ArrayBuffer>;
-};
-const unicode = (value: string) => [0x58, value.length, 0, 0, 0, ...text(value)];
-const int = (value: number) => [0x4a, value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24];
-/** The pickle of `{'w': tensor}` whose shape and strides are given as opcodes. */
-const tensor = (shape: number[], strides: number[], offset: number[] = int(0), length: number[] = int(4)) => [
-  [0x80, 2],
-  '}',
-  unicode('w'),
-  'ctorch._utils\n_rebuild_tensor_v2\n',
-  '(',
-  '(',
-  unicode('storage'),
-  'ctorch\nFloatStorage\n',
-  unicode('0'),
-  unicode('cpu'),
-  length,
-  'tQ',
-  offset,
-  ['('.charCodeAt(0), ...shape, 't'.charCodeAt(0)],
-  ['('.charCodeAt(0), ...strides, 't'.charCodeAt(0)],
-  [0x89],
-  'ccollections\nOrderedDict\n)R',
-  'tRs.',
-];
-const long = (value: bigint) => [
-  0x8a,
-  8,
-  ...Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 255n)),
-];
 
 /** An npy file whose header says another shape than its values have. */
 function lyingNpy(shape: string): Uint8Array {

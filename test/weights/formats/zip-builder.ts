@@ -17,6 +17,8 @@ export interface EntrySpec {
   };
   /** Puts the sizes and the offset into the zip64 extra field. */
   readonly zip64?: boolean;
+  /** How long the local header says that its extra field is; there is none. */
+  readonly localExtra?: number;
   /** The bytes to store in place of the deflated content. */
   readonly packed?: Uint8Array;
 }
@@ -48,7 +50,15 @@ export function buildZip(
 ): Uint8Array<ArrayBuffer> {
   const out = new Writer();
   const directory = new Writer();
-  for (const { name, content, deflate = false, claims = {}, zip64 = false, packed } of entries) {
+  for (const {
+    name,
+    content,
+    deflate = false,
+    claims = {},
+    zip64 = false,
+    packed,
+    localExtra = 0,
+  } of entries) {
     const body = packed ?? (deflate ? deflateSync(content) : content);
     const path = new TextEncoder().encode(name);
     const offset = claims.offset ?? out.bytes.length;
@@ -59,7 +69,7 @@ export function buildZip(
       .u32(0x04034b50)
       .u16(45, 0, method, 0, 33)
       .u32(crc, 0xffffffff, 0xffffffff)
-      .u16(path.length, 0)
+      .u16(path.length, localExtra)
       .put(path);
     out.put(body);
     const [size, packedSize] = [claims.size ?? content.length, claims.packedSize ?? body.length];

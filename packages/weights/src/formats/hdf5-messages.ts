@@ -223,6 +223,14 @@ export function parseFilters(data: Uint8Array<ArrayBuffer>, place: FormatPlace):
   });
 }
 
+/** @throws FormatError when chunks would go through the same filter again and again: a few bytes would cost any time. */
+export function checkFilters(filters: readonly Filter[], place: FormatPlace): readonly Filter[] {
+  if (new Set(filters.map(({ id }) => id)).size < filters.length) {
+    throw new FormatError(place, 'every HDF5 filter once', filters.map(({ id }) => id).join(', '));
+  }
+  return filters;
+}
+
 /** The bytes of a value that was never written, or null where none is given. */
 export function parseFill(
   data: Uint8Array<ArrayBuffer>,

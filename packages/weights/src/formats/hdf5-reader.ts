@@ -24,17 +24,41 @@ export interface ChunkPlace {
 
 /** Blocks of metadata are small; a larger one is a lie about memory. */
 const maxBlock = 1 << 24;
-/** Blocks that are read in all before a file counts as a labyrinth. */
-const maxBlocks = 1 << 20;
+/** How often each byte of a file may be read as metadata: blocks lie apart, and each is read once or twice. */
+const maxReadings = 4;
+/** What a block costs beside its length. */
+const blockCost = 16;
+/** The longest name of a link. */
+const maxName = 1 << 10;
 const pageLength = 1 << 14;
+/** Types of messages that describe a dataset or a group; others are not kept. */
+const knownTypes = new Set([1, 2, 3, 5, 6, 8, 11, 0x11]);
 
 export class Hdf5Reader {
   /** What every address counts from. */
   base = 0;
-  #blocks = 0;
+  #budget: number;
+  /** Headers by their addresses: several links may lead to one. */
+  readonly #headers = new Map<number, Promise<readonly Message[]>>();
   #page: { start: number; bytes: Uint8Array<ArrayBuffer> } = { start: 0, bytes: new Uint8Array(0) };
 
-  constructor(readonly access: RandomAccess) {}
+  constructor(readonly access: RandomAccess) {
+    this.#budget = this.#wholeBudget();
+  }
+
+  #wholeBudget(): number {
+    return maxReadings * this.access.size + (1 << 20);
+  }
+
+  /**
+   * Counts metadata that are read, and names that are made of them: blocks that overlap would let a small file unfold to any size.
+   * @throws FormatError when far more was used than the file has.
+   */
+  spend(length: number, place: FormatPlace): void {
+    this.#budget -= length;
+    if (this.#budget < 0)
+      throw new FormatError(place, 'HDF5 metadata that lie apart', 'the same over and over');
+  }
 
   /** Reads the superblock. @returns the address of the root group. */
   async root(): Promise<number> {
@@ -73,8 +97,7 @@ export class Hdf5Reader {
         `a file of ${this.access.size}`,
       );
     }
-    if (++this.#blocks > maxBlocks)
-      throw new FormatError(place, `at most ${maxBlocks} blocks of metadata`, 'more');
+    this.spend(length + blockCost, place);
     const page = this.#page;
     if (start < page.start || start + length > page.start + page.bytes.length) {
       const end = Math.min(this.access.size, start + Math.max(length, pageLength));
@@ -85,7 +108,16 @@ export class Hdf5Reader {
   }
 
   /** The messages of an object header, the continued ones included. */
-  async messages(address: number, place: FormatPlace): Promise<Message[]> {
+  messages(address: number, place: FormatPlace): Promise<readonly Message[]> {
+    let messages = this.#headers.get(address);
+    if (messages === undefined) {
+      messages = this.#readMessages(address, place);
+      this.#headers.set(address, messages);
+    }
+    return messages;
+  }
+
+  async #readMessages(address: number, place: FormatPlace): Promise<Message[]> {
     const first = await this.block(address, Math.min(16, this.access.size), place);
     const isNew = first.bytes[0] === 0x4f;
     return isNew ? this.#newMessages(address, place) : this.#oldMessages(address, first, place);
@@ -161,7 +193,8 @@ export class Hdf5Reader {
         'a shared HDF5 type',
         'Write it with h5py.',
       );
-    } else messages.push({ type, data });
+      // A copy: the page around it shall not stay in memory.
+    } else if (knownTypes.has(type)) messages.push({ type, data: data.slice() });
   }
 
   async kind(address: number, place: FormatPlace): Promise<'group' | 'numbers' | 'other'> {
@@ -215,9 +248,11 @@ export class Hdf5Reader {
         const target = entries.number(8);
         const cacheType = entries.number(4);
         entries.skip(20);
-        const end = names.indexOf(0, nameAt);
-        if (!(nameAt < names.length) || end < 0)
-          throw new FormatError(place, 'a name in the heap', `at ${nameAt}`);
+        const length = names.subarray(nameAt, nameAt + maxName).indexOf(0);
+        if (!(nameAt < names.length) || length < 0)
+          throw new FormatError(place, `a name of at most ${maxName} bytes in the heap`, `at ${nameAt}`);
+        this.spend(length, place);
+        const end = nameAt + length;
         // A symbolic link leads to what is listed elsewhere, or to another file.
         if (cacheType !== 2) add(new TextDecoder().decode(names.subarray(nameAt, end)), target);
       }
@@ -267,6 +302,8 @@ export class Hdf5Reader {
     place: FormatPlace,
   ): AsyncGenerator<ChunkPlace> {
     if (index.address === undefinedAddress) return;
+    // The list of chunks is read anew each time that values are asked for.
+    this.#budget = this.#wholeBudget();
     const plain = dims.reduce((a, b) => a * b, itemSize);
     if (index.kind === 'tree') {
       for await (const { key, address } of this.#leaves(index.address, 1, 8 + 8 * (dims.length + 1), place)) {

@@ -18,6 +18,7 @@ import {
 import type { RandomAccess } from '../sources/random-access.ts';
 import { readChunk } from './hdf5-chunks.ts';
 import {
+  checkFilters,
   type Filter,
   type Layout,
   parseDataspace,
@@ -121,11 +122,17 @@ export class Hdf5Weights implements WeightFile {
     const out = new Uint8Array(length);
     if (fill?.some((byte) => byte !== 0)) for (let at = 0; at < length; at += fill.length) out.set(fill, at);
     if (layout.kind === 'chunked') {
-      const seen = new Set<string>();
+      const seen = new Set<number>();
+      let stored = 0;
       for await (const chunk of this.#reader.chunks(layout, shape, place)) {
-        const offset = chunk.offset.join();
-        if (seen.has(offset)) throw new FormatError(place, 'every chunk once', `that at (${offset}) twice`);
-        seen.add(offset);
+        const position = chunk.offset.reduce((at, i, axis) => at * (shape[axis]! + 1) + i, 0);
+        if (seen.has(position))
+          throw new FormatError(place, 'every chunk once', `that at (${chunk.offset}) twice`);
+        seen.add(position);
+        stored += chunk.size;
+        if (stored > this.#reader.access.size) {
+          throw new FormatError(place, 'chunks that lie apart', `${stored} bytes of them`);
+        }
         await readChunk(this.#reader, chunk, { ...dataset, layout }, out, place);
       }
     }
@@ -149,6 +156,7 @@ async function walk(
   seen.add(address);
   for (const [name, child] of await reader.links(address, place)) {
     const key = path === '' ? name : `${path}/${name}`;
+    reader.spend(key.length, { ...place, key });
     const kind = await reader.kind(child, { ...place, key });
     if (kind === 'group') await walk(reader, child, key, addresses, seen, depth + 1);
     // Texts, references and the like are no weights.
@@ -168,9 +176,10 @@ async function readDataset(reader: Hdf5Reader, address: number, place: FormatPla
   if (type === null)
     throw new FormatError(place, 'integers or floats', 'another element type', 'Ignore this name.');
   const layout = parseLayout(need(8, 'a layout'), place);
-  const filters = messages
-    .filter((message) => message.type === 11)
-    .flatMap(({ data }) => parseFilters(data, place));
+  const filters = checkFilters(
+    messages.filter((message) => message.type === 11).flatMap(({ data }) => parseFilters(data, place)),
+    place,
+  );
   const fillMessage = messages.find((message) => message.type === 5);
   const fill = fillMessage === undefined ? null : parseFill(fillMessage.data, itemSizes[type.dtype], place);
   const length = elementCount(shape, place) * itemSizes[type.dtype];
@@ -182,6 +191,13 @@ async function readDataset(reader: Hdf5Reader, address: number, place: FormatPla
   if (length > most || (stored !== null && !unwritten && stored !== length)) {
     const got = length > most ? `a file of ${reader.access.size}` : `${stored}`;
     throw new FormatError(place, `${length} bytes for shape (${shape.join(', ')})`, got);
+  }
+  if (
+    layout.kind === 'contiguous' &&
+    !unwritten &&
+    reader.base + layout.address + length > reader.access.size
+  ) {
+    throw new FormatError(place, `${length} bytes at ${layout.address}`, `a file of ${reader.access.size}`);
   }
   if (layout.kind === 'chunked' && layout.dims.length !== shape.length) {
     throw new FormatError(place, `chunks of rank ${shape.length}`, `${layout.dims.length}`);

@@ -32,8 +32,8 @@ export interface NpyHeader extends ArrayInfo {
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** NumPy's own limit for the number of dimensions. */
 const maxRank = 64;
-/** A header of a plain array is about 100 bytes. Only structured types, which are not read, need more. */
-const maxHeaderLength = 1 << 20;
+/** A header of a plain array is about 100 bytes. Only structured types, which are not read, need more; NumPy's limit is 10,000. */
+const maxHeaderLength = 1 << 16;
 
 /** NumPy's kind and item size, for each element type of fixed size. */
 const descrs = {

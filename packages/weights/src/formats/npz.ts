@@ -20,16 +20,24 @@ const suffix = '.npy';
 const nullEntry = 'chaingrad-null-names.json';
 const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
 
+const isNpy = (name: string): boolean => name.endsWith(suffix);
+
 /** The key of an entry that is an array, or null. */
-const keyOf = (name: string): string | null => (name.endsWith(suffix) ? name.slice(0, -suffix.length) : null);
+const keyOf = (name: string): string | null => (isNpy(name) ? name.slice(0, -suffix.length) : null);
+
+const notNpz = 'It is a zip archive of something else: unpack it, and open the file of weights in it.';
 
 /** Metadata are arrays of one string whose names begin so: NumPy reads them, Chainer passes over them. */
 const isMetadata = (key: string): boolean => key.startsWith('chaingrad.');
-const maxTextLength = 1 << 22;
 
-async function readText(zip: ZipFile, record: ZipRecord, key: string): Promise<string> {
+/** The most bytes of all texts about a file of a size: deflate could make a thousand times as many of it. */
+const textLimit = (size: number): number => 16 * size + (1 << 20);
+/** The most bytes of an array of texts: they are no weights, and become many times as many in memory. */
+const maxTextArray = 1 << 22;
+
+async function readText(zip: ZipFile, record: ZipRecord, key: string, limit: number): Promise<string> {
   const place = { file: zip.access.name, key };
-  const array = readNpy(await zip.small(record, maxTextLength), place);
+  const array = readNpy(await zip.small(record, limit), place);
   if (array.dtype !== 'str' || array.data.length !== 1)
     throw new FormatError(place, 'one string', array.dtype);
   return array.data[0]!;
@@ -64,11 +72,18 @@ export class NpzWeights implements WeightFile {
     const zip = await ZipFile.open(access);
     const nulls = zip.records.get(nullEntry);
     const metadata = new Map<string, string>();
+    let room = textLimit(access.size);
     for (const [name, record] of zip.records) {
       const key = keyOf(name);
-      if (key !== null && isMetadata(key)) metadata.set(key, await readText(zip, record, key));
+      if (key === null || !isMetadata(key)) continue;
+      metadata.set(key, await readText(zip, record, key, room));
+      room -= record.size;
     }
-    return new NpzWeights(zip, nulls === undefined ? new Set() : await readNulls(zip, nulls), metadata);
+    if (zip.records.size > 0 && nulls === undefined && ![...zip.records.keys()].some(isNpy)) {
+      const found = [...zip.records.keys()].slice(0, 8).join(', ');
+      throw new FormatError({ file: access.name }, 'an npz archive (entries *.npy)', found, notNpz);
+    }
+    return new NpzWeights(zip, nulls === undefined ? new Set() : await readNulls(zip, nulls, room), metadata);
   }
 
   get file(): string {
@@ -95,6 +110,10 @@ export class NpzWeights implements WeightFile {
     const { dtype, fortranOrder, shape } = header;
     const content = this.#zip.content(entry);
     if (dtype === 'str' || dtype === 'object-null' || (fortranOrder && shape.length > 1)) {
+      if (dtype === 'str' && entry.size > maxTextArray) {
+        const place = { file: this.file, key };
+        throw new FormatError(place, `texts of at most ${maxTextArray} bytes`, `${entry.size}`, 'Ignore it.');
+      }
       // What is not in the order of the values, or not of a fixed size, is decoded as a whole.
       const array = readNpy(await concatenate(content, entry.size), { file: this.file, key });
       yield array.dtype === 'str' || array.dtype === 'object-null'
@@ -187,9 +206,9 @@ function headerEnd(start: Uint8Array): number {
   return start[6] === 1 ? 10 + view.getUint16(8, true) : 12 + view.getUint32(8, true);
 }
 
-async function readNulls(zip: ZipFile, record: ZipRecord): Promise<Set<string>> {
+async function readNulls(zip: ZipFile, record: ZipRecord, limit: number): Promise<Set<string>> {
   const place = { file: zip.access.name, key: record.name };
-  const text = new TextDecoder().decode(await zip.small(record, 1 << 24));
+  const text = new TextDecoder().decode(await zip.small(record, limit));
   let names: unknown = null;
   try {
     names = JSON.parse(text);

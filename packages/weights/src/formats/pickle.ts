@@ -18,6 +18,8 @@ export interface PickleRules {
   allows(name: PickleGlobal): boolean;
   /** Makes what a persistent id stands for. */
   persistent(id: unknown): unknown;
+  /** Whether a value that `call` made may be given a state, which is not kept. */
+  hasState(value: unknown): boolean;
 }
 
 /** A dictionary; its keys may be anything. */
@@ -26,7 +28,9 @@ export type PickleDict = Map<unknown, unknown>;
 const mark = Symbol('mark');
 
 /** Larger than any list of weights; a pickle that makes more is an attack on memory. */
-const maxItems = 1 << 22;
+const maxSteps = 1 << 23;
+/** A dictionary takes as much memory as so many steps. */
+const dictSteps = 16;
 
 /**
  * Reads one pickle.
@@ -47,7 +51,7 @@ class Unpickler {
   readonly #view: DataView;
   readonly #memo = new Map<number, unknown>();
   #stack: unknown[] = [];
-  #made = 0;
+  #steps = 0;
 
   constructor(
     readonly bytes: Uint8Array,
@@ -66,7 +70,7 @@ class Unpickler {
           this.#fail('one value at the end', `${this.#stack.length}`);
         return { value: this.#stack[0], end: this.at };
       }
-      if (++this.#made > maxItems) this.#fail(`at most ${maxItems} steps`, 'more');
+      this.#spend(1);
       this.#step(op);
     }
   }
@@ -148,10 +152,13 @@ class Unpickler {
       case '\x87':
         return push(this.#last(3));
       case '}':
+        this.#spend(dictSteps);
         return push(new Map());
       case 'd':
+        this.#spend(dictSteps);
         return push(this.#fill(new Map(), this.#toMark()));
       case '\x8f':
+        this.#spend(dictSteps);
         return push(new Set());
       case '\x90': {
         const items = this.#toMark();
@@ -197,14 +204,23 @@ class Unpickler {
         const [callee, args] = this.#last(2);
         if (!(callee instanceof Global) || !Array.isArray(args))
           this.#fail('a call of a known name', 'another');
+        // What is made of lists and dictionaries takes as long as they are, at every call.
+        for (const arg of args as unknown[]) {
+          this.#spend(
+            Array.isArray(arg) ? arg.length : arg instanceof Map || arg instanceof Set ? arg.size : 0,
+          );
+        }
+        this.#spend(dictSteps);
         return push(this.rules.call(callee as Global, args as unknown[]));
       }
       case 'Q':
         return push(this.rules.persistent(this.#pop()));
       case 'b': {
-        // The state of an object. Of what is known here only an OrderedDict has one (PyTorch's `_metadata`): not needed.
+        // The state of an object: that of a dictionary (PyTorch's `_metadata`) or a parameter is not needed.
         const [target] = this.#last(2);
-        if (!(target instanceof Map)) this.#fail('an object without state', 'one with state');
+        if (!(target instanceof Map) && !this.rules.hasState(target)) {
+          this.#fail('an object without state', 'one with state');
+        }
         return push(target);
       }
       default:
@@ -214,6 +230,12 @@ class Unpickler {
           'Such a file can run programs: it is not read. Save model.state_dict() alone.',
         );
     }
+  }
+
+  /** Counts what takes time or memory. */
+  #spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > maxSteps) this.#fail(`a pickle of at most ${maxSteps} steps`, 'more');
   }
 
   #global(module: string, name: string): Global {
@@ -342,7 +364,8 @@ class Unpickler {
   }
 }
 
-class Global implements PickleGlobal {
+/** A name in a pickle. */
+export class Global implements PickleGlobal {
   constructor(
     readonly module: string,
     readonly name: string,

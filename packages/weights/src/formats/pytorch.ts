@@ -14,7 +14,7 @@ import {
   UnknownNameError,
 } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
-import { type PickleGlobal, type PickleRules, readPickle } from './pickle.ts';
+import { Global, type PickleGlobal, type PickleRules, readPickle } from './pickle.ts';
 import { concatenate, numbers } from './pieces.ts';
 import { chunkLength, noMetadata, type WeightFile } from './weight-file.ts';
 import { ZipFile } from './zip-file.ts';
@@ -60,8 +60,15 @@ interface Values {
   close(): Promise<void>;
 }
 
+/** A value that a checkpoint holds and that no weights are made of: a device, an element type. */
+class Other {}
+
 /** The longest pickle that is read: a state dict of a hundred thousand tensors has about 20 MB. */
 const maxPickle = 1 << 26;
+/** The same of an archive of a size: PyTorch stores pickles as they are, so one that is much larger was deflated to harm. */
+const pickleLimit = (size: number): number => Math.min(maxPickle, 4 * size + (1 << 20));
+/** How often all tensors together may use the values of the file: tied weights are the same values under many names. */
+const maxSharing = 64;
 const maxRank = 64;
 
 export class PytorchWeights implements WeightFile {
@@ -82,7 +89,9 @@ export class PytorchWeights implements WeightFile {
   }
 
   static of(values: Values, root: unknown): PytorchWeights {
-    return new PytorchWeights(values, tensorsOf(root, values.name));
+    const tensors = tensorsOf(root, values.name);
+    refuseMultiples(tensors, values.name);
+    return new PytorchWeights(values, withoutWrapper(tensors, values.name));
   }
 
   get file(): string {
@@ -166,7 +175,10 @@ async function openArchive(access: RandomAccess): Promise<PytorchWeights> {
       'Save it on another machine.',
     );
   }
-  const pickle = await zip.small(zip.records.get(pickles[0]!)!, maxPickle);
+  const pickle = await zip.small(zip.records.get(pickles[0]!)!, pickleLimit(access.size));
+  // Storages whose checksum was compared: other views of them read their own part alone.
+  const checked = new Set<string>();
+  let unpacked: { readonly key: string; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
   const values: Values = {
     name: file,
     async *bytes(storage, start, end) {
@@ -178,6 +190,18 @@ async function openArchive(access: RandomAccess): Promise<PytorchWeights> {
       if (start < 0 || end > length)
         throw new FormatError(place, `at most ${length} bytes`, `a view up to ${end}`);
       const { entry } = await zip.locate(record);
+      if (entry.deflated) {
+        if (unpacked?.key !== storage.key) {
+          unpacked = { key: storage.key, bytes: await concatenate(zip.content(entry), length) };
+        }
+        return yield unpacked.bytes.subarray(start, end);
+      }
+      if (checked.has(storage.key)) {
+        for (let at = start; at < end; at += chunkLength) {
+          yield await access.read(entry.start + at, entry.start + Math.min(end, at + chunkLength));
+        }
+        return;
+      }
       // Read as a whole: only so can the checksum be compared.
       let at = 0;
       for await (const part of zip.content(entry)) {
@@ -186,6 +210,7 @@ async function openArchive(access: RandomAccess): Promise<PytorchWeights> {
         if (from < to) yield part.subarray(from, to);
         at += part.length;
       }
+      checked.add(storage.key);
     },
     close: () => access.close(),
   };
@@ -215,24 +240,24 @@ async function openLegacy(access: RandomAccess): Promise<PytorchWeights> {
     at = end;
   }
   const [, protocol, system, root, keys] = values;
-  if (protocol !== 1001) throw new FormatError(place, 'protocol 1001', `${String(protocol)}`.slice(0, 40));
+  if (protocol !== 1001) throw new FormatError(place, 'protocol 1001', show(protocol));
   if (system instanceof Map && system.get('little_endian') === false) {
     throw new FormatError(place, 'little-endian values', 'big-endian ones', 'Save it on another machine.');
   }
   if (!Array.isArray(keys)) throw new FormatError(place, 'the list of storages', 'something else');
   const starts = new Map<string, number>();
   for (const key of keys as unknown[]) {
-    const storage = rules.storages.get(`${key}`);
-    if (storage === undefined || starts.has(`${key}`)) {
-      throw new FormatError({ file, key: `${key}` }, 'a storage that a tensor uses', 'another');
+    const storage = typeof key === 'string' ? rules.storages.get(key) : undefined;
+    if (typeof key !== 'string' || storage === undefined || starts.has(key)) {
+      throw new FormatError({ file }, 'storages that tensors use, each once', show(key));
     }
     const count = new DataView((await access.read(at, at + 8)).slice().buffer).getBigInt64(0, true);
     if (Number(count) !== storage.length) {
-      throw new FormatError({ file, key: `${key}` }, `${storage.length} values`, `${count}`);
+      throw new FormatError({ file, key }, `${storage.length} values`, `${count}`);
     }
-    starts.set(`${key}`, at + 8);
+    starts.set(key, at + 8);
     at += 8 + storage.length * itemSizes[storage.dtype];
-    if (at > access.size) throw new FormatError({ file, key: `${key}` }, `${at} bytes`, `${access.size}`);
+    if (at > access.size) throw new FormatError({ file, key }, `${at} bytes`, `${access.size}`);
   }
   if (at !== access.size) throw new FormatError(place, `${at} bytes`, `${access.size}`);
   const source: Values = {
@@ -258,6 +283,26 @@ async function openLegacy(access: RandomAccess): Promise<PytorchWeights> {
 
 // ---- the pickle -----------------------------------------------------------------------------------------------------
 
+/** Element types, which a checkpoint may mention. */
+const dtypeNames =
+  /^(b?float\d+(_e\d\w+)?|bfloat16|half|double|u?int\d+|long|short|bool|complex\d+|q?u?int\d+(x\d)?)$/;
+
+/** What may be named, by module, as far as PyTorch's own loader allows it with `weights_only`. */
+const allowed = new Map<string, (name: string) => boolean>([
+  ['collections', (name) => name === 'OrderedDict' || name === 'Counter'],
+  ['torch._utils', (name) => /^_rebuild_(tensor|tensor_v2|parameter|parameter_with_state)$/.test(name)],
+  ['torch._tensor', (name) => name === '_rebuild_from_type_v2'],
+  ['torch.nn.parameter', (name) => name === 'Parameter'],
+  ['torch.serialization', (name) => name === '_get_layout'],
+  ['_codecs', (name) => name === 'encode'],
+  ['builtins', (name) => /^(set|bytearray|complex)$/.test(name)],
+  ['__builtin__', (name) => /^(set|bytearray|complex)$/.test(name)],
+  [
+    'torch',
+    (name) => /^(Size|Tensor|device)$/.test(name) || Object.hasOwn(storages, name) || dtypeNames.test(name),
+  ],
+]);
+
 /** Names of which the pickle of a state dict may make use. */
 class StateDictRules implements PickleRules {
   readonly storages = new Map<string, Storage>();
@@ -265,19 +310,37 @@ class StateDictRules implements PickleRules {
   constructor(readonly place: FormatPlace) {}
 
   allows({ module, name }: PickleGlobal): boolean {
-    if (module === 'collections') return name === 'OrderedDict';
-    if (module === 'torch._utils') return /^_rebuild_(tensor|tensor_v2|parameter)$/.test(name);
-    return module === 'torch' && (name === 'Size' || Object.hasOwn(storages, name));
+    return allowed.get(module)?.(name) === true;
+  }
+
+  hasState(value: unknown): boolean {
+    return value instanceof Tensor || value instanceof Other;
   }
 
   call({ module, name }: PickleGlobal, args: readonly unknown[]): unknown {
     switch (`${module}.${name}`) {
       case 'collections.OrderedDict':
         return this.#orderedDict(args);
+      case 'collections.Counter':
+        return args[0] instanceof Map ? new Map(args[0]) : this.#orderedDict(args);
       case 'torch.Size':
-        return args[0];
+      case 'torch.nn.parameter.Parameter':
       case 'torch._utils._rebuild_parameter':
+      case 'torch._utils._rebuild_parameter_with_state':
         return args[0];
+      case 'torch._tensor._rebuild_from_type_v2':
+        return this.#subclass(args);
+      case 'builtins.set':
+      case '__builtin__.set':
+        return new Set(Array.isArray(args[0]) ? (args[0] as unknown[]) : []);
+      case 'torch.device':
+      case 'torch.serialization._get_layout':
+      case '_codecs.encode':
+      case 'builtins.bytearray':
+      case '__builtin__.bytearray':
+      case 'builtins.complex':
+      case '__builtin__.complex':
+        return new Other();
       case 'torch._utils._rebuild_tensor':
       case 'torch._utils._rebuild_tensor_v2':
         return this.#tensor(args);
@@ -312,12 +375,26 @@ class StateDictRules implements PickleRules {
     return new Map(pairs as [unknown, unknown][]);
   }
 
-  #tensor([storage, offset, shape, strides]: readonly unknown[]): Tensor {
-    if (!(storage instanceof Storage) || !isSize(offset) || !isSizes(shape) || !isSizes(strides)) {
+  /** A tensor of a subclass, or with attributes: the tensor, by the function that makes it. */
+  #subclass([make, , args]: readonly unknown[]): unknown {
+    if (!(make instanceof Global) || !/^_rebuild_(?!from_type)/.test(make.name) || !Array.isArray(args)) {
+      throw new FormatError(
+        this.place,
+        'a function that makes a tensor, and what it takes',
+        show([make, args]),
+      );
+    }
+    return this.call(make, args as unknown[]);
+  }
+
+  #tensor([storage, offset, givenShape, givenStrides]: readonly unknown[]): Tensor {
+    // What is checked is what is used: the pickle may go on to change its lists.
+    const [shape, strides] = [copiedSizes(givenShape), copiedSizes(givenStrides)];
+    if (!(storage instanceof Storage) || !isSize(offset) || shape === null || strides === null) {
       throw new FormatError(
         this.place,
         'a tensor of storage, offset, shape and strides',
-        show([offset, shape, strides]),
+        show([offset, givenShape, givenStrides]),
       );
     }
     const place = { ...this.place, key: storage.key };
@@ -342,28 +419,71 @@ class StateDictRules implements PickleRules {
   }
 }
 
-/** The tensors of a state dict; also of a checkpoint that has one as `state_dict`, `model_state_dict` or `model`. */
-function tensorsOf(root: unknown, file: string, nested = false): Map<string, Tensor> {
-  if (!(root instanceof Map)) throw new FormatError({ file }, 'a state dict: tensors by name', show(root));
-  const tensors = new Map<string, Tensor>();
-  for (const [key, value] of root)
-    if (value instanceof Tensor && typeof key === 'string') tensors.set(key, value);
-  if (tensors.size > 0) return tensors;
-  for (const name of nested ? [] : ['state_dict', 'model_state_dict', 'model']) {
-    const inner: unknown = root.get(name);
-    if (inner instanceof Map) return tensorsOf(inner, file, true);
+/** The names under which checkpoints have their state dict. */
+const stateDictNames = ['state_dict', 'model_state_dict', 'model_state', 'model', 'net', 'params', 'weights'];
+
+/**
+ * The tensors of a state dict; of a checkpoint those of the state dict in it, whatever tensors it has beside (a best accuracy).
+ */
+function tensorsOf(root: unknown, file: string): Map<string, Tensor> {
+  if (root instanceof Map) {
+    for (const name of stateDictNames) {
+      const inner: unknown = root.get(name);
+      // A checkpoint within a checkpoint is looked into once.
+      const found =
+        inner instanceof Map ? (directTensors(inner.get('state_dict')) ?? directTensors(inner)) : null;
+      if (found !== null) return found;
+    }
   }
-  throw new FormatError(
-    { file },
-    'a state dict: tensors by name',
-    `a dictionary of ${[...root.keys()].slice(0, 8).map(show).join(', ')}`,
-  );
+  const tensors = directTensors(root);
+  if (tensors !== null) return tensors;
+  const got =
+    root instanceof Map ? `a dictionary of ${[...root.keys()].slice(0, 8).map(show).join(', ')}` : show(root);
+  throw new FormatError({ file }, 'a state dict: tensors by name', got);
+}
+
+/** The tensors that a dictionary has by name; null where it has none, or is none. */
+function directTensors(dict: unknown): Map<string, Tensor> | null {
+  if (!(dict instanceof Map)) return null;
+  const tensors = new Map<string, Tensor>();
+  for (const [key, value] of dict)
+    if (value instanceof Tensor && typeof key === 'string') tensors.set(key, value);
+  return tensors.size > 0 ? tensors : null;
+}
+
+/** @throws FormatError when the tensors are so many views of the same values that the file unfolds to any size. */
+function refuseMultiples(tensors: ReadonlyMap<string, Tensor>, file: string): void {
+  const used = new Set([...tensors.values()].map(({ storage }) => storage));
+  const stored = [...used].reduce((n, { length }) => n + length, 0);
+  let total = 0;
+  for (const { shape } of tensors.values()) total += elementCount(shape, { file });
+  const most = maxSharing * stored + (1 << 18);
+  if (total > most) throw new FormatError({ file }, `tensors of at most ${most} values in all`, `${total}`);
+}
+
+/** Beginnings that every name has where a model was wrapped: by DataParallel, by torch.compile. */
+const wrappers = ['module.', '_orig_mod.'];
+
+/** The tensors by the names that they have in the model itself. */
+function withoutWrapper(tensors: Map<string, Tensor>, file: string): Map<string, Tensor> {
+  let bare = tensors;
+  for (const wrapper of wrappers) {
+    if (![...bare.keys()].every((key) => key.startsWith(wrapper))) continue;
+    console.warn(`${file}: every name begins with '${wrapper}', as of a wrapped model: read without it.`);
+    bare = new Map([...bare].map(([key, tensor]) => [key.slice(wrapper.length), tensor]));
+  }
+  return bare;
 }
 
 const isGlobal = (value: unknown): value is PickleGlobal =>
   typeof value === 'object' && value !== null && 'module' in value && 'name' in value;
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const isSizes = (value: unknown): value is number[] => Array.isArray(value) && value.every(isSize);
+/** A copy of a list of sizes, or null where it is none. A longer one than any shape is cut, which is refused as such. */
+function copiedSizes(value: unknown): readonly number[] | null {
+  if (!Array.isArray(value)) return null;
+  const sizes: unknown[] = value.slice(0, maxRank + 1);
+  return sizes.every(isSize) ? sizes : null;
+}
 
 function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   let expected = 1;

@@ -196,6 +196,8 @@ function parseHeader(bytes: Uint8Array, place: FormatPlace): object {
 }
 
 function metadataPairs(value: unknown, file: string): [string, string][] {
+  // The format's own library takes null for none.
+  if (value === null) return [];
   const pairs = isObject(value) ? Object.entries(value) : null;
   if (pairs === null || pairs.some(([, text]) => typeof text !== 'string')) {
     throw new FormatError({ file, key: '__metadata__' }, 'an object of strings', brief(value));

@@ -255,6 +255,8 @@ function dequantized(stored: NamedArray, parameters: FlatTable | null, place: Fo
   const axis = parameters.int32(6);
   const { shape } = stored;
   const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+  const unsound = scales.find((scale) => !Number.isFinite(scale));
+  if (unsound !== undefined) throw new FormatError(place, 'finite scales', `${unsound}`);
   const sound = scales.length === 1 || (axis >= 0 && scales.length === shape[axis]);
   if (!sound || (zeros.length !== 0 && zeros.length !== scales.length)) {
     throw new FormatError(

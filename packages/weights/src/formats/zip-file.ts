@@ -21,6 +21,8 @@ const inflateStep = 1 << 16;
 /** A zip archive by parts: the directory, then each entry when it is asked for. */
 export class ZipFile {
   readonly records: ReadonlyMap<string, ZipRecord>;
+  /** Of each entry where the next one begins. */
+  readonly #limits = new Map<ZipRecord, number>();
 
   private constructor(
     readonly access: RandomAccess,
@@ -28,6 +30,11 @@ export class ZipFile {
     records: readonly ZipRecord[],
   ) {
     this.records = new Map(records.map((record) => [record.name, record]));
+    let limit = directory.start;
+    for (const record of [...records].sort((a, b) => b.local - a.local)) {
+      this.#limits.set(record, limit);
+      limit = record.local;
+    }
   }
 
   /** @throws FormatError when the directory is missing, or describes what cannot be. */
@@ -62,7 +69,9 @@ export class ZipFile {
     const length = zipLocalLength(record) + ahead + (ahead > 0 ? 64 : 0);
     const end = Math.min(record.local + length, directory.start);
     const bytes = await access.read(record.local, end);
-    const entry = locateZipEntry(record, bytes, directory, access.name);
+    // Up to the next entry: the extra field of a local header could push the content into another's.
+    const own = { ...directory, start: this.#limits.get(record) ?? directory.start };
+    const entry = locateZipEntry(record, bytes, own, access.name);
     const start = entry.start - record.local;
     return {
       entry,
