@@ -1,12 +1,19 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Convolution2D, InvalidArgumentError, Linear, Sequential } from '@chaingrad/core';
+import {
+  BatchNormalization,
+  Convolution2D,
+  DepthwiseConvolution2D,
+  InvalidArgumentError,
+  Linear,
+  Sequential,
+} from '@chaingrad/core';
 import { exportOnnx, saveOnnx } from '@chaingrad/onnx';
 import { save } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { expectClose } from '../../support/backends.ts';
+import { describeBackends, expectClose } from '../../support/backends.ts';
 import { TinySSD } from '../../vision/models/tiny-ssd.ts';
 import { callHere, callRuntime, floats, modelOf } from './support.ts';
 
@@ -117,5 +124,31 @@ describe("save('.onnx')", () => {
     const error = await save(join(folder, 'no.onnx'), new Linear(3, 2)).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(InvalidArgumentError);
     expect(String(error)).to.match(/onnxArguments\(\), got Linear\. Use saveOnnx/);
+  });
+});
+
+describeBackends('exportOnnx', () => {
+  it('writes the same graph, reads the parameters, and leaves no tensor', async () => {
+    // Twice the channels: the filter is turned before the graph.
+    const chain = new Sequential(new DepthwiseConvolution2D(2, 2, 3), new BatchNormalization(4));
+    chain.initialize([1, 6, 6, 2]);
+    for (const [path, param] of chain.namedparams()) {
+      const values = tf.tensor(floats(param.shape, path.length).data, param.shape);
+      param.assign(values);
+      values.dispose();
+    }
+    const before = tf.memory().numTensors;
+    const { graph } = modelOf(await exportOnnx(chain, [[1, 6, 6, 2]], { foldBatchNormalization: true }));
+    expect(tf.memory().numTensors).to.equal(before);
+    expect(graph!.node.map(({ opType }) => opType)).to.deep.equal(['Conv']);
+    const filter = graph!.initializer.find(({ name }) => name === '/0/W')!;
+    const values = new Float32Array(filter.rawData.slice().buffer);
+    expect(filter.dims).to.deep.equal([4n, 1n, 3n, 3n]);
+    const gamma = floats([4], '/1/gamma'.length).data;
+    const W = floats([2, 2, 3, 3], '/0/W'.length).data;
+    // Output channel 1 is the second filter of channel 0, scaled by its gamma over the deviation of a new normalization.
+    const want = Array.from(W.subarray(18, 27), (value) => (value * gamma[1]!) / Math.sqrt(1 + 2e-5));
+    expectClose(values.subarray(9, 18), want);
+    chain.dispose();
   });
 });

@@ -22,7 +22,7 @@ import {
   ValueInfoProtoSchema,
 } from '../proto/index.ts';
 import { GraphBuilder, type Initializer } from './builder.ts';
-import type { GraphType } from './constant.ts';
+import type { Constant, GraphType } from './constant.ts';
 import { type Dim, dimOf, sameDim, type Varying } from './dims.ts';
 import { ELEMENT_TYPES } from './element-types.ts';
 import { channelsFirst, Emitter, identity, type Value } from './emitter.ts';
@@ -214,7 +214,7 @@ function checked(options: OnnxExportOptions, inputs: readonly InputSpec[]): Sett
 
 const shapeOf = (input: InputSpec): readonly number[] => ('shape' in input ? input.shape : input);
 
-/** Sums of these are met on the way down a network, whose halves and quarters are then odd and even. */
+/** Added to the height and the width, trace by trace: halves and quarters of the sums are odd here and even there. */
 const HEIGHTS = [0, 1, 2, 3, 5, 8, 13, 21];
 const WIDTHS = [0, 2, 1, 5, 3, 13, 8, 34];
 
@@ -240,7 +240,7 @@ function traceSizes(inputs: readonly InputSpec[], { batch, size, sizeMultiple }:
 /** Translates all kernels. Returns the graph's border. */
 function emit(
   graph: KernelGraph,
-  constants: ReadonlyMap<GraphValue, import('./constant.ts').Constant>,
+  constants: ReadonlyMap<GraphValue, Constant>,
   e: Emitter,
   settings: Settings,
 ): { inputs: readonly GraphPort[]; outputs: readonly GraphPort[] } {
