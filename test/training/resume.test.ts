@@ -25,7 +25,7 @@ import {
   Trainer,
   WarmupShift,
 } from '@chaingrad/training';
-import { saveNpz } from '@chaingrad/weights';
+import { openWeights, saveNpz } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { describeBackends, useTestBackend } from '../support/backends.ts';
@@ -234,6 +234,38 @@ describe('loadSnapshot', () => {
     const error = await rejection(loadSnapshot(bytes, training.trainer), MismatchError);
     expect(error.report.mismatched.map(({ name }) => name)).to.deep.equal(['/updater/iterator:main/order']);
     expect(unlike.epochDetail).to.equal(0);
+  });
+
+  it('changes nothing when one of its values is refused, whichever it is', async () => {
+    const bytes = await trained();
+    using training = buildTraining();
+    training.trainer.extend(new ExponentialShift('lr', 0.5));
+    // Those that the snapshot lacks are not written.
+    await using file = await openWeights(bytes);
+    const own = training.trainer.serialEntries.bind(training.trainer);
+    const state = async () => [await valuesOf(training.trainer), tf.memory().numTensors];
+    const before = await state();
+    const keys = [...own()].map(({ key }) => key).filter((key) => file.has(key));
+    expect(keys.length).to.be.above(20);
+    for (const refused of keys) {
+      let refusals = 0;
+      const refuse = () => {
+        if (refusals++ === 0) throw new RangeError('refused');
+      };
+      training.trainer.serialEntries = function* () {
+        for (const entry of own()) {
+          const write: typeof entry.write = (value) => {
+            refuse();
+            entry.write(value);
+          };
+          const { adopt: _adopt, ...rest } = entry;
+          yield entry.key === refused ? { ...rest, write } : entry;
+        }
+      };
+      await rejection(loadSnapshot(bytes, training.trainer), RangeError);
+      training.trainer.serialEntries = own;
+      expect(await state(), `entry ${refused}`).to.deep.equal(before);
+    }
   });
 
   it('stops at once where the snapshot is at the end or beyond', async () => {

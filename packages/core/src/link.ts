@@ -390,6 +390,7 @@ export class Link implements Serializable, Owner {
           param.assign(value);
         },
         adopt: (tensor) => param.adopt(tensor),
+        save: () => param.save(),
       };
     }
     for (const [path, persistent] of this.namedpersistents()) {
@@ -407,6 +408,7 @@ export class Link implements Serializable, Owner {
           if (value instanceof Int32Array) throw new InvalidArgumentError(path, 'a tensor', 'Int32Array');
           if (value !== null) persistent.value = value;
         },
+        save: () => persistent.save(),
       };
     }
   }

@@ -10,6 +10,7 @@ import { Initializer, type InitializerLike, NotANumber, type Shape, toInitialize
 import { metaMode } from './meta/mode.ts';
 import type { UpdateRule } from './optimizer/update-rule.ts';
 import { runningLink } from './running.ts';
+import { hold, type Saved } from './undo.ts';
 
 /** The storage of a parameter. Share-copies hold the same one, so initializing one initializes the other. */
 interface Cell {
@@ -294,8 +295,11 @@ export class Parameter {
     if (add === null) return;
     if (!this.isInitialized) this.initialize(src.shape);
     const sum = this.#grad === null ? null : tf.add(this.#grad, add);
-    this.grad = sum ?? add;
-    sum?.dispose();
+    try {
+      this.grad = sum ?? add;
+    } finally {
+      sum?.dispose();
+    }
   }
 
   /**
@@ -352,9 +356,32 @@ export class Parameter {
     }
   }
 
-  #replace(tensor: tf.Tensor): void {
+  #replace(tensor: tf.Tensor | null): void {
     this.#cell.tensor?.dispose();
     this.#cell.tensor = tensor;
+  }
+
+  /** Keeps the values and the gradient, or that there are none, so that they can be put back. */
+  save(): Saved {
+    const values = hold(this.array);
+    let grad: tf.Tensor | null;
+    try {
+      grad = hold(this.#grad);
+    } catch (error) {
+      values?.dispose();
+      throw error;
+    }
+    return {
+      restore: () => {
+        this.#replace(values);
+        this.#grad?.dispose();
+        this.#grad = grad;
+      },
+      release: () => {
+        values?.dispose();
+        grad?.dispose();
+      },
+    };
   }
 
   /** Frees the values and the gradient; may be called again. Share-copies lose their values too. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { DisposedError } from './errors.ts';
 import { keepClone, type Owner } from './parameter.ts';
+import type { Saved } from './undo.ts';
 
 /** What a persistent can hold. */
 export type PersistentValue = tf.Tensor | number | string | boolean | null;
@@ -40,6 +41,21 @@ export class Persistent<T extends PersistentValue = PersistentValue> {
     const old = this.value;
     this.#value = own(value);
     if (old instanceof tf.Tensor) old.dispose();
+  }
+
+  /** Keeps the value, so that it can be put back. */
+  save(): Saved {
+    const held = own(this.value);
+    const dispose = (value: T) => {
+      if (value instanceof tf.Tensor) value.dispose();
+    };
+    return {
+      restore: () => {
+        dispose(this.#value);
+        this.#value = held;
+      },
+      release: () => dispose(held),
+    };
   }
 
   /** An independent copy. */

@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Saved } from '../undo.ts';
 
 /** What a file can hold under one key. Int32Array: integers that never leave the CPU, e.g. the order of an epoch. */
 export type SerialValue = Tensor | Int32Array | number | string | boolean | null;
@@ -21,6 +22,11 @@ export interface SerialEntry {
   write(value: SerialValue): void;
   /** Takes a loaded tensor and owns it from then on, without a copy. Where it is absent: `write`. */
   adopt?(tensor: Tensor): void;
+  /**
+   * Keeps the present value, so that it can be put back when another entry cannot be written. Where it is absent, what `read`
+   * gave is written again.
+   */
+  save?(): Saved;
 }
 
 /** Anything that can be saved and loaded. */

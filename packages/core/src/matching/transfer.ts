@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ArraySource } from '../arrays/array-source.ts';
 import type { ArrayInfo } from '../arrays/named-array.ts';
 import { StructureMismatchError, UninitializedParameterError } from '../errors.ts';
+import { allOrNothing, hold, type Saved } from '../undo.ts';
 import { withSlash } from './name-filter.ts';
 import {
   fits,
@@ -15,7 +16,7 @@ import {
   refuse,
 } from './plan.ts';
 import { inParallel, type ReadOptions, readValues } from './read-values.ts';
-import type { SerialEntry, Serializable } from './serial-entry.ts';
+import type { SerialEntry, Serializable, SerialValue } from './serial-entry.ts';
 
 /** Where values come from: a model, or an opened file, so that no model need be built. */
 export type TransferSource = Serializable | ArraySource;
@@ -88,15 +89,12 @@ export function copyEntries(src: Serializable, dst: Serializable, options: PlanO
   );
   if (empty !== undefined) throw new UninitializedParameterError(`/${empty.key} (source)`);
   refuse(source.file, report, options);
-  // What must be computed is computed before anything is written.
-  const values = steps.map(({ key, entry, rows }) => {
+  writeAll(steps, ({ key, rows, entry }) => {
     const value = source.entry(key).read();
-    return rows === null ? value : mergeRows(value as tf.Tensor, entry, rows);
-  });
-  steps.forEach(({ entry, rows }, i) => {
-    const value = values[i]!;
-    entry.write(value);
-    if (rows !== null) (value as tf.Tensor).dispose();
+    // What a model has is its own.
+    return rows === null
+      ? { entry, value, owned: false }
+      : { entry, ...merged(value as tf.Tensor, entry, rows) };
   });
   return report;
 }
@@ -112,22 +110,69 @@ async function copyArrays(
   const { steps, report } = matchShapes(matching, infos, options);
   refuse(src.file, report, options);
   const values = await readValues(src, steps, options);
-  // Nothing waits from here on: no one sees a model that is half old, half new.
-  for (const { step, value, tensor } of values) {
-    if (step.rows !== null) writeRows(step, tensor!);
-    else if (tensor !== undefined && step.entry.adopt !== undefined) step.entry.adopt(tensor);
-    else {
-      tf.tidy(() => step.entry.write(value()));
-      tensor?.dispose();
-    }
+  const left = new Set(values);
+  try {
+    // Nothing waits from here on: no one sees a model that is half old, half new.
+    writeAll(values, (ready) => {
+      const { step, value, tensor } = ready;
+      if (step.rows !== null) return { entry: step.entry, ...merged(tensor!, step.entry, step.rows) };
+      left.delete(ready);
+      return { entry: step.entry, value: value(), owned: true };
+    });
+  } finally {
+    for (const { tensor } of left) tensor?.dispose();
   }
   return report;
 }
 
-function writeRows({ entry, rows }: PlanStep, tensor: tf.Tensor): void {
-  tf.tidy(() => entry.write(mergeRows(tensor, entry, rows!)));
-  tensor.dispose();
+/** A value for an entry; `owned` where it is a tensor that nobody else holds. */
+interface Written {
+  readonly entry: SerialEntry;
+  readonly value: SerialValue;
+  readonly owned: boolean;
 }
+
+/**
+ * Writes a value for each item, all of them or none: what must be computed is computed before anything is written, and when
+ * one cannot be written, the others are put back.
+ */
+function writeAll<T>(items: readonly T[], make: (item: T) => Written): void {
+  const writes = new Set<Written>();
+  try {
+    for (const item of items) writes.add(make(item));
+    const saves = [...writes].map(({ entry }) => entry.save?.bind(entry) ?? (() => saveByReading(entry)));
+    allOrNothing(saves, () => {
+      for (const write of writes) {
+        const { entry, value, owned } = write;
+        if (owned && value instanceof tf.Tensor && entry.adopt !== undefined) {
+          entry.adopt(value);
+          writes.delete(write);
+        } else entry.write(value);
+      }
+    });
+  } finally {
+    for (const { value, owned } of writes) if (owned) tf.dispose(value as tf.TensorContainer);
+  }
+}
+
+/** Keeps the value of an entry that cannot do so itself. */
+function saveByReading(entry: SerialEntry): Saved {
+  const value = entry.read();
+  const held = value instanceof tf.Tensor ? hold(value) : value;
+  return {
+    restore: () => {
+      entry.write(held);
+      tf.dispose(held as tf.TensorContainer);
+    },
+    release: () => tf.dispose(held as tf.TensorContainer),
+  };
+}
+
+/** The entry's own values with some rows of others in their places. */
+const merged = (value: tf.Tensor, entry: SerialEntry, rows: NonNullable<PlanStep['rows']>) => ({
+  value: mergeRows(value, entry, rows),
+  owned: true,
+});
 
 /** The entry's own values with some rows of others in their places; the caller's to dispose. */
 function mergeRows(

@@ -4,6 +4,7 @@ import { InvalidArgumentError, OptimizerNotSetUpError } from '../errors.ts';
 import { Link } from '../link.ts';
 import type { SerialEntry, Serializable } from '../matching/serial-entry.ts';
 import type { Parameter } from '../parameter.ts';
+import { allOrNothing, type Saved } from '../undo.ts';
 import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
 import type { Hyperparameters } from './hyperparameter.ts';
 import { countEntry, type UpdateRule } from './update-rule.ts';
@@ -83,7 +84,9 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
    * @param lossFn synchronous, returns a scalar.
    * @returns the loss. It belongs to the optimizer, which frees it at the next `update` or `dispose`: read it before
    *   (`await loss.data()`), or clone it.
-   * @throws OptimizerNotSetUpError before `setup`; NothingToDoError when there is nothing to differentiate by.
+   * @throws OptimizerNotSetUpError before `setup`; NothingToDoError when there is nothing to differentiate by. Whatever is
+   *   thrown, e.g. as memory has ended in the middle, values, state and `t` are then as they were before: until its end a step
+   *   keeps them beside the new ones.
    */
   update<A extends unknown[]>(lossFn: LossFunction<A>, ...args: A): tf.Scalar;
   /** One step with the gradients that are there. */
@@ -94,11 +97,25 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
     this.#loss?.dispose();
     this.#loss = loss;
     const params = this.#trainable(target);
-    this.#runHooks('pre', params);
-    this.t += 1;
-    for (const param of params) param.update();
-    this.#runHooks('post', params);
+    const saves = params.flatMap((param) => [() => param.save(), () => param.updateRule!.save()]);
+    allOrNothing([() => this.#save(), ...saves], () => {
+      this.#runHooks('pre', params);
+      this.t += 1;
+      for (const param of params) param.update();
+      this.#runHooks('post', params);
+    });
     return loss;
+  }
+
+  /** Keeps the number of updates. */
+  #save(): Saved {
+    const { t } = this;
+    return {
+      restore: () => {
+        this.t = t;
+      },
+      release() {},
+    };
   }
 
   #backward<A extends unknown[]>(target: Link, lossFn: LossFunction<A>, args: A): tf.Scalar {
@@ -134,9 +151,9 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
           other.cleargrad();
         }
         if (first.grad === null) {
-          const zeros = tf.zerosLike(first.tensor);
-          first.grad = zeros;
-          zeros.dispose();
+          tf.tidy(() => {
+            first.grad = tf.zerosLike(first.tensor);
+          });
         }
         trainable.push(first);
       }

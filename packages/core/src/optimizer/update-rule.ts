@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import type { SerialEntry } from '../matching/serial-entry.ts';
 import { keepClone, type Parameter, shapesEqual } from '../parameter.ts';
+import { hold, type Saved } from '../undo.ts';
 import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
 import { changeGrad } from './hooks/gradient.ts';
 import { type Hyperparameters, inheritHyperparameters } from './hyperparameter.ts';
@@ -112,8 +113,14 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
     const next = tf.tidy(
       () => this.step(values, grad, state, decay) as Step<K> & tf.TensorContainerObject,
     ) as Step<K>;
-    param.assign(next.param);
-    next.param.dispose();
+    try {
+      param.assign(next.param);
+    } catch (error) {
+      tf.dispose(next.state);
+      throw error;
+    } finally {
+      next.param.dispose();
+    }
     for (const [key, tensor] of Object.entries(next.state ?? {}) as [K, tf.Tensor][]) {
       this.#state.get(key)?.dispose();
       this.#state.set(key, tf.keep(tensor));
@@ -179,8 +186,33 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
           this.#state.get(key)?.dispose();
           this.#state.set(key, kept);
         },
+        save: () => this.save(),
       };
     }
+  }
+
+  /** Keeps the state and the number of updates, so that they can be put back. */
+  save(): Saved {
+    const { t } = this;
+    const decay = this.#decay;
+    const held: [K, tf.Tensor][] = [];
+    try {
+      for (const [key, tensor] of this.#state) held.push([key, hold(tensor)!]);
+    } catch (error) {
+      for (const [, tensor] of held) tensor.dispose();
+      throw error;
+    }
+    return {
+      restore: () => {
+        this.dispose();
+        for (const [key, tensor] of held) this.#state.set(key, tensor);
+        this.t = t;
+        this.#decay = decay;
+      },
+      release: () => {
+        for (const [, tensor] of held) tensor.dispose();
+      },
+    };
   }
 
   /** Frees the state. The next update begins with a new one. */

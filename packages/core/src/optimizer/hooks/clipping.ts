@@ -22,8 +22,11 @@ export class GradientClipping implements OptimizerHook {
       const squares = params.map(({ grad }) => tf.sum(tf.square(grad!)));
       return tf.minimum(tf.div(this.threshold, tf.sqrt(tf.addN(squares))), 1);
     });
-    for (const param of params) changeGrad(param, (grad) => tf.mul(grad, rate));
-    rate.dispose();
+    try {
+      for (const param of params) changeGrad(param, (grad) => tf.mul(grad, rate));
+    } finally {
+      rate.dispose();
+    }
   }
 }
 

@@ -9,8 +9,11 @@ export function changeGrad(
   const { grad } = param;
   if (grad === null) return;
   const changed = tf.tidy(() => change(grad, param.tensor));
-  param.grad = changed;
-  changed.dispose();
+  try {
+    param.grad = changed;
+  } finally {
+    changed.dispose();
+  }
 }
 
 /** The Euclidean norm over all elements. Call inside a tidy. */
