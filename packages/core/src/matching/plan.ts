@@ -5,7 +5,7 @@
 import type { ArrayInfo } from '../arrays/named-array.ts';
 import { ChaingradError, InvalidArgumentError, NothingToDoError } from '../errors.ts';
 import { type NameFilter, nameMatcher, withSlash } from './name-filter.ts';
-import type { ArrayPlan, ArrayTransform, MappedFrom, NameMapFor } from './name-map.ts';
+import type { ArrayPlan, ArrayTransform, MappedFrom, MappedName, NameMap, NameMapFor } from './name-map.ts';
 import type { SerialEntry, Serializable } from './serial-entry.ts';
 
 /** How the names of a source are matched to those of a model, and what is done where they do not match. */
@@ -144,15 +144,16 @@ export function matchNames(target: Serializable, source: SourceNames, options: M
   };
   const pairs: NamePair[] = [];
   const used = new Set<string>();
+  const ignored = new Set<string>();
   for (const entry of target.serialEntries()) {
     const path = `/${entry.key}`;
-    const mapped = map === undefined ? { from: entry.key, transform: undefined } : map.names[entry.key];
+    const mapped = mappedName(map, entry.key);
     const key = [mapped?.from ?? []]
       .flat()
       .map(find)
       .find((found) => found !== undefined);
     if (key !== undefined) used.add(key);
-    if (ignores(path)) facts.ignored.push(path);
+    if (ignores(path)) ignored.add(path);
     else if (key !== undefined) pairs.push({ entry, key, transform: mapped?.transform });
     else if (entry.optional || (map?.absent !== undefined && entry.key.search(map.absent) >= 0))
       facts.kept.push(path);
@@ -163,10 +164,17 @@ export function matchNames(target: Serializable, source: SourceNames, options: M
     if (used.has(key) || !bare.startsWith(prefix)) continue;
     const path = `/${bare.slice(prefix.length)}`;
     if (map?.unused !== undefined && bare.slice(prefix.length).search(map.unused) >= 0) continue;
-    if (!ignores(path)) facts.unusedInSrc.push(path);
-    else if (!facts.ignored.includes(path)) facts.ignored.push(path);
+    if (ignores(path)) ignored.add(path);
+    else facts.unusedInSrc.push(path);
   }
+  facts.ignored = [...ignored];
   return { pairs, facts };
+}
+
+/** Where a value of ours comes from: under its own key, where there is no map. */
+function mappedName(map: NameMap | undefined, key: string): MappedName | undefined {
+  if (map === undefined) return { from: key };
+  return Object.hasOwn(map.names, key) ? map.names[key] : undefined;
 }
 
 /**
