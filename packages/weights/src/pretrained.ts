@@ -59,6 +59,18 @@ export interface Vgg16Param {
   readonly mean: Rgb;
 }
 
+export interface ResNetParam extends Vgg16Param {
+  /** Which convolution of a stage has the stride, and whose pooling and normalization it has. */
+  readonly arch: 'fb' | 'he' | 'torchvision';
+}
+
+export interface MobileNetV2Param extends Vgg16Param {
+  /** Whose padding and normalization it has. */
+  readonly arch: 'tf' | 'torchvision';
+  /** The factor of all widths. */
+  readonly depthMultiplier: number;
+}
+
 const chainercv = (file: string): ChainercvSource => ({ kind: 'chainercv', file });
 
 /** The VGG part alone, trained on ImageNet: the rest of an SSD keeps its initial values. */
@@ -66,6 +78,20 @@ const ssdImagenet = {
   source: chainercv('ssd_vgg16_imagenet_converted_2017_06_09.npz'),
   match: 'common',
 } as const;
+
+/** Weights of ImageNet's 1000 classes, with the mean of the mean image of the first ResNet. */
+const imagenet = <E extends object>(file: string, more: E) => ({
+  source: chainercv(file),
+  nClass: 1000,
+  mean: [123.15163084, 115.90288257, 103.0626238] as const,
+  overwritable: ['mean'] as const,
+  ...more,
+});
+
+const resnet = (name: string) => ({
+  imagenet: imagenet(`${name}_imagenet_trained_2018_11_26.npz`, { arch: 'fb' } as const),
+  'imagenet-he': imagenet(`${name}_imagenet_converted_2018_03_07.npz`, { arch: 'he' } as const),
+});
 
 /** ChainerCV publishes no digests: what comes first is recorded, and compared from then on. */
 export const pretrained = {
@@ -93,6 +119,17 @@ export const pretrained = {
       overwritable: ['mean'],
     },
   },
+  ResNet18: {},
+  ResNet34: {},
+  ResNet50: resnet('resnet50'),
+  ResNet101: resnet('resnet101'),
+  ResNet152: resnet('resnet152'),
+  SEResNet50: { imagenet: imagenet('se_resnet50_imagenet_converted_2018_06_25.npz', {}) },
+  SEResNet101: { imagenet: imagenet('se_resnet101_imagenet_converted_2018_06_25.npz', {}) },
+  SEResNet152: { imagenet: imagenet('se_resnet152_imagenet_converted_2018_06_25.npz', {}) },
+  SEResNeXt50: { imagenet: imagenet('se_resnext50_imagenet_converted_2018_06_28.npz', {}) },
+  SEResNeXt101: { imagenet: imagenet('se_resnext101_imagenet_converted_2018_06_28.npz', {}) },
+  MobileNetV2: {},
   SSDMobileNetV2: {
     /** The first stage of MediaPipe Objectron: a list of labels lies before it, other models behind it. */
     oid: {
@@ -137,7 +174,9 @@ export const pretrained = {
       labelNames: ['face'],
     },
   },
-} as const satisfies Readonly<Record<string, PretrainedTable<SsdParam | Vgg16Param>>>;
+} as const satisfies Readonly<
+  Record<string, PretrainedTable<SsdParam | Vgg16Param | ResNetParam | MobileNetV2Param>>
+>;
 
 /** Other names of entries, as the command line calls the models. */
 const aliases: Readonly<Record<string, string>> = {

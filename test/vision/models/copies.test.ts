@@ -13,18 +13,54 @@ class Features extends Convolution2D {
   readonly mean = [1, 2, 3];
 }
 
+const image = [[1, 64, 64, 3]] as const;
+
 const rows: Readonly<Record<string, CopyRow>> = {
+  BasicBlock: [() => new vision.BasicBlock(null, 8, { stride: 2, residualConv: true }), [[1, 8, 8, 3]]],
+  BasicResBlock: [() => new vision.BasicResBlock(2, 3, 8), [[1, 8, 8, 3]]],
+  Bottleneck: [
+    () => new vision.Bottleneck(null, 4, 16, { residualConv: true, addSeblock: true }),
+    [[1, 8, 8, 3]],
+  ],
+  ExpandedConv2D: [() => new vision.ExpandedConv2D(8, 8), [[1, 8, 8, 8]]],
   FeaturePredictor: [
     () => new vision.FeaturePredictor(new Features(3, 2, 3), { cropSize: 8 }),
     [[1, 8, 8, 3]],
   ],
   MobileNetV1Extractor512: [() => new vision.MobileNetV1Extractor512(), [[1, 512, 512, 3]]],
+  MobileNetV2: [() => new vision.MobileNetV2({ nClass: 3, arch: 'torchvision' }), image],
   MobileNetV2Extractor300: [() => new vision.MobileNetV2Extractor300(), [[1, 300, 300, 3]]],
   Multibox: [multibox, null],
   MultiboxTrainChain: [
     () => new vision.MultiboxTrainChain(new vision.SSD300({ nFgClass: 2 }), { k: 2 }),
     null,
   ],
+  ResBlock: [
+    () => {
+      const stage = new vision.ResBlock(3, null, 4, 16, { stride: 2 });
+      stage.pick = ['a', 'b2'];
+      return stage;
+    },
+    [[1, 8, 8, 3]],
+  ],
+  ResNet18: [() => new vision.ResNet18({ nClass: 3, arch: 'torchvision' }), image],
+  ResNet34: [() => new vision.ResNet34({ nClass: 3 }), image],
+  ResNet50: [
+    () => {
+      const net = new vision.ResNet50({ nClass: 3, arch: 'he', mean: [1, 2, 3] });
+      net.pick = ['res4', 'fc6'];
+      return net;
+    },
+    image,
+  ],
+  ResNet101: [() => new vision.ResNet101({ nClass: 3 }), image],
+  ResNet152: [() => new vision.ResNet152({ nClass: 3 }), image],
+  SEBlock: [() => new vision.SEBlock(8, 4), [[1, 4, 4, 8]]],
+  SEResNeXt50: [() => new vision.SEResNeXt50({ nClass: 3 }), image],
+  SEResNeXt101: [() => new vision.SEResNeXt101({ nClass: 3 }), image],
+  SEResNet50: [() => new vision.SEResNet50({ nClass: 3 }), image],
+  SEResNet101: [() => new vision.SEResNet101({ nClass: 3 }), image],
+  SEResNet152: [() => new vision.SEResNet152({ nClass: 3 }), image],
   SSD: [() => new vision.SSD(new vision.VGG16Extractor300(), multibox(), boxes), [[1, 300, 300, 3]]],
   SSD300: [() => new vision.SSD300({ nFgClass: 2 }), [[1, 300, 300, 3]]],
   SSD512: [() => new vision.SSD512({ nFgClass: 2 }), [[1, 512, 512, 3]]],
@@ -33,6 +69,8 @@ const rows: Readonly<Record<string, CopyRow>> = {
     () => new vision.SSDMobileNetV2({ nFgClass: 2, scoreFunction: 'softmax' }),
     [[1, 300, 300, 3]],
   ],
+  TFConv2DBNActiv: [() => new vision.TFConv2DBNActiv(null, 4, 3, { stride: 2, activ: null }), [[1, 8, 8, 3]]],
+  TFConvolution2D: [() => new vision.TFConvolution2D(3, 4, 3, { stride: 2 }), [[1, 8, 8, 3]]],
   VGG16: [
     () => {
       const vgg = new vision.VGG16({ nClass: 3 });

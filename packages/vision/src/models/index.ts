@@ -7,5 +7,8 @@ export {
   type FeaturePredictorOptions,
 } from './feature-predictor.ts';
 export * from './mobilenet/index.ts';
+export * from './mobilenet-v2/index.ts';
+export * from './resnet/index.ts';
+export * from './senet/index.ts';
 export * from './ssd/index.ts';
 export { type PretrainedVGG16Options, VGG16, type VGG16Options } from './vgg16.ts';

@@ -3,7 +3,16 @@ import { InvalidArgumentError, type NameMapFor } from '@chaingrad/core';
 import { chainerSequential } from './chainer-sequential.ts';
 import { kerasVgg16, tinyVgg } from './keras.ts';
 import { mobilenetV1Face, mobilenetV2 } from './mobilenet.ts';
-import { torchvisionSsd300, torchvisionVgg16 } from './torchvision.ts';
+import {
+  torchvisionMobilenetV2,
+  torchvisionResnet18,
+  torchvisionResnet34,
+  torchvisionResnet50,
+  torchvisionResnet101,
+  torchvisionResnet152,
+  torchvisionSsd300,
+  torchvisionVgg16,
+} from './torchvision.ts';
 
 export { type KerasLayer, kerasNames } from './keras.ts';
 export { denseToLinear, depthwiseToOihw, flattenedToLinear, hwioToOihw, permuted } from './transform.ts';
@@ -12,6 +21,12 @@ export { denseToLinear, depthwiseToOihw, flattenedToLinear, hwioToOihw, permuted
 export const nameMaps = {
   'torchvision-vgg16': torchvisionVgg16,
   'torchvision-ssd300': torchvisionSsd300,
+  'torchvision-mobilenet_v2': torchvisionMobilenetV2,
+  'torchvision-resnet18': torchvisionResnet18,
+  'torchvision-resnet34': torchvisionResnet34,
+  'torchvision-resnet50': torchvisionResnet50,
+  'torchvision-resnet101': torchvisionResnet101,
+  'torchvision-resnet152': torchvisionResnet152,
   'keras-vgg16': kerasVgg16,
   'tiny-vgg': tinyVgg,
   'mediapipe-ssd-mobilenet-v2': mobilenetV2,

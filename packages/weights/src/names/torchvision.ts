@@ -7,6 +7,24 @@ const pair = (ours: string, theirs: string): [string, MappedName][] => [
   [`${ours}/b`, { from: `${theirs}.bias` }],
 ];
 
+const normalization = (ours: string, theirs: string): [string, MappedName][] => [
+  [`${ours}/gamma`, { from: `${theirs}.weight` }],
+  [`${ours}/beta`, { from: `${theirs}.bias` }],
+  [`${ours}/avg_mean`, { from: `${theirs}.running_mean` }],
+  [`${ours}/avg_var`, { from: `${theirs}.running_var` }],
+];
+
+/** A convolution without bias and its batch normalization. */
+const normalized = (
+  ours: string,
+  conv: string,
+  norm: string,
+  transform?: ArrayTransform,
+): [string, MappedName][] => [
+  [`${ours}/W`, transform === undefined ? { from: `${conv}.weight` } : { from: `${conv}.weight`, transform }],
+  ...normalization(ours.replace(/(\/conv)+$/, '/bn'), norm),
+];
+
 /** torchvision's pictures are 0..1, minus this mean, divided by this deviation (RGB). */
 const std = [0.229, 0.224, 0.225];
 
@@ -26,6 +44,48 @@ export const torchvisionVgg16: NameMap = {
     'conv1_1/conv/W': { from: 'features.0.weight', transform: unnormalized },
   },
 };
+
+/** torchvision counts batches, where we have N for another purpose: it stays. */
+const counters = { unused: /\.num_batches_tracked$/, absent: /\/bn\/N$/ };
+
+/**
+ * The names of torchvision's ResNets, which timm has taken over.
+ * @param kernels convolutions of a block: 2 of a basic one, 3 of a bottleneck.
+ */
+function resnet(layers: number, blocks: readonly number[], kernels: 2 | 3): NameMap {
+  const stages = blocks.flatMap((count, stage) =>
+    Array.from({ length: count }, (_, i) => {
+      const ours = `res${stage + 2}/${i === 0 ? 'a' : `b${i}`}`;
+      const theirs = `layer${stage + 1}.${i}`;
+      const isProjected = i === 0 && (kernels === 3 || stage > 0);
+      return [
+        ...Array.from({ length: kernels }, (_, k) =>
+          normalized(`${ours}/conv${k + 1}/conv`, `${theirs}.conv${k + 1}`, `${theirs}.bn${k + 1}`),
+        ).flat(),
+        ...(isProjected
+          ? normalized(`${ours}/residual_conv/conv`, `${theirs}.downsample.0`, `${theirs}.downsample.1`)
+          : []),
+      ];
+    }),
+  );
+  return {
+    title: `torchvision's ResNet-${layers}`,
+    mean: [123.675, 116.28, 103.53],
+    names: Object.fromEntries([
+      ...normalized('conv1/conv', 'conv1', 'bn1', unnormalized),
+      ...stages.flat(),
+      ...pair('fc6', 'fc'),
+    ]),
+    ...counters,
+  };
+}
+
+/** `resnet18-*.pth`, ... of torchvision, or timm's files of the same networks, for a ResNet of the arch 'torchvision'. */
+export const torchvisionResnet18: NameMap = resnet(18, [2, 2, 2, 2], 2);
+export const torchvisionResnet34: NameMap = resnet(34, [3, 4, 6, 3], 2);
+export const torchvisionResnet50: NameMap = resnet(50, [3, 4, 6, 3], 3);
+export const torchvisionResnet101: NameMap = resnet(101, [3, 4, 23, 3], 3);
+export const torchvisionResnet152: NameMap = resnet(152, [3, 8, 36, 3], 3);
 
 /**
  * Offsets of boxes: torchvision has x before y, Chainer the other way round. Heads are (box * 4 + offset, ...), so
@@ -71,4 +131,41 @@ export const torchvisionSsd300: NameMap = {
   title: "torchvision's SSD300-VGG16",
   mean: [123, 117, 104],
   names: ssd300Names(),
+};
+
+/** torchvision's last layer is dense where ours is a convolution of one pixel. */
+const denseToPointwise: ArrayTransform = (shape) => {
+  const [out, inputs] = shape;
+  return shape.length === 2 ? { view: shape, order: [0, 1], shape: [out!, inputs!, 1, 1] } : null;
+};
+
+function mobilenetV2Names(): [string, MappedName][] {
+  const blocks = Array.from({ length: 17 }, (_, i) => {
+    const ours = `expanded_conv${i === 0 ? '' : `_${i}`}`;
+    const theirs = `features.${i + 1}.conv`;
+    // The first block expands nothing.
+    const depthwise = i === 0 ? 0 : 1;
+    const inner = (name: string, k: number) =>
+      normalized(`${ours}/${name}/conv/conv`, `${theirs}.${k}.0`, `${theirs}.${k}.1`);
+    return [
+      ...(i === 0 ? [] : inner('expand', 0)),
+      ...inner('depthwise', depthwise),
+      ...normalized(`${ours}/project/conv/conv`, `${theirs}.${depthwise + 1}`, `${theirs}.${depthwise + 2}`),
+    ];
+  });
+  return [
+    ...normalized('conv/conv/conv', 'features.0.0', 'features.0.1', unnormalized),
+    ...blocks.flat(),
+    ...normalized('conv1/conv/conv', 'features.18.0', 'features.18.1'),
+    ['logits_conv/conv/W', { from: 'classifier.1.weight', transform: denseToPointwise }],
+    ['logits_conv/conv/b', { from: 'classifier.1.bias' }],
+  ];
+}
+
+/** `mobilenet_v2-*.pth` of torchvision, for a `MobileNetV2` of the arch 'torchvision'. */
+export const torchvisionMobilenetV2: NameMap = {
+  title: "torchvision's MobileNetV2",
+  mean: [123.675, 116.28, 103.53],
+  names: Object.fromEntries(mobilenetV2Names()),
+  ...counters,
 };

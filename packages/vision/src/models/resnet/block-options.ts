@@ -1,0 +1,24 @@
+import type { BatchNormalizationLinkOptions, InitializerLike } from '@chaingrad/core';
+
+/** What all blocks of a residual network have in common. */
+export interface BlockOptions {
+  /** Pixels from window to window, in the first block of a stage. Default 1. */
+  readonly stride?: number;
+  /** Distance of the taps of the 3x3 convolutions, in pixels. Default 1. */
+  readonly dilate?: number;
+  /** Channel groups of the 3x3 convolution. Default 1. */
+  readonly groups?: number;
+  /** Whether the 1x1 convolution in front has the stride ('he'), or the 3x3 one ('fb'). Default false. */
+  readonly strideFirst?: boolean;
+  /** Whether a squeeze-and-excitation block follows the last convolution. Default false. */
+  readonly addSeblock?: boolean;
+  /** Initial kernels. Default LeCunNormal. */
+  readonly initialW?: InitializerLike | null;
+  /** Options of every batch normalization. */
+  readonly bn?: BatchNormalizationLinkOptions;
+}
+
+export interface BottleneckOptions extends BlockOptions {
+  /** Whether the shortcut is a 1x1 convolution, for other channels or a stride. Default false. */
+  readonly residualConv?: boolean;
+}

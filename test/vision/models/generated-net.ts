@@ -1,0 +1,45 @@
+/** Networks whose weights and persistents the goldens generate. */
+import { type Link, Persistent } from '@chaingrad/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { generate } from '../../support/goldens.ts';
+import { fillParams, type Stats } from '../../support/models.ts';
+
+export type Row = [path: string, shape: number[], scale: number, offset: number];
+
+/** What a golden network's JSON holds. */
+export interface GeneratedNet {
+  /** What stands before the path in each key. */
+  prefix: string;
+  n_class: number;
+  params: Row[];
+  persistents: Row[];
+}
+
+/** ... of a network whose layers are recorded. */
+export interface ForwardGolden extends GeneratedNet {
+  layer_names: string[];
+  mean: [number, number, number];
+  input_key: string;
+  input_size: [number, number];
+  layers: { name: string; stats: Stats }[];
+  predict?: { image_keys: string[]; image_sizes: [number, number][]; crop_size: number; scale_size: number };
+}
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** Gives parameters and running statistics their generated values; fails where names differ. */
+export function fillNet(model: Link, { prefix, params, persistents }: GeneratedNet): void {
+  const named = ([path, shape, scale, offset]: Row) => ({ path, shape, key: prefix + path, scale, offset });
+  fillParams(model, params.map(named));
+  const found = new Map(model.namedpersistents());
+  const statistics = [...found.keys()].filter((path) => !path.endsWith('/N'));
+  expect(persistents.map(([path]) => path)).to.deep.equal(statistics);
+  for (const row of persistents.map(named)) {
+    const persistent = found.get(row.path)!;
+    if (!(persistent instanceof Persistent)) throw new Error(row.path);
+    const values = tf.tensor(generate(row, sizeOf(row.shape)), row.shape);
+    persistent.value = values;
+    values.dispose();
+  }
+}
