@@ -1,31 +1,41 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import type { DetectionDataset } from '@chaingrad/vision';
 import { expect } from 'chai';
 import { apReport, apTable } from '../../packages/cli/src/average-precision.ts';
 import { defaults, settingsFile, settingsOf } from '../../packages/cli/src/commands/finetune/settings.ts';
-import { heldOut, openData } from '../../packages/cli/src/detection-data.ts';
+import { expectObjects, openTest, openTraining } from '../../packages/cli/src/detection-data.ts';
 import { CliError } from '../../packages/cli/src/errors.ts';
+import { rejection } from '../support/errors.ts';
 import { writeVocFolder } from './generated-data.ts';
 import { temporaryFolder } from './support.ts';
 
-const skip = { onProblem: 'skip', fallback: 'trainval' } as const;
+const skip = { onProblem: 'skip' } as const;
+const told: string[] = [];
+const say = (text: string) => {
+  told.push(text);
+};
+const names = ({ records }: DetectionDataset) => records.map(({ file }) => file.replace(/\D/g, ''));
 
 describe('the images of finetune and evaluate', () => {
   const folder = temporaryFolder();
+  beforeEach(() => told.splice(0));
 
   it('are every annotation without lists, of which each fifth is held out', async () => {
     await writeVocFolder(folder.path('plain'), 7);
-    const all = await openData({ ...skip, data: folder.path('plain') });
-    const [train, test] = heldOut(all);
-    const names = (dataset: typeof all) => dataset.records.map(({ file }) => file.replace(/\D/g, ''));
+    const data = folder.path('plain');
+    const { train, test } = await openTraining({ ...skip, data }, say);
     expect(names(train)).to.deep.equal(['0', '1', '2', '3', '5', '6']);
     expect(names(test)).to.deep.equal(['4']);
     expect((await test.get(0)).img.shape).to.deep.equal([96, 96, 3]);
+    expect(told).to.deep.equal([`${data}: Pascal VOC in Annotations/, 7 images in JPEGImages/`]);
+    expect(names(await openTest({ ...skip, data }, say))).to.deep.equal(['4']);
   });
 
   it('follow the lists, and the JSON files of COCO', async () => {
     await writeVocFolder(folder.path('listed'), 3, { trainval: [2], test: [0] });
-    const { records } = await openData({ ...skip, data: folder.path('listed') });
-    expect(records.map(({ file }) => file)).to.deep.equal(['JPEGImages/2.png']);
+    const listed = await openTraining({ ...skip, data: folder.path('listed') }, say);
+    expect(names(listed.train)).to.deep.equal(['2']);
+    expect(names(listed.test)).to.deep.equal(['0']);
 
     mkdirSync(folder.path('coco/images'), { recursive: true });
     folder.write('coco/images/a.png', readFileSync(folder.path('listed/JPEGImages/0.png')));
@@ -33,14 +43,61 @@ describe('the images of finetune and evaluate', () => {
     const annotation = { id: 1, image_id: 1, category_id: 1, bbox: [1, 2, 30, 40] };
     const json = { images: [image], annotations: [annotation], categories: [{ id: 1, name: 'square' }] };
     folder.write('coco/train.json', JSON.stringify(json));
-    const coco = await openData({ ...skip, data: folder.path('coco'), split: 'train.json' });
+    const coco = await openTest({ ...skip, data: folder.path('coco'), split: 'train.json' }, say);
     expect([...(await coco.get(0)).bbox]).to.deep.equal([2, 1, 42, 31]);
     expect(coco.labelNames).to.deep.equal(['square']);
   });
 
-  it('are refused where the folder has neither layout', async () => {
-    const failure = await openData({ ...skip, data: folder.path('.') }).catch((error: unknown) => error);
-    expect(failure).to.be.instanceOf(CliError);
+  it('choose val beside train, test beside trainval, and never what is learnt', async () => {
+    const parts = async (lists: Record<string, number[]>, name: string) => {
+      await writeVocFolder(folder.path(name), 4, lists);
+      const { train, test } = await openTraining({ ...skip, data: folder.path(name) }, say);
+      return [names(train), names(test), names(await openTest({ ...skip, data: folder.path(name) }, say))];
+    };
+    expect(await parts({ train: [0], val: [1], test: [2] }, 'three')).to.deep.equal([['0'], ['1'], ['2']]);
+    expect(await parts({ train: [0], val: [1], trainval: [0, 1] }, 'voc')).to.deep.equal([
+      ['0'],
+      ['1'],
+      ['1'],
+    ]);
+    expect(await parts({ train: [0], val: [1], trainval: [0, 1], test: [3] }, 'four')).to.deep.equal([
+      ['0', '1'],
+      ['3'],
+      ['3'],
+    ]);
+  });
+
+  it('tell the problems of the training part where the other cannot be opened', async () => {
+    await writeVocFolder(folder.path('half'), 3, { trainval: [0, 1, 7], test: [2] });
+    const opening = openTraining({ ...skip, data: folder.path('half'), testSplit: 'tests' }, say);
+    const error = await rejection(opening, CliError);
+    expect(error.message).to.contain('--test-split tests: the folder has test, trainval');
+    expect(told.join()).to.contain('Annotations/7.xml: there is no such file; image left out');
+  });
+
+  it('must hold something: else it is said what is missing', async () => {
+    await writeVocFolder(folder.path('bare'), 2);
+    for (const i of [0, 1]) {
+      folder.write(
+        `bare/Annotations/${i}.xml`,
+        '<annotation><size><width>96</width><height>96</height></size></annotation>',
+      );
+    }
+    const { train, test } = await openTraining({ ...skip, data: folder.path('bare') }, say);
+    expect(train.length).to.equal(2);
+    expect(() => expectObjects('bare', train, 'to learn from')).to.throw(
+      CliError,
+      'bare: none of the 2 images to learn from has an object',
+    );
+    expect(() => expectObjects('bare', test, 'to test with')).to.throw(
+      CliError,
+      'there are no images to test with',
+    );
+  });
+
+  it('are refused where the folder has no layout', async () => {
+    const error = await rejection(openTest({ ...skip, data: folder.path('nothing') }, say), CliError);
+    expect(error.message).to.contain('no pictures and no labels');
   });
 });
 

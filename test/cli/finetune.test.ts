@@ -187,7 +187,7 @@ describe('chaingrad finetune, evaluate and detect, one after the other', functio
     const run = (...args: string[]) => chaingrad(['finetune', '--out', folder.path('other'), ...args]);
     const cases: [string[], string][] = [
       [[], '--data is missing'],
-      [['--data', folder.path('run')], 'Annotations and JPEGImages'],
+      [['--data', folder.path('run')], 'pictures in pictures without labels'],
       [['--data', folder.path('data'), '--strict'], 'JPEGImages/1.png: cannot be decoded: '],
       [
         ['--data', folder.path('data'), '--strict'],

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { child, parseXml } from '../../../packages/vision/src/datasets/xml.ts';
+import { child, parseXml } from '../../../packages/vision/src/datasets/formats/xml.ts';
 
 describe('parseXml', () => {
   it('reads elements, text, entities, comments, CDATA and attributes', () => {

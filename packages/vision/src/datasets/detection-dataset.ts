@@ -1,6 +1,8 @@
 import type { Image } from '../image/index.ts';
 import { resize, resizeBbox } from '../transforms/index.ts';
-import { type DatasetOptions, ImageDataset, type ImageRecord } from './image-dataset.ts';
+import type { DetectionRecord } from './detection-record.ts';
+import { type DatasetOptions, ImageDataset } from './image-dataset.ts';
+import { imageHeader, isTransposed, turnBoxes } from './image-header.ts';
 import type { ProblemLog } from './problems.ts';
 
 /** An image with what is in it. */
@@ -13,12 +15,6 @@ export interface DetectionExample {
   readonly label: Int32Array;
   /** R flags: 1 for a box that is neither asked for nor an error to find (VOC's difficult, COCO's crowd). */
   readonly difficult: Uint8Array;
-}
-
-/** An annotated image before it is decoded. */
-export interface DetectionRecord extends ImageRecord, Omit<DetectionExample, 'img'> {
-  /** Height and width as annotated. */
-  readonly size: readonly [height: number, width: number];
 }
 
 export interface DetectionDatasetOptions extends DatasetOptions {
@@ -43,9 +39,11 @@ export interface PreloadOptions {
 export class DetectionDataset extends ImageDataset<DetectionRecord> {
   /** @throws DatasetError when the image is missing, broken or of another size than annotated; RangeError outside the list. */
   async get(i: number): Promise<DetectionExample> {
-    const record = this.record(i);
-    const { bbox, label, difficult } = record;
-    return { img: (await this.load(record, this.log.withPolicy('refuse')))!, bbox, label, difficult };
+    const { img, bbox, label, difficult } = (await this.#loaded(
+      this.record(i),
+      this.log.withPolicy('refuse'),
+    ))!;
+    return { img, bbox, label, difficult };
   }
 
   /**
@@ -61,8 +59,8 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
     log.problems.push(...this.problems);
     const records: DetectionRecord[] = [];
     for (const [i, record] of this.records.entries()) {
-      const img = await this.load(record, log);
-      if (img !== null) records.push(shrunk({ ...record, img }, maxSide));
+      const loaded = await this.#loaded(record, log);
+      if (loaded !== null) records.push(shrunk(loaded, maxSide));
       onProgress?.(i + 1, this.length);
     }
     return new DetectionDataset(this.files, records, this.labelNames, log, this.decode);
@@ -74,12 +72,42 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
     return new DetectionDataset(this.files, records, this.labelNames, this.log, this.decode);
   }
 
-  protected override async load(record: DetectionRecord, log: ProblemLog): Promise<Image | null> {
-    const img = await super.load(record, log);
-    if (img === null || img === record.img) return img;
+  /**
+   * The record with its image, its boxes those of the image as a viewer shows it.
+   *
+   * Programs that label turn a photo by its EXIF orientation, or do not: the annotated size tells. Where both are of the
+   * same size (a photo upside down, a square) nothing does: that is a problem.
+   */
+  async #loaded(
+    record: DetectionRecord,
+    log: ProblemLog,
+  ): Promise<(DetectionRecord & { img: Image }) | null> {
+    if (record.img !== undefined) return { ...record, img: record.img };
+    const loaded = await this.load(record, log);
+    if (loaded === null) return null;
+    const { img, bytes } = loaded;
     const [height, width] = img.shape;
     const [annotatedHeight, annotatedWidth] = record.size;
-    if (height === annotatedHeight && width === annotatedWidth) return img;
+    const header = imageHeader(bytes);
+    const orientation = header?.orientation ?? 1;
+    const fits = height === annotatedHeight && width === annotatedWidth;
+    if (fits && (orientation === 1 || record.bbox.length === 0)) return { ...record, img };
+    if (fits && (!isTransposed(orientation) || height === width)) {
+      log.add(
+        'size',
+        record.file,
+        `its EXIF orientation (${orientation}) turns or mirrors it and leaves its size as it is: nothing tells whether its boxes are of the picture before or after; save it without the orientation`,
+        'left out',
+      );
+      return null;
+    }
+    if (fits) return { ...record, img };
+    const [storedHeight, storedWidth] = header?.size ?? [0, 0];
+    const ofStored = storedHeight === annotatedHeight && storedWidth === annotatedWidth;
+    if (ofStored && isTransposed(orientation) && height === storedWidth && width === storedHeight) {
+      const bbox = turnBoxes(record.bbox, record.size, orientation);
+      return { ...record, size: [height, width], bbox, img };
+    }
     const turned =
       height === annotatedWidth && width === annotatedHeight ? ', as if turned by its EXIF orientation' : '';
     log.add(
@@ -106,91 +134,5 @@ function shrunk(record: DetectionRecord & { img: Image }, maxSide: number): Dete
     size,
     bbox: resizeBbox(record.bbox, [height, width], size),
     img: { data: new Uint8Array(data), shape: [...size, channels] },
-  };
-}
-
-/** A box as an annotation has it: where the file says it is, and what it says is in it. */
-export interface AnnotatedBox {
-  readonly name: string;
-  readonly box: readonly [yMin: number, xMin: number, yMax: number, xMax: number];
-  readonly difficult: boolean;
-}
-
-/** What an annotation file says about one image; boxes not yet checked. */
-export interface Annotation {
-  /** The annotation, for messages. */
-  readonly source: string;
-  readonly file: string;
-  readonly size: readonly [height: number, width: number];
-  readonly boxes: readonly AnnotatedBox[];
-}
-
-/** Names for 'auto': those that occur, in alphabetical order. */
-export const namesOf = (annotations: readonly Annotation[]): string[] =>
-  [...new Set(annotations.flatMap(({ boxes }) => boxes.map(({ name }) => name)))].sort();
-
-/**
- * Checks the boxes of an annotation: cuts them to the image, drops those without area there or with an unknown label.
- * @param slack a box may reach this far out of the image without being a problem: conventions differ by a pixel.
- * @returns null when nothing is left and empty images are not kept.
- */
-export function checkedRecord(
-  { source, file, size, boxes }: Annotation,
-  labelNames: readonly string[],
-  keepEmpty: boolean,
-  log: ProblemLog,
-  slack: number,
-): DetectionRecord | null {
-  const bbox: number[] = [];
-  const label: number[] = [];
-  const difficult: number[] = [];
-  const [height, width] = size;
-  boxes.forEach(({ name, box, difficult: isDifficult }, i) => {
-    const what = `object ${i + 1} (${name})`;
-    const index = labelNames.indexOf(name);
-    const shown = `(ymin ${box[0]}, xmin ${box[1]}, ymax ${box[2]}, xmax ${box[3]})`;
-    const [yMin, xMin, yMax, xMax] = box;
-    const cut = [
-      Math.max(0, yMin),
-      Math.max(0, xMin),
-      Math.min(height, yMax),
-      Math.min(width, xMax),
-    ] as const;
-    if (index < 0) {
-      log.add('label', source, `${what}: the label is not one of ${labelNames.join(', ')}`, 'box left out');
-    } else if (!box.every(Number.isFinite) || !(yMax > yMin && xMax > xMin)) {
-      log.add('box', source, `${what}: the box ${shown} has no area`, 'box left out');
-    } else if (!(cut[2] > cut[0] && cut[3] > cut[1])) {
-      log.add(
-        'box',
-        source,
-        `${what}: the box ${shown} is outside the image of ${width} x ${height}`,
-        'box left out',
-      );
-    } else {
-      const sticksOut = Math.max(-yMin, -xMin, yMax - height, xMax - width);
-      if (sticksOut > slack) {
-        log.add(
-          'box',
-          source,
-          `${what}: the box ${shown} reaches out of the image of ${width} x ${height}`,
-          'cut to it',
-        );
-      }
-      bbox.push(...cut);
-      label.push(index);
-      difficult.push(isDifficult ? 1 : 0);
-    }
-  });
-  if (label.length === 0 && !keepEmpty) {
-    log.add('empty', source, boxes.length === 0 ? 'no objects' : 'no usable object', 'image left out');
-    return null;
-  }
-  return {
-    file,
-    size,
-    bbox: Float32Array.from(bbox),
-    label: Int32Array.from(label),
-    difficult: Uint8Array.from(difficult),
   };
 }

@@ -30,7 +30,8 @@ export class FolderDataset extends ImageDataset<LabelRecord> {
   /** @throws DatasetError when the image cannot be decoded; RangeError outside the list. */
   async get(i: number): Promise<LabelExample> {
     const record = this.record(i);
-    return { img: (await this.load(record, this.log.withPolicy('refuse')))!, label: record.label };
+    const img = record.img ?? (await this.load(record, this.log.withPolicy('refuse')))!.img;
+    return { img, label: record.label };
   }
 
   /**
@@ -44,8 +45,8 @@ export class FolderDataset extends ImageDataset<LabelRecord> {
     log.problems.push(...this.problems);
     const records: LabelRecord[] = [];
     for (const record of this.records) {
-      const img = await this.load(record, log);
-      if (img !== null) records.push({ ...record, img: transform(img) });
+      const img = record.img ?? (await this.load(record, log))?.img;
+      if (img !== undefined) records.push({ ...record, img: transform(img) });
     }
     return new FolderDataset(this.files, records, this.labelNames, log, this.decode);
   }

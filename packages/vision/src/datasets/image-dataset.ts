@@ -51,9 +51,11 @@ export abstract class ImageDataset<R extends ImageRecord> {
     return record;
   }
 
-  /** The image of a record, or null with a problem added. */
-  protected async load({ file, img }: R, log: ProblemLog): Promise<Image | null> {
-    if (img !== undefined) return img;
+  /** The image of a record with the bytes of its file, or null with a problem added. */
+  protected async load(
+    { file }: ImageRecord,
+    log: ProblemLog,
+  ): Promise<{ readonly img: Image; readonly bytes: Uint8Array<ArrayBuffer> } | null> {
     let bytes: Uint8Array<ArrayBuffer>;
     try {
       bytes = await this.files.read(file);
@@ -62,7 +64,7 @@ export abstract class ImageDataset<R extends ImageRecord> {
       return null;
     }
     try {
-      return await toImage(await this.decode(bytes, file));
+      return { img: await toImage(await this.decode(bytes, file)), bytes };
     } catch (error) {
       // That no decoder was given is a mistake of the program, not of the file.
       if (

@@ -3,9 +3,9 @@ export {
   DetectionDataset,
   type DetectionDatasetOptions,
   type DetectionExample,
-  type DetectionRecord,
   type PreloadOptions,
 } from './detection-dataset.ts';
+export type { DetectionRecord } from './detection-record.ts';
 export {
   fashionMnistFolder,
   fashionMnistLabelNames,
@@ -20,6 +20,14 @@ export {
   openFolderDataset,
 } from './folder-dataset.ts';
 export type { DatasetOptions, DecodeImage } from './image-dataset.ts';
+export { findCocoPart, openLabelledFolder } from './labelled-folder.ts';
+export {
+  type DetectionLayout,
+  type FindLayoutOptions,
+  FolderLayoutError,
+  findLayout,
+} from './layout/find-layout.ts';
+export { type LabelFormat, type LayoutPart, partNameOf } from './layout/layout-part.ts';
 export {
   DatasetError,
   type DatasetProblem,

@@ -3,9 +3,9 @@ import { VisionError } from '../errors.ts';
 
 /**
  * `annotation`: cannot be read; `image`: missing or broken; `size`: the image is not as large as its annotation says;
- * `box`: without area or not inside the image; `label`: not among the names; `empty`: nothing is annotated.
+ * `box`: without area or not inside the image; `label`: not among the names; `empty`: nothing is annotated; `duplicate`: there twice.
  */
-export type DatasetProblemKind = 'annotation' | 'image' | 'size' | 'box' | 'label' | 'empty';
+export type DatasetProblemKind = 'annotation' | 'image' | 'size' | 'box' | 'label' | 'empty' | 'duplicate';
 
 /** One thing wrong in one file. */
 export interface DatasetProblem {

@@ -37,10 +37,10 @@ function inputsOf(name: string): Inputs {
 }
 
 /** Values and gradients of the sum of both losses; nothing is left behind but what is returned. */
-async function evaluate([locs, confs, gtLocs, gtLabels]: Inputs, k: number) {
+async function evaluate([locs, confs, gtLocs, gtLabels]: Inputs, k: number, minNegatives = 0) {
   let values: tf.Tensor | undefined;
   const { value, grads } = tf.valueAndGrads((l: tf.Tensor, c: tf.Tensor) => {
-    const losses = multiboxLoss(l as tf.Tensor3D, c as tf.Tensor3D, gtLocs, gtLabels, k);
+    const losses = multiboxLoss(l as tf.Tensor3D, c as tf.Tensor3D, gtLocs, gtLabels, k, minNegatives);
     values = tf.keep(tf.stack(losses));
     return tf.add(losses[0], losses[1]);
   })([locs, confs]);
@@ -126,6 +126,43 @@ describeBackends('vision/models/ssd/multiboxLoss', (backend) => {
     expect(conf).to.be.closeTo(3 * Math.log(2), 1e-6);
     const counted = Array.from({ length: 9 }, (_, i) => gradConf[2 * i] !== 0);
     expect(counted).to.deep.equal([true, true, true, false, false, false, false, false, false]);
+  });
+
+  it('takes at least minNegatives of each image', async () => {
+    const logits = [0, 1, 0, 3, 0, 2, 0, 0];
+    const rows = (labels: number[][]): Inputs => [
+      tf.zeros([labels.length, 4, 4]),
+      tf.tensor3d(
+        labels.flatMap(() => logits),
+        [labels.length, 4, 2],
+      ),
+      tf.zeros([labels.length, 4, 4]),
+      tf.tensor2d(labels.flat(), [labels.length, 4], 'int32'),
+    ];
+    const none = [0, 0, 0, 0];
+    const one = [0, 0, 0, 1];
+    // Of the image without objects the two hardest count, of the other the one of its only positive.
+    const cases: [labels: number[][], minNegatives: number, counted: number[], divisor: number][] = [
+      [[none, one], 2, [1, 2, 5, 6, 7], 1],
+      [[none, one], 0, [5, 7], 1],
+      [[none, none], 2, [1, 2, 5, 6], 4],
+      [[none, none], 9, [0, 1, 2, 3, 4, 5, 6, 7], 8],
+    ];
+    for (const [labels, minNegatives, counted, divisor] of cases) {
+      const inputs = rows(labels);
+      const { conf, gradConf } = await evaluate(inputs, 1, minNegatives);
+      tf.dispose(inputs);
+      const loss = (i: number) => {
+        const z = logits[2 * (i % 4) + 1]!;
+        return Math.log(1 + Math.exp(labels.flat()[i] === 1 ? -z : z));
+      };
+      expect(conf).to.be.closeTo(counted.reduce((sum, i) => sum + loss(i), 0) / divisor, 1e-5);
+      const taught = labels.flat().flatMap((_, i) => (gradConf[2 * i] === 0 ? [] : [i]));
+      expect(taught).to.deep.equal(counted);
+    }
+    const inputs = rows([none]);
+    expect(() => multiboxLoss(...inputs, 3, -1)).to.throw(InvalidArgumentError, 'minNegatives of 0 or more');
+    tf.dispose(inputs);
   });
 
   it('does not look at the offsets of background rows', async () => {

@@ -7,12 +7,13 @@ import type { EvaluateOptions } from './run.ts';
 export const evaluateCommand = () =>
   new Command('evaluate')
     .description('measure the average precision of a detector on a folder of images with boxes')
-    .requiredOption('--data <dir>', 'folder in the layout of Pascal VOC, or with the JSON file of COCO')
+    .requiredOption('--data <dir>', 'folder with images and labels; their layout is found by looking')
+    .option('--images <dir>', 'folder of the images in it, where that cannot be told')
     .option('--weights <file|url>', "weights to load instead of the model's own, e.g. best.npz of finetune")
     .addOption(new Option('--model <name>', 'the detector').choices(detectorNames).default(detectorNames[0]))
     .option(
       '--split <list>',
-      'ImageSets/Main/<list>.txt, or a JSON file (default: test, else each fifth image)',
+      'a list or part of the folder, or a JSON file of COCO (default: test, val, else each fifth image)',
     )
     .option('--labels <file>', 'names of the classes, one a line or a JSON array')
     .option('--strict', 'refuse broken images, boxes and labels instead of leaving them out')

@@ -3,15 +3,16 @@ import { useBackend } from '@chaingrad/core';
 import { SerialIterator } from '@chaingrad/training';
 import { DetectionVOCEvaluator } from '@chaingrad/vision';
 import { apReport, apTable } from '../../average-precision.ts';
-import { hasLists, heldOut, openData, tellProblems } from '../../detection-data.ts';
+import { expectObjects, openTest, tellProblems } from '../../detection-data.ts';
 import { openDetector } from '../../detector.ts';
-import { CliError } from '../../errors.ts';
+import { oneLine } from '../../errors.ts';
 import { readLabels } from '../../labels.ts';
 import type { detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
 
 export interface EvaluateOptions {
   readonly data: string;
+  readonly images?: string;
   readonly weights?: string;
   readonly names?: string;
   readonly model: keyof typeof detectors;
@@ -36,21 +37,23 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     labelNames: given,
   });
   const { labelNames } = detector;
-  const { data, split } = options;
-  const opened = await openData({
-    data,
-    split,
-    fallback: 'test',
-    labelNames,
-    onProblem: options.strict ? 'refuse' : 'skip',
-  });
-  // The images that `finetune` has held out, where the folder has no lists.
-  const dataset = await (split === undefined && !hasLists(data) ? heldOut(opened)[1] : opened).preload();
-  tellProblems(dataset);
-  if (dataset.length === 0) throw new CliError(`${data}: there are no images to test with`);
+  const { data, images, split, json } = options;
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  const onProblem = options.strict ? 'refuse' : 'skip';
+  const dataset = await (await openTest({ data, images, split, labelNames, onProblem }, say)).preload();
+  const { problems } = dataset;
+  const print = (value: object) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  tellProblems(data, problems, say);
+  try {
+    expectObjects(data, dataset, 'to test with');
+  } catch (error) {
+    if (json) print({ images: dataset.length, map: null, ap: {}, problems, error: oneLine(error) });
+    throw error;
+  }
   const iterator = new SerialIterator(dataset, 4, { repeat: false, shuffle: false });
   const evaluator = new DetectionVOCEvaluator(iterator, detector.model, { labelNames });
   await evaluator.evaluate();
   const report = apReport(evaluator.result!, labelNames, dataset.length);
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : apTable(report));
+  if (json) print({ ...report, problems });
+  else process.stdout.write(apTable(report));
 }

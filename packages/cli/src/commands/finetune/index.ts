@@ -26,8 +26,11 @@ const option = (flags: string, text: string, name: Exclude<keyof typeof defaults
 
 export const finetuneCommand = () =>
   new Command('finetune')
-    .description('fine-tune a detector on a folder of images with boxes, in the layout of Pascal VOC or COCO')
-    .option('--data <dir>', 'folder with Annotations and JPEGImages, or the JSON files of COCO and images')
+    .description(
+      'fine-tune a detector on a folder of images with boxes: Pascal VOC, COCO, YOLO, LabelMe or CreateML',
+    )
+    .option('--data <dir>', 'folder with images and labels; their layout is found by looking')
+    .option('--images <dir>', 'folder of the images in it, where that cannot be told')
     .requiredOption('--out <dir>', 'folder of the run: best.npz, log, curves, pictures')
     .addOption(option('--labels <file>', "class names, one a line; 'auto' takes those that occur", 'labels'))
     .addOption(option('--model <name>', 'the detector to begin with', 'model').choices(models))
@@ -37,11 +40,11 @@ export const finetuneCommand = () =>
     .addOption(namesOption())
     .option(
       '--train-split <list>',
-      'ImageSets/Main/<list>.txt, or a JSON file (default: trainval, else four of five images)',
+      'a list or part of the folder, or a JSON file of COCO (default: trainval, train, else four of five images)',
     )
     .option(
       '--test-split <list>',
-      'ImageSets/Main/<list>.txt, or a JSON file (default: test, else each fifth image)',
+      'likewise (default: test beside trainval, val beside train, else each fifth image)',
     )
     .addOption(option('--epochs <n>', 'sweeps over the images', 'epochs').argParser(count))
     .option('--minutes <n>', 'learn for so many minutes, instead of --epochs or up to them', positive)

@@ -29,7 +29,7 @@ import {
 import { load, openWeights, resolveNames, serialize } from '@chaingrad/weights';
 import { apReport, apTable } from '../../average-precision.ts';
 import { drawComparison } from '../../comparison.ts';
-import { hasLists, heldOut, openData, tellProblems } from '../../detection-data.ts';
+import { type DataProblems, expectObjects, openTraining, tellProblems } from '../../detection-data.ts';
 import { bestFirst } from '../../detector.ts';
 import { CliError, oneLine } from '../../errors.ts';
 import { writeImage } from '../../images.ts';
@@ -49,6 +49,8 @@ export interface FinetuneOptions extends Partial<FinetuneSettings> {
 
 /** Test images that are drawn at the end. */
 const PICTURES = 12;
+/** Background boxes of an image without objects that count: about as many as of one with three objects. */
+const MIN_NEGATIVES = 9;
 /** Objects below this score are not drawn. */
 const DRAWN_SCORE = 0.5;
 /** Training images are kept this many times as large as the network's input: parts of them are enlarged. */
@@ -71,15 +73,15 @@ export async function finetune({
   const say = (text: string) => process.stderr.write(`${text}\n`);
   setSeed(settings.seed);
   const { name: backendName } = await useBackend(backend);
-  const { train, test } = await openBoth(settings);
+  const { train, test, problems } = await openBoth(settings, say);
   const { labelNames } = train;
   say(
-    `${train.length} images to learn from, ${test.length} to test with; ${labelNames.length} classes: ${labelNames.join(', ')}`,
+    `${train.length} images to learn from, ${test.length} to test with; ${labelNames.length} classes: ${labelNames.join(', ')}${withoutObjects(train, test)}`,
   );
 
   using model = await startModel(settings, labelNames.length, say);
   model.labelNames = labelNames;
-  const chain = new MultiboxTrainChain(model);
+  const chain = new MultiboxTrainChain(model, { minNegatives: MIN_NEGATIVES });
   using optimizer = new Adam({ alpha: settings.lr }).setup(chain);
   const frozen = freeze(model, settings);
   say(
@@ -131,6 +133,7 @@ export async function finetune({
     .extend(new PlotReport(precisions, { xKey: 'epoch', filename: 'precision.svg', trigger: tested }))
     .extend(snapshot({ nRetains: 1, autoload: resume, onAbort: true, log: say }));
   await trainer.store.write(settingsFile, `${JSON.stringify(settings, null, 2)}\n`);
+  await trainer.store.write('problems.json', `${JSON.stringify(problems, null, 2)}\n`);
 
   // The first Ctrl-C keeps what was learnt, the second ends at once.
   const abort = new AbortController();
@@ -147,7 +150,10 @@ export async function finetune({
   await load(model, join(out, validation.file));
   // A resumed run may not have been better than the one before: then the file is of that one.
   if (validation.best === null) await evaluator.evaluate();
-  const report = apReport(validation.best ?? evaluator.result!, labelNames, test.length);
+  const report = {
+    ...apReport(validation.best ?? evaluator.result!, labelNames, test.length),
+    problems: problems.test,
+  };
   await trainer.store.write('result.json', `${JSON.stringify(report, null, 2)}\n`);
   await drawPictures(model, test, labelNames, join(out, 'pictures'));
   const best = [validation.file];
@@ -161,35 +167,28 @@ export async function finetune({
   );
 }
 
+/** The images, decoded; what is wrong with them is told also where the run cannot begin. */
 async function openBoth(
-  settings: FinetuneSettings,
-): Promise<{ train: DetectionDataset; test: DetectionDataset }> {
-  const { data, labels, trainSplit, testSplit, strict, model } = settings;
-  const common = { data, onProblem: strict ? 'refuse' : 'skip' } as const;
+  { data, images, labels, trainSplit, testSplit, strict, model }: FinetuneSettings,
+  say: (text: string) => void,
+): Promise<{ train: DetectionDataset; test: DetectionDataset; problems: DataProblems }> {
   const labelNames = labels === 'auto' ? undefined : await readLabels(labels);
-  const all = await openData({ ...common, split: trainSplit ?? undefined, fallback: 'trainval', labelNames });
-  const apart = testSplit === null && (trainSplit?.endsWith('.json') || !hasLists(data));
-  const [train, test] = apart
-    ? heldOut(all)
-    : [
-        all,
-        await openData({
-          ...common,
-          split: testSplit ?? undefined,
-          fallback: 'test',
-          labelNames: all.labelNames,
-        }),
-      ];
-  if (train.length === 0 || test.length === 0) {
-    throw new CliError(
-      `${data}: there are ${train.length} images to learn from and ${test.length} to test with`,
-    );
-  }
+  const onProblem = strict ? 'refuse' : 'skip';
+  const opened = await openTraining(
+    { data, images: images ?? undefined, labelNames, onProblem, trainSplit, testSplit },
+    say,
+  );
   const [, insize] = detectors[model].inputShape;
-  const loaded = { train: await train.preload({ maxSide: insize * KEPT_SIZE }), test: await test.preload() };
-  tellProblems(loaded.train);
-  if (!apart) tellProblems(loaded.test);
-  return loaded;
+  const train = await opened.train.preload({ maxSide: insize * KEPT_SIZE });
+  const test = await opened.test.preload();
+  // What was found before one folder was divided is of both, and told once.
+  const known = new Set(train.problems);
+  const problems = { train: train.problems, test: test.problems.filter((problem) => !known.has(problem)) };
+  tellProblems(data, problems.train, say);
+  tellProblems(data, problems.test, say);
+  expectObjects(data, train, 'to learn from');
+  expectObjects(data, test, 'to test with');
+  return { train, test, problems };
 }
 
 /** The model to begin with: new heads where the classes differ, everything else from the file. */
@@ -209,9 +208,21 @@ async function startModel(
     say(transferParams(source, model, { ignore: /^\/multibox\/conf\// }).summary());
   } else {
     await using file = await openWeights(settings.from, { onProgress: tell(settings.from, say) });
-    say((await transferParams(file, model, { names: resolveNames(settings.names as never) })).summary());
+    say(
+      (
+        await transferParams(file, model, { names: resolveNames((settings.names ?? undefined) as never) })
+      ).summary(),
+    );
   }
   return model;
+}
+
+/** How many images show only what is not to be found; '' where none does. */
+function withoutObjects(...datasets: readonly DetectionDataset[]): string {
+  const [train, test] = datasets.map(
+    ({ records }) => records.filter(({ label }) => label.length === 0).length,
+  );
+  return train === 0 && test === 0 ? '' : `; without objects ${train} and ${test}`;
 }
 
 /** What `--freeze` calls by name. `early`: the layers on the large maps, half the time of a step, which see edges and colours. */

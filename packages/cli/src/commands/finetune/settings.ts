@@ -5,13 +5,15 @@ import { CliError, oneLine } from '../../errors.ts';
 
 export interface FinetuneSettings {
   readonly data: string;
+  /** Folder of the pictures, from `data`, where it cannot be told. */
+  readonly images: string | null;
   readonly model: 'ssd-mobilenet-v2-oid' | 'ssd300' | 'ssd512';
   readonly labels: string;
   readonly trainSplit: string | null;
   readonly testSplit: string | null;
   readonly from: string;
   /** The map of another framework's names, for `from`. */
-  readonly names: string | undefined;
+  readonly names: string | null;
   /** null: as many as there is time for. */
   readonly epochs: number | null;
   /** The training ends after so many minutes, if the epochs are not over before. */
@@ -31,12 +33,13 @@ export interface FinetuneSettings {
 }
 
 export const defaults: Omit<FinetuneSettings, 'data'> = {
+  images: null,
   model: 'ssd-mobilenet-v2-oid',
   labels: 'auto',
   trainSplit: null,
   testSplit: null,
   from: 'pretrained',
-  names: undefined,
+  names: null,
   epochs: 20,
   minutes: null,
   batch: 4,

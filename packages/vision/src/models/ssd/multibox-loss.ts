@@ -9,6 +9,9 @@ import * as tf from '@tensorflow/tfjs-core';
  * highest loss, of equal losses the first. Both are sums divided by the number of positives of the whole batch. Without
  * positives both are 0 with zero gradients, where ChainerCV returns a variable without a graph.
  *
+ * `minNegatives` lets images without objects teach: at least so many negatives of each image count. Where no image of the
+ * batch has a positive, the confidence loss is divided by the positives that so many negatives would go with.
+ *
  * Nothing is read back from the device: the ranking runs as kernels, on every backend. Gradients flow to `mbLocs` and
  * `mbConfs`; the gradients of the targets are not defined. The offsets of background rows may be anything, also infinite.
  *
@@ -19,8 +22,9 @@ import * as tf from '@tensorflow/tfjs-core';
  * @param gtMbLocs (B, K, 4) offsets of `MultiboxCoder.encode`.
  * @param gtMbLabels (B, K) int32 labels of `MultiboxCoder.encode`; a label of nClass or more is an error nobody sees.
  * @param k hard negatives for each positive; need not be whole.
+ * @param minNegatives hard negatives of each image, at least; 0 as in ChainerCV.
  * @returns [location loss, confidence loss], two scalars that the caller owns.
- * @throws ShapeMismatchError if the shapes do not fit each other; InvalidArgumentError for a negative k.
+ * @throws ShapeMismatchError if the shapes do not fit each other; InvalidArgumentError for a negative k or minNegatives.
  */
 export function multiboxLoss(
   mbLocs: tf.Tensor3D,
@@ -28,13 +32,17 @@ export function multiboxLoss(
   gtMbLocs: tf.Tensor3D,
   gtMbLabels: tf.Tensor2D,
   k = 3,
+  minNegatives = 0,
 ): [location: tf.Scalar, confidence: tf.Scalar] {
   const [batch, count] = mbConfs.shape;
   expectShape('multiboxLoss(mbLocs)', mbLocs, [batch, count, 4]);
   expectShape('multiboxLoss(gtMbLocs)', gtMbLocs, [batch, count, 4]);
   expectShape('multiboxLoss(gtMbLabels)', gtMbLabels, [batch, count]);
   if (!(k >= 0)) throw new InvalidArgumentError('multiboxLoss', 'k of 0 or more', k);
-  return [locationLoss(mbLocs, gtMbLocs, gtMbLabels), confidenceLoss(mbConfs, gtMbLabels, k)];
+  if (!(minNegatives >= 0)) {
+    throw new InvalidArgumentError('multiboxLoss', 'minNegatives of 0 or more', minNegatives);
+  }
+  return [locationLoss(mbLocs, gtMbLocs, gtMbLabels), confidenceLoss(mbConfs, gtMbLabels, k, minNegatives)];
 }
 
 function expectShape(where: string, tensor: tf.Tensor, shape: number[]): void {
@@ -43,8 +51,10 @@ function expectShape(where: string, tensor: tf.Tensor, shape: number[]): void {
   }
 }
 
+const total = (mask: tf.Tensor): tf.Tensor => tf.sum(tf.cast(mask, 'float32'));
+
 /** At least 1, so that no positives give 0 / 1. */
-const divisor = (positive: tf.Tensor): tf.Tensor => tf.maximum(tf.sum(tf.cast(positive, 'float32')), 1);
+const divisor = (positive: tf.Tensor): tf.Tensor => tf.maximum(total(positive), 1);
 
 /**
  * A scalar whose gradient is computed along with it and kept until it is asked for.
@@ -82,24 +92,37 @@ function locationLoss(locs: tf.Tensor3D, gtLocs: tf.Tensor3D, gtLabels: tf.Tenso
   });
 }
 
-function confidenceLoss(confs: tf.Tensor3D, gtLabels: tf.Tensor2D, k: number): tf.Scalar {
+function confidenceLoss(
+  confs: tf.Tensor3D,
+  gtLabels: tf.Tensor2D,
+  k: number,
+  minNegatives: number,
+): tf.Scalar {
   return withItsGradient(confs, (x) => {
     const positive = tf.greater(gtLabels, 0);
-    const n = divisor(positive);
     const shifted = tf.sub(x, tf.max(x, 2, true));
     const exponential = tf.exp(shifted);
-    const total = tf.sum(exponential, 2, true);
+    const sum = tf.sum(exponential, 2, true);
     // Cast, not made as float32: tfjs 4.22 on wasm then writes integer ones into the float tensor.
     const truth = tf.cast(tf.oneHot(tf.cast(gtLabels, 'int32'), x.shape[2]), 'float32');
     const crossEntropy = tf.sub(
-      tf.log(tf.squeeze(total, [2])),
+      tf.log(tf.squeeze(sum, [2])),
       tf.sum(tf.mul(shifted, truth), 2),
     ) as tf.Tensor2D;
-    const counted = tf.cast(tf.logicalOr(positive, hardNegatives(crossEntropy, positive, k)), 'float32');
+    const negative = hardNegatives(crossEntropy, positive, k, minNegatives);
+    const counted = tf.cast(tf.logicalOr(positive, negative), 'float32');
+    const n =
+      minNegatives === 0
+        ? divisor(positive)
+        : tf.where(
+            tf.greater(total(positive), 0),
+            total(positive),
+            tf.maximum(tf.div(total(negative), Math.max(k, 1)), 1),
+          );
     return {
       value: tf.div(tf.sum(tf.mul(crossEntropy, counted)), n) as tf.Scalar,
       gradient: tf.mul(
-        tf.sub(tf.div(exponential, total), truth),
+        tf.sub(tf.div(exponential, sum), truth),
         tf.expandDims(tf.div(counted, n), 2),
       ) as tf.Tensor3D,
     };
@@ -110,16 +133,16 @@ function confidenceLoss(confs: tf.Tensor3D, gtLabels: tf.Tensor2D, k: number): t
 const LARGEST = 3.4028234663852886e38;
 
 /**
- * Which negatives are among the k * positives of their row with the highest loss.
+ * Which negatives are among the k * positives of their row, but at least `minNegatives`, with the highest loss.
  *
  * The loss at the last rank that counts is a threshold; where several boxes have exactly that loss, the first ones take
  * the ranks left. So ties go by index on every backend, also where `topk` does not order them.
  */
-function hardNegatives(loss: tf.Tensor2D, positive: tf.Tensor, k: number): tf.Tensor {
+function hardNegatives(loss: tf.Tensor2D, positive: tf.Tensor, k: number, minNegatives: number): tf.Tensor {
   const asNumber = (mask: tf.Tensor) => tf.cast(mask, 'float32');
   const rowSum = (mask: tf.Tensor) => tf.sum(asNumber(mask), 1, true);
   const count = loss.shape[1];
-  const wanted = tf.mul(rowSum(positive), k);
+  const wanted = tf.maximum(tf.mul(rowSum(positive), k), minNegatives);
   // Losses are not negative, so that -1 ranks every positive after them.
   const key = tf.where(positive, tf.fill(loss.shape, -1), loss);
   const sorted = tf.topk(key, count).values;

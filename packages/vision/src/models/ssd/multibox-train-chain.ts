@@ -8,6 +8,8 @@ export interface MultiboxTrainOptions {
   readonly alpha?: number;
   /** Background boxes that count for each positive one. Default 3. */
   readonly k?: number;
+  /** Background boxes of each image that count, at least: so that images without objects teach. Default 0, as in ChainerCV. */
+  readonly minNegatives?: number;
 }
 
 /**
@@ -26,14 +28,16 @@ export interface MultiboxTrainOptions {
 export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
   readonly alpha: number;
   readonly k: number;
+  readonly minNegatives: number;
 
   constructor(
     readonly model: M,
-    { alpha = 1, k = 3 }: MultiboxTrainOptions = {},
+    { alpha = 1, k = 3, minNegatives = 0 }: MultiboxTrainOptions = {},
   ) {
     super();
     this.alpha = alpha;
     this.k = k;
+    this.minNegatives = minNegatives;
   }
 
   /**
@@ -44,7 +48,7 @@ export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
    */
   override forward(imgs: tf.Tensor4D, gtMbLocs: tf.Tensor3D, gtMbLabels: tf.Tensor2D): tf.Scalar {
     const [mbLocs, mbConfs] = this.model.call(imgs);
-    const [loc, conf] = multiboxLoss(mbLocs, mbConfs, gtMbLocs, gtMbLabels, this.k);
+    const [loc, conf] = multiboxLoss(mbLocs, mbConfs, gtMbLocs, gtMbLabels, this.k, this.minNegatives);
     const loss = tf.add(tf.mul(loc, this.alpha), conf) as tf.Scalar;
     report({ loss, 'loss/loc': loc, 'loss/conf': conf }, this);
     return loss;
