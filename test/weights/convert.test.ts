@@ -2,7 +2,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FormatError, InvalidArgumentError, Linear, type NamedArray, readArray } from '@chaingrad/core';
+import {
+  FormatError,
+  InvalidArgumentError,
+  Linear,
+  type NamedArray,
+  NothingToDoError,
+  readArray,
+} from '@chaingrad/core';
 import { type Conversion, convertWeights, load, openWeights } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -204,7 +211,24 @@ describe('convertWeights', () => {
       writeNpz([['W', floats([2, 2], () => Number.POSITIVE_INFINITY)]]),
     );
     expect(await rejection(convertWeights(infinite, 'x.json', { dtype: 'u8' }))).to.match(/finite/);
-    await using texts = await openWeights(writeNpz([['name', { shape: [], dtype: 'str', data: ['a'] }]]));
+    const name = ['name', { shape: [], dtype: 'str', data: ['a'] }] as const;
+    await using texts = await openWeights(writeNpz([name, ['W', floats([2])]]));
     expect((await convertWeights(texts, 'x.safetensors')).left).to.deep.equal(['name']);
+  });
+
+  it('writes no empty file', async () => {
+    const nothing = [
+      writeNpz([]),
+      writeNpz([['name', { shape: [], dtype: 'str', data: ['a'] }]]),
+      writeSafetensors([], { note: 'a' }),
+    ];
+    for (const [i, bytes] of nothing.entries()) {
+      await using file = await openWeights(bytes);
+      for (const name of ['x.safetensors', 'x.json', ...(i === 1 ? [] : ['x.npz'])]) {
+        expect(await rejection(convertWeights(file, name), NothingToDoError)).to.match(
+          /nothing would be written/,
+        );
+      }
+    }
   });
 });

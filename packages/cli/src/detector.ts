@@ -87,8 +87,33 @@ async function openModel(
     });
   } catch (error) {
     const other = error instanceof OtherModelError ? detectorOfClass(error.model) : null;
-    if (other === null) throw error;
-    throw new CliError(`${weights} is a fine-tuned ${other}: pass --model ${other}`);
+    if (other !== null) throw new CliError(`${weights} is a fine-tuned ${other}: pass --model ${other}`);
+    const what = weights === undefined || names !== undefined ? null : await otherKind(weights);
+    throw what === null ? error : new CliError(`${weights} is ${what}`);
+  }
+}
+
+/** What a file is that is no file of a detector's weights by our names, and what to do; null where that can't be told. */
+async function otherKind(weights: string): Promise<string | null> {
+  const { nameMaps, openWeights } = await import('@chaingrad/weights');
+  try {
+    await using file = await openWeights(weights);
+    if (file.keys().some((key) => key.startsWith('updater/'))) {
+      return "a snapshot of a training: pass the run's best.npz, or resume the training";
+    }
+    const writer = {
+      pytorch: 'PyTorch',
+      hdf5: 'Keras',
+      tfjs: 'tfjs',
+      tflite: 'TFLite',
+      npz: '',
+      safetensors: '',
+    };
+    if (writer[file.format] === '') return null;
+    return `a file of ${writer[file.format]}, with other names: pass --names (${Object.keys(nameMaps).join(', ')})`;
+  } catch {
+    // It cannot be read at all, which the first error says.
+    return null;
   }
 }
 

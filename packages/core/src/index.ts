@@ -18,7 +18,14 @@ export { type CopyMode, Link } from './link.ts';
 export * from './link-hook.ts';
 export * from './links/index.ts';
 export { type NameFilter, nameMatcher } from './matching/name-filter.ts';
-export type { ArrayPlan, ArrayTransform, MappedName, NameMap, NameMapFor } from './matching/name-map.ts';
+export {
+  type ArrayPlan,
+  type ArrayTransform,
+  type MappedName,
+  mappedName,
+  type NameMap,
+  type NameMapFor,
+} from './matching/name-map.ts';
 export {
   type ClassRows,
   findKey,

@@ -5,6 +5,7 @@ import {
   floatToBfloat,
   floatToHalf,
   InvalidArgumentError,
+  mappedName,
   type NamedArray,
   type NameMap,
   type NameMapFor,
@@ -47,7 +48,7 @@ export async function collectArrays(
 function writtenName(map: NameMap | undefined): (key: string) => string {
   if (map === undefined) return (key) => key;
   return (key) => {
-    const { from = key, transform } = map.names[key] ?? {};
+    const { from = key, transform } = mappedName(map, key) ?? {};
     if (typeof from !== 'string' || transform !== undefined) {
       const advice = 'Its layouts are read, not written: save without names.';
       throw new InvalidArgumentError('names', 'a map of names alone', map.title, advice);

@@ -10,6 +10,7 @@ import {
   type NamedArray,
   type NameMap,
   type NameMapFor,
+  NothingToDoError,
   readArray,
   Scatter,
   toFloat32Array,
@@ -53,7 +54,7 @@ type BinaryArray = Extract<NamedArray, { dtype: BinaryDtype }>;
  * Converts an opened file.
  * @param name the name of the file to be: `.npz`, `.safetensors` or `.json` (tfjs) say what format.
  * @throws InvalidArgumentError for another ending, or options that the format does not have; FormatError for damaged
- * content, and for values that fewer bits cannot hold.
+ * content, and for values that fewer bits cannot hold; NothingToDoError when no array would be written.
  */
 export async function convertWeights(
   file: WeightFile,
@@ -89,7 +90,7 @@ export async function convertWeights(
   const holds = (array: NamedArray) =>
     isBinary(array) ||
     (array.dtype === 'str' ? ending === 'npz' : array.dtype === 'object-null' && ending !== 'json');
-  const arrays = converted(file, map, holds, left);
+  const arrays = atLeastOne(converted(file, map, holds, left), file, left);
   const reduced = reduce(arrays, dtype, losses, file.file);
   const metadata = Object.fromEntries([...file.metadata].filter(([key]) => key.startsWith('chaingrad.')));
   const files =
@@ -103,6 +104,18 @@ export async function convertWeights(
 
 /** What is written of an array: as it is, in half, or quantized. */
 type Written = NamedArray & { readonly quantization?: { readonly scale: number; readonly min: number } };
+
+/** @throws NothingToDoError at the end when there was none: an empty file is a loss of everything. */
+async function* atLeastOne<T>(arrays: AsyncIterable<T>, { file }: WeightFile, left: readonly string[]) {
+  let any = false;
+  for await (const array of arrays) {
+    any = true;
+    yield array;
+  }
+  const found =
+    left.length === 0 ? 'it has no arrays' : `the format cannot hold ${left.slice(0, 4).join(', ')}`;
+  if (!any) throw new NothingToDoError(`${file}: nothing would be written: ${found}.`);
+}
 
 async function* converted(
   file: WeightFile,

@@ -1,11 +1,13 @@
 /** A file of weights of any format from anywhere. */
 import { FormatError } from '@chaingrad/core';
+import { neighbour } from './formats/beside.ts';
 import { Hdf5Weights, isHdf5 } from './formats/hdf5.ts';
+import { isKerasArchive, kerasWeights } from './formats/keras.ts';
 import { MemoryWeights } from './formats/memory-weights.ts';
 import { NpzWeights } from './formats/npz.ts';
 import { isLegacyPytorch, PytorchWeights } from './formats/pytorch.ts';
 import { SafetensorsWeights } from './formats/safetensors.ts';
-import { neighbour, openManifest } from './formats/tfjs.ts';
+import { openManifest } from './formats/tfjs.ts';
 import { readTfliteConstants } from './formats/tflite.ts';
 import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
 import { ZipFile } from './formats/zip-file.ts';
@@ -146,8 +148,8 @@ async function sniff(access: RandomAccess): Promise<WeightFormat | null> {
   if (isHdf5(start)) return 'hdf5';
   if (isLegacyPytorch(start)) return 'pytorch';
   if (text.slice(4, 8) === 'TFL3') return 'tflite';
-  if (text.startsWith('PK')) return (await hasPickle(access)) ? 'pytorch' : 'npz';
-  const ending = names[/\.(\w+)$/.exec(access.name)?.[1]?.toLowerCase() ?? ''];
+  if (text.startsWith('PK')) return sniffArchive(access);
+  const ending = endingOf(access.name);
   // A length of eight bytes, then JSON.
   if (start[8] === 0x7b && ending !== 'tfjs') return 'safetensors';
   if (/^\s*[[{]/.test(text)) return 'tfjs';
@@ -164,9 +166,16 @@ async function unknownFormat(access: RandomAccess): Promise<FormatError> {
   );
 }
 
-async function hasPickle(access: RandomAccess): Promise<boolean> {
+/** The format that the ending of a name stands for. */
+function endingOf(name: string): WeightFormat | undefined {
+  const ending = /\.(\w+)(?:\?.*)?$/.exec(name)?.[1]?.toLowerCase() ?? '';
+  return Object.hasOwn(names, ending) ? names[ending] : undefined;
+}
+
+async function sniffArchive(access: RandomAccess): Promise<WeightFormat> {
   const { records } = await ZipFile.open(access);
-  return [...records.keys()].some((name) => /^[^/]+\/data\.pkl$/.test(name));
+  if ([...records.keys()].some((name) => /^[^/]+\/data\.pkl$/.test(name))) return 'pytorch';
+  return isKerasArchive(records) ? 'hdf5' : 'npz';
 }
 
 async function openFormat(
@@ -189,7 +198,7 @@ async function openFormat(
       case 'pytorch':
         return await PytorchWeights.open(access);
       case 'hdf5':
-        return await Hdf5Weights.open(access);
+        return await Hdf5Weights.open(await kerasWeights(access));
       case 'tfjs':
         return await openManifest(access, beside!);
       case 'tflite': {

@@ -201,7 +201,9 @@ describe('openWeights of a manifest', () => {
         ['gone.json', json([group(weight('a')), { paths: ['no.bin'], weights: [] }])],
       ]);
       for (const [path, body] of files) server.serve(`m/${path}`, { body });
-      server.serve('m/model.json?v=1/2', { body: files.get('model.json')! });
+      // The query goes to the shards, too, as a token must; most servers pass over it.
+      for (const path of ['model.json', 'a.bin', 'parts/b.bin'])
+        server.serve(`m/${path}?v=1/2`, { body: files.get(path)! });
     });
     after(() => server.stop());
 

@@ -48,3 +48,9 @@ export interface NameMap {
 
 /** A map, or what makes one for a model. */
 export type NameMapFor = NameMap | ((target: Serializable) => NameMap);
+
+/** Where a value of ours comes from: under its own key, where there is no map. `constructor` is a key as any other. */
+export function mappedName(map: NameMap | undefined, key: string): MappedName | undefined {
+  if (map === undefined) return { from: key };
+  return Object.hasOwn(map.names, key) ? map.names[key] : undefined;
+}

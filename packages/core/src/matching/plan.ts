@@ -5,7 +5,13 @@
 import type { ArrayInfo } from '../arrays/named-array.ts';
 import { ChaingradError, InvalidArgumentError, NothingToDoError } from '../errors.ts';
 import { type NameFilter, nameMatcher, withSlash } from './name-filter.ts';
-import type { ArrayPlan, ArrayTransform, MappedFrom, MappedName, NameMap, NameMapFor } from './name-map.ts';
+import {
+  type ArrayPlan,
+  type ArrayTransform,
+  type MappedFrom,
+  mappedName,
+  type NameMapFor,
+} from './name-map.ts';
 import type { SerialEntry, Serializable } from './serial-entry.ts';
 
 /** How the names of a source are matched to those of a model, and what is done where they do not match. */
@@ -169,12 +175,6 @@ export function matchNames(target: Serializable, source: SourceNames, options: M
   }
   facts.ignored = [...ignored];
   return { pairs, facts };
-}
-
-/** Where a value of ours comes from: under its own key, where there is no map. */
-function mappedName(map: NameMap | undefined, key: string): MappedName | undefined {
-  if (map === undefined) return { from: key };
-  return Object.hasOwn(map.names, key) ? map.names[key] : undefined;
 }
 
 /**

@@ -1,12 +1,9 @@
 /** Several safetensors files as one, by the index that Hugging Face's tools write. */
-import { type ArrayInfo, brief, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
+import { type ArrayInfo, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
+import { type Beside, checkBeside } from './beside.ts';
 import { SafetensorsWeights } from './safetensors.ts';
-import type { Beside } from './tfjs.ts';
 import type { WeightFile } from './weight-file.ts';
-
-/** A shard more than this is no weights any more. */
-const maxShards = 4096;
 
 export class ShardedWeights implements WeightFile {
   readonly format = 'safetensors';
@@ -25,16 +22,12 @@ export class ShardedWeights implements WeightFile {
     const map = (index as { weight_map?: unknown }).weight_map;
     const entries =
       typeof map === 'object' && map !== null ? Object.entries(map as Record<string, unknown>) : [];
-    const paths = new Set(entries.map(([, path]) => path));
-    if (paths.size > maxShards)
-      throw new FormatError({ file }, `at most ${maxShards} shards`, `${paths.size}`);
+    const paths: readonly unknown[] = [...new Set(entries.map(([, path]) => path))];
+    checkBeside(paths, file, 'index');
     const accesses: RandomAccess[] = [];
     const opened = new Map<unknown, SafetensorsWeights>();
     try {
       for (const path of paths) {
-        if (typeof path !== 'string' || !/^[^/\\:]+$/.test(path) || path === '..') {
-          throw new FormatError({ file }, 'shards beside the index', brief(path));
-        }
         const access = await beside(path);
         accesses.push(access);
         opened.set(path, await SafetensorsWeights.open(access));

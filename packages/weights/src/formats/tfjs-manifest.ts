@@ -13,6 +13,7 @@ import {
   toFloat32Array,
   toInt32Array,
 } from '@chaingrad/core';
+import { checkBeside } from './beside.ts';
 
 /** How each element type of tfjs is stored. */
 const storedAs = {
@@ -102,22 +103,19 @@ export function tfjsMetadata(manifest: unknown): Map<string, string> {
 function parseManifest(json: unknown, file: string): Group[] {
   const groups = isRecord(json) ? json['weightsManifest'] : json;
   if (!Array.isArray(groups)) throw new FormatError({ file }, 'a weights manifest', 'something else');
-  return groups.map((group: unknown) => {
+  const parsed = groups.map((group: unknown) => {
     const { paths, weights } = isRecord(group) ? group : {};
     if (!Array.isArray(paths) || !Array.isArray(weights)) {
       throw new FormatError({ file }, "groups of 'paths' and 'weights'", brief(group));
     }
-    for (const path of paths) checkPath(path, file);
     return { paths: paths as string[], weights: weights.map((weight) => parseWeight(weight, file)) };
   });
-}
-
-/** A manifest names files beside it, never elsewhere: it may come from anyone. */
-function checkPath(path: unknown, file: string): void {
-  const inside = typeof path === 'string' && /^(?![/\\]|[a-z][a-z0-9+.-]*:)/i.test(path);
-  if (!inside || path.split(/[/\\]/).includes('..')) {
-    throw new FormatError({ file }, 'paths of files beside the manifest', brief(path));
-  }
+  checkBeside(
+    parsed.flatMap(({ paths }) => paths),
+    file,
+    'manifest',
+  );
+  return parsed;
 }
 
 function parseWeight(json: unknown, file: string): Weight {

@@ -2,14 +2,11 @@
 
 import { FormatError, type NamedArray } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
-import type { ByteSource } from '../sources/read-bytes.ts';
+import type { Beside } from './beside.ts';
 import { MemoryWeights } from './memory-weights.ts';
 import { ShardedWeights } from './sharded.ts';
 import { readTfjsManifest, tfjsMetadata, tfjsShardPaths } from './tfjs-manifest.ts';
 import type { WeightFile } from './weight-file.ts';
-
-/** Gives the file of a path beside the manifest. */
-export type Beside = (path: string) => Promise<RandomAccess>;
 
 /** A manifest is a list of names and shapes. */
 const maxManifest = 1 << 26;
@@ -40,14 +37,4 @@ export async function openManifest(access: RandomAccess, beside: Beside): Promis
   const arrays: Map<string, NamedArray> = readTfjsManifest(json, shards, file);
   await access.close();
   return new MemoryWeights(file, 'tfjs', arrays, tfjsMetadata(json));
-}
-
-/** The address or path of a file in the same folder as another; null where there is no folder (bytes, a Blob). */
-export function neighbour(source: ByteSource, path: string): string | URL | null {
-  if (source instanceof URL) return new URL(path, source);
-  if (typeof source !== 'string') return null;
-  // The last separator of a path or an address; what an address has after `?` belongs to the manifest alone.
-  const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(source);
-  const folder = (isUrl ? source.replace(/[?#].*$/, '') : source).replace(/[^/\\]*$/, '');
-  return folder + path;
 }

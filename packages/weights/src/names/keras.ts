@@ -3,40 +3,56 @@ import type { ArrayTransform, MappedName, NameMap } from '@chaingrad/core';
 import { denseToLinear, depthwiseToOihw, flattenedToLinear, hwioToOihw } from './transform.ts';
 import { vgg16Convolutions } from './vgg16-layers.ts';
 
-/** The names that Keras' writers have given to the values of a layer, by our name. */
-const written = {
-  W: (layer: string) => [
-    `${layer}/kernel`,
-    `${layer}/kernel:0`,
-    `${layer}/${layer}/kernel:0`,
-    `${layer}/${layer}_W_1:0`,
-    `${layer}/${layer}_W:0`,
-    `layers/${layer}/vars/0`,
-    `_layer_checkpoint_dependencies/${layer}/vars/0`,
-  ],
-  b: (layer: string) => [
-    `${layer}/bias`,
-    `${layer}/bias:0`,
-    `${layer}/${layer}/bias:0`,
-    `${layer}/${layer}_b_1:0`,
-    `${layer}/${layer}_b:0`,
-    `layers/${layer}/vars/1`,
-    `_layer_checkpoint_dependencies/${layer}/vars/1`,
-  ],
-};
+/** Names in a file of weights, and the same in a file of a whole model. */
+const alsoWhole = (names: readonly string[]): string[] => [
+  ...names,
+  ...names.map((name) => `model_weights/${name}`),
+];
+
+/** The names that Keras' writers have given to a value of a layer: by its own name, and by its place among them (Keras 3). */
+const written = (layer: string, value: string, place: number): string[] =>
+  alsoWhole([
+    `${layer}/${value}`,
+    `${layer}/${value}:0`,
+    `${layer}/${layer}/${value}:0`,
+    // The first Keras: `fc1_W_1:0`.
+    ...(value === 'kernel' ? [`${layer}/${layer}_W_1:0`, `${layer}/${layer}_W:0`] : []),
+    ...(value === 'bias' ? [`${layer}/${layer}_b_1:0`, `${layer}/${layer}_b:0`] : []),
+    `layers/${layer}/vars/${place}`,
+    `_layer_checkpoint_dependencies/${layer}/vars/${place}`,
+  ]);
 
 /** What a layer of Keras is. */
 export interface KerasLayer {
   /** Its name in the file. */
   readonly name: string;
-  readonly kind?: 'conv' | 'depthwise' | 'dense';
+  /** 'norm' is a BatchNormalization with scale and centre. Default 'conv'. */
+  readonly kind?: 'conv' | 'depthwise' | 'dense' | 'norm';
   /** Of a dense layer behind a flattened feature map: that map's height and width. */
   readonly flattened?: readonly [height: number, width: number];
 }
 
 const names = (ours: string, layer: string, transform: ArrayTransform): [string, MappedName][] => [
-  [`${ours}/W`, { from: written.W(layer), transform }],
-  [`${ours}/b`, { from: written.b(layer) }],
+  [`${ours}/W`, { from: written(layer, 'kernel', 0), transform }],
+  [`${ours}/b`, { from: written(layer, 'bias', 1) }],
+];
+
+const depthwiseNames = (ours: string, layer: string): [string, MappedName][] => [
+  [
+    `${ours}/W`,
+    {
+      from: [...written(layer, 'depthwise_kernel', 0), ...written(layer, 'kernel', 0)],
+      transform: depthwiseToOihw,
+    },
+  ],
+  [`${ours}/b`, { from: written(layer, 'bias', 1) }],
+];
+
+const normNames = (ours: string, layer: string): [string, MappedName][] => [
+  [`${ours}/gamma`, { from: written(layer, 'gamma', 0) }],
+  [`${ours}/beta`, { from: written(layer, 'beta', 1) }],
+  [`${ours}/avg_mean`, { from: written(layer, 'moving_mean', 2) }],
+  [`${ours}/avg_var`, { from: written(layer, 'moving_variance', 3) }],
 ];
 
 /**
@@ -54,9 +70,18 @@ const names = (ours: string, layer: string, transform: ArrayTransform): [string,
 export function kerasNames(title: string, layers: Readonly<Record<string, KerasLayer>>): NameMap {
   const entries = Object.entries(layers).flatMap(([ours, { name, kind = 'conv', flattened }]) => {
     const dense = flattened === undefined ? denseToLinear : flattenedToLinear(...flattened);
-    return names(ours, name, { conv: hwioToOihw, depthwise: depthwiseToOihw, dense }[kind]);
+    if (kind === 'norm') return normNames(ours, name);
+    if (kind === 'depthwise') return depthwiseNames(ours, name);
+    return names(ours, name, { conv: hwioToOihw, dense }[kind]);
   });
-  return { title, names: Object.fromEntries(entries) };
+  return {
+    title,
+    names: Object.fromEntries(entries),
+    // What training goes on from, in a file of a whole model.
+    unused: /^(optimizer_weights|optimizer|_optimizer\w*)\//,
+    // Keras does not count batches.
+    absent: /(^|\/)N$/,
+  };
 }
 
 /** Keras' VGG16 was trained on pictures with blue first. */

@@ -1,6 +1,6 @@
 /** Any part of a file, read when it is needed: memory, a Blob, a file on the disk, a server that can send ranges. */
 
-import { node } from './node.ts';
+import { openRegularFile, pathAdvice } from './open-file.ts';
 import { type ByteSource, sourceName } from './read-bytes.ts';
 import { SourceError } from './source-error.ts';
 
@@ -108,23 +108,15 @@ class BlobAccess extends Access {
 }
 
 async function openFile(path: string | URL, name: string): Promise<RandomAccess> {
-  const modules = node();
-  if (modules === null) {
-    throw new SourceError(name, 'an address or a Blob', 'a file path', 'A page cannot read files by path.');
-  }
-  const advice = 'Check the path and its permissions.';
   const local = typeof path === 'string' && /^file:/i.test(path) ? new URL(path) : path;
   try {
-    const handle = await modules.fs.open(local);
-    const stat = await handle.stat();
-    if (stat.isFile()) return new FileAccess(handle, name, stat.size);
-    await handle.close();
-    throw new SourceError(name, 'a file', 'a folder or a device', advice);
+    const { handle, size } = await openRegularFile(local, name);
+    return new FileAccess(handle, name, size);
   } catch (error) {
     if (error instanceof SourceError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const got = code === 'ENOENT' ? 'no such file' : message;
-    throw new SourceError(name, 'a readable file', got, advice, error);
+    throw new SourceError(name, 'a readable file', got, pathAdvice, error);
   }
 }
 

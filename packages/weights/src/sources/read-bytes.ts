@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from '@chaingrad/core';
 import { ByteSink } from './byte-sink.ts';
 import { node } from './node.ts';
+import { openRegularFile, pathAdvice } from './open-file.ts';
 import { DownloadError, SourceError } from './source-error.ts';
 
 /**
@@ -84,15 +85,10 @@ function fromBlob(blob: Blob, options: ReadBytesOptions): Promise<Uint8Array<Arr
 async function fromFile(path: string | URL, options: ReadBytesOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { signal, onProgress } = options;
   const name = sourceName(path);
-  const fs = node()?.fs;
-  const advice = 'Check the path and its permissions.';
-  if (fs === undefined)
-    throw new SourceError(name, 'an address or a Blob', 'a file path', 'A page cannot read files by path.');
   try {
-    await using file = await fs.open(path);
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new SourceError(name, 'a file', 'a folder or a device', advice);
-    const { start, end } = within(options.range, stat.size, name);
+    const { handle, size } = await openRegularFile(path, name);
+    await using file = handle;
+    const { start, end } = within(options.range, size, name);
     const bytes = new Uint8Array(end - start);
     for (let at = 0; at < bytes.length; ) {
       signal?.throwIfAborted();
@@ -110,7 +106,7 @@ async function fromFile(path: string | URL, options: ReadBytesOptions): Promise<
       name,
       'a readable file',
       code === 'ENOENT' ? 'no such file' : message,
-      advice,
+      pathAdvice,
       error,
     );
   }
