@@ -93,6 +93,16 @@ describe('vision/models: structure of the classifiers', () => {
     });
   }
 
+  it('drops what lies behind the picked layer', () => {
+    const model = withoutValues(() => new vision.ResNet50());
+    model.pick = 'res4';
+    model.removeUnused();
+    expect(model.layerNames).to.deep.equal(['conv1', 'pool1', 'res2', 'res3', 'res4']);
+    expect([...model.params()].length).to.equal(129);
+    model.dispose();
+    expect(tf.memory().numTensors, 'tensors').to.equal(tensorsBefore);
+  });
+
   it('refuses an unknown arch', () => {
     expect(() => new vision.ResNet50({ arch: 'x' as never })).to.throw(VisionOptionError, "'fb', 'he'");
     expect(() => new vision.MobileNetV2({ arch: 'x' as never })).to.throw(VisionOptionError, "'tf'");

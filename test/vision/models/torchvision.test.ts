@@ -5,9 +5,10 @@ import {
   softmaxCrossEntropy,
   useBackend,
   usingConfig,
+  withoutValues,
 } from '@chaingrad/core';
 import * as vision from '@chaingrad/vision';
-import { MemoryWeights, type NameMapName, nameMaps } from '@chaingrad/weights';
+import { convertWeights, MemoryWeights, type NameMapName, nameMaps } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { channelsLast, generate, ints } from '../../support/goldens.ts';
@@ -34,16 +35,24 @@ const deviations = [0.229, 0.224, 0.225].map((std) => 255 * std);
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** The state dict as a file would have it. */
-function stateDict({ prefix, state_dict }: TorchGolden): MemoryWeights {
+/** The state dict as the bytes of a safetensors file. */
+async function stateDict({ prefix, state_dict }: TorchGolden): Promise<Uint8Array<ArrayBuffer>> {
   const arrays = state_dict.map(([name, shape, scale, offset]) => {
-    const data =
+    const array =
       offset === undefined
-        ? Float32Array.of(scale)
-        : generate({ key: prefix + name, scale, offset }, sizeOf(shape));
-    return [name, { shape, dtype: 'float32', data }] as const;
+        ? { shape, dtype: 'int64' as const, data: BigInt64Array.of(BigInt(scale)) }
+        : {
+            shape,
+            dtype: 'float32' as const,
+            data: generate({ key: prefix + name, scale, offset }, sizeOf(shape)),
+          };
+    return [name, array] as const;
   });
-  return new MemoryWeights('state.pth', 'pytorch', new Map(arrays));
+  const { files } = await convertWeights(
+    new MemoryWeights('state', 'pytorch', new Map(arrays)),
+    'state.safetensors',
+  );
+  return files[0]!.bytes;
 }
 
 const resnetLayers: Record<string, string> = {
@@ -67,7 +76,7 @@ const mobilenetLayers: Record<string, string> = {
   classifier: 'squeeze',
 };
 
-type Open = (file: never, options: { names: NameMapName }) => Promise<Net>;
+type Open = (file: Uint8Array<ArrayBuffer>, options: { names: NameMapName }) => Promise<Net>;
 
 const nets = {
   resnet18: [
@@ -107,8 +116,8 @@ for (const [name, [open, names, layers]] of Object.entries(nets)) {
     before(async () => {
       await useBackend('wasm');
       tensorsBefore = tf.memory().numTensors;
-      const file = stateDict(golden.json());
-      model = await open(file as never, { names });
+      const file = await stateDict(golden.json());
+      model = await open(file, { names });
       const { key, shape, scale } = golden.json().input;
       const values = channelsLast(generate({ key, scale, offset: 0 }, sizeOf(shape)), shape);
       const [n, c, h, w] = shape;
@@ -201,3 +210,26 @@ for (const [name, [open, names, layers]] of Object.entries(nets)) {
     });
   });
 }
+
+describe("vision/models: maps of torchvision's names", () => {
+  const models = {
+    'torchvision-resnet18': vision.ResNet18,
+    'torchvision-resnet34': vision.ResNet34,
+    'torchvision-resnet50': vision.ResNet50,
+    'torchvision-resnet101': vision.ResNet101,
+    'torchvision-resnet152': vision.ResNet152,
+    'torchvision-mobilenet_v2': vision.MobileNetV2,
+  } as const;
+
+  for (const [names, Model] of Object.entries(models)) {
+    it(`${names} has every value of the model, once`, () => {
+      const model = withoutValues(() => new Model());
+      const paths = [...model.namedparams(), ...model.namedpersistents()].map(([path]) => path.slice(1));
+      const map = nameMaps[names as keyof typeof models];
+      expect(Object.keys(map.names)).to.have.members(paths.filter((path) => !map.absent!.test(path)));
+      const theirs = Object.values(map.names).map(({ from }) => from);
+      expect(new Set(theirs).size).to.equal(theirs.length);
+      model.dispose();
+    });
+  }
+});

@@ -1,0 +1,32 @@
+/** The classifiers beside VGG16 as files: equal in ONNX Runtime, native and WASM. */
+import { type PickableSequentialChain, useBackend, withoutValues } from '@chaingrad/core';
+import { MobileNetV2, ResNet50, SEResNet50, SEResNeXt50 } from '@chaingrad/vision';
+import { readJson } from '../../support/goldens.ts';
+import { fillNet, type GeneratedNet } from '../../vision/models/generated-net.ts';
+import { expectSame, floats } from './support.ts';
+
+const cases: [golden: string, make: (nClass: number) => PickableSequentialChain, picked: string[]][] = [
+  ['cv_resnet50_fb', (nClass) => new ResNet50({ nClass }), ['res5', 'fc6']],
+  ['cv_resnet50_he', (nClass) => new ResNet50({ nClass, arch: 'he' }), ['res5', 'fc6']],
+  ['cv_seresnet50', (nClass) => new SEResNet50({ nClass }), ['res5', 'fc6']],
+  ['cv_seresnext50', (nClass) => new SEResNeXt50({ nClass }), ['res5', 'fc6']],
+  ['cv_mobilenetv2', (nClass) => new MobileNetV2({ nClass }), ['conv1', 'squeeze']],
+];
+
+describe('exportOnnx of the classifiers', function () {
+  this.timeout(240_000);
+  before(() => useBackend('wasm'));
+
+  for (const [name, make, picked] of cases) {
+    it(`${name}: features and logits are the same in ONNX Runtime`, async () => {
+      const golden = readJson<GeneratedNet>(`goldens/${name}.json`);
+      using model = withoutValues(() => make(golden.n_class).initialize([1, 64, 64, 3]));
+      fillNet(model, golden);
+      model.pick = picked;
+      const input = floats([1, 64, 64, 3]);
+      const image = { ...input, data: input.data.map((value) => value * 128) };
+      for (const runtime of ['native', 'web'] as const)
+        await expectSame(model, [image], { runtime, tolerance: 2e-5 });
+    });
+  }
+});
