@@ -212,6 +212,8 @@ for (const [name, [open, names, layers]] of Object.entries(nets)) {
 }
 
 describe("vision/models: maps of torchvision's names", () => {
+  before(() => useBackend('wasm'));
+
   const models = {
     'torchvision-resnet18': vision.ResNet18,
     'torchvision-resnet34': vision.ResNet34,
