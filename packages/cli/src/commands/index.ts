@@ -7,6 +7,7 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench/index.ts';
 import { cacheCommand } from './cache/index.ts';
+import { checkCommand } from './check/index.ts';
 import { convertCommand } from './convert/index.ts';
 import { detectCommand } from './detect/index.ts';
 import { evaluateCommand } from './evaluate/index.ts';
@@ -17,6 +18,7 @@ import { transferCommand } from './transfer/index.ts';
 
 export const commands: readonly (() => Command)[] = [
   detectCommand,
+  checkCommand,
   finetuneCommand,
   evaluateCommand,
   summaryCommand,
