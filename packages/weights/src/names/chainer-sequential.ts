@@ -1,5 +1,6 @@
 /** The keys that Chainer gives the children of a Sequential. */
-import { InvalidArgumentError, Link, type NameMap, Sequential, type Serializable } from '@chaingrad/core';
+import { Link, type NameMap, Sequential, type Serializable } from '@chaingrad/core';
+import { linkOf, linkPaths, splitKey } from './link-paths.ts';
 
 /**
  * The names of files that Chainer wrote, or shall read, in which a Sequential has three links or more.
@@ -12,40 +13,15 @@ import { InvalidArgumentError, Link, type NameMap, Sequential, type Serializable
  * @throws InvalidArgumentError where no links are known.
  */
 export function chainerSequential(target: Serializable): NameMap {
-  const root = target instanceof Link ? target : linkOf(target);
-  const renamed = new Map<string, string>();
-  collect(root, '', '', renamed);
+  const paths = linkPaths(linkOf(target, 'chainer-sequential'), (link) =>
+    link instanceof Sequential ? chainerPositions(link).map(String) : null,
+  );
   const fileKey = (key: string): string => {
-    // The longest beginning that is a link; what follows are names of parameters and states.
-    for (let at = key.lastIndexOf('/'); at > 0; at = key.lastIndexOf('/', at - 1)) {
-      const path = renamed.get(key.slice(0, at));
-      if (path !== undefined) return path + key.slice(at);
-    }
-    return key;
+    const [path, rest] = splitKey(paths, key);
+    return path === '' ? rest : `${paths.get(path)}/${rest}`;
   };
   const names = [...target.serialEntries()].map(({ key }) => [key, { from: fileKey(key) }]);
   return { title: "Chainer's Sequential", names: Object.fromEntries(names) };
-}
-
-/** The model of an optimizer. */
-function linkOf(target: Serializable): Link {
-  if ('target' in target && target.target instanceof Link) return target.target;
-  throw new InvalidArgumentError(
-    "names 'chainer-sequential'",
-    'a link or an optimizer that is set up',
-    'something else',
-  );
-}
-
-function collect(link: Link, path: string, filePath: string, renamed: Map<string, string>): void {
-  const positions = link instanceof Sequential ? chainerPositions(link) : null;
-  let index = 0;
-  for (const child of link.children()) {
-    const name = child.name!;
-    const fileName = positions === null ? name : String(positions[index++]);
-    renamed.set(path + name, filePath + fileName);
-    collect(child, `${path}${name}/`, `${filePath}${fileName}/`, renamed);
-  }
 }
 
 /** Chainer's number of each child, in the order of the layers. */

@@ -3,6 +3,7 @@ import { InvalidArgumentError, type NameMapFor } from '@chaingrad/core';
 import { chainerSequential } from './chainer-sequential.ts';
 import { kerasVgg16, tinyVgg } from './keras.ts';
 import { mobilenetV1Face, mobilenetV2 } from './mobilenet.ts';
+import { torch } from './torch.ts';
 import {
   torchvisionMobilenetV2,
   torchvisionResnet18,
@@ -32,6 +33,7 @@ export const nameMaps = {
   'mediapipe-ssd-mobilenet-v2': mobilenetV2,
   'face-api-ssd-mobilenet-v1': mobilenetV1Face,
   'chainer-sequential': chainerSequential,
+  torch,
 } as const satisfies Record<string, NameMapFor>;
 
 export type NameMapName = keyof typeof nameMaps;
