@@ -12,17 +12,22 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
   Adam,
+  argMax,
   Chain,
   globalAveragePooling2D,
   Linear,
   setSeed,
   softmaxCrossEntropy,
+  type Tensor2D,
+  type Tensor4D,
+  tensor1d,
+  tensor4d,
+  tidy,
   useBackend,
   usingConfig,
 } from '@chaingrad/core';
 import { exportOnnx, importOnnx, type OnnxChain } from '@chaingrad/onnx';
 import { createCanvas, type SKRSContext2D } from '@napi-rs/canvas';
-import { argMax, type Tensor2D, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 const size = 64;

@@ -35,6 +35,7 @@ describe('cli', () => {
     expect(options).to.deep.equal([
       '--model',
       '--weights',
+      '--names',
       '--backend',
       '--score-thresh',
       '--nms-thresh',
@@ -56,14 +57,14 @@ describe('cli', () => {
   it('lists the commands for an unknown one', async () => {
     expectRefusal(
       await chaingrad(['detekt', 'a.png']),
-      "unknown command 'detekt' (Did you mean detect?); commands are: detect, finetune, evaluate, summary, transfer, convert, cache, bench",
+      "unknown command 'detekt' (Did you mean detect?); commands are: detect, finetune, evaluate, summary, transfer, convert, export, cache, bench",
     );
   });
 
   it('lists the options for an unknown one', async () => {
     expectRefusal(
       await chaingrad(['detect', '--threshold', '1', 'a.png']),
-      "unknown option '--threshold'; options are: --model, --weights, --backend, --score-thresh, --nms-thresh, --n-fg-class, --labels, --out, --json",
+      "unknown option '--threshold'; options are: --model, --weights, --names, --backend, --score-thresh, --nms-thresh, --n-fg-class, --labels, --out, --json",
     );
   });
 

@@ -13,6 +13,7 @@ import {
   toScalar,
 } from '../arrays/named-array.ts';
 import { readArray } from '../arrays/read-array.ts';
+import { InvalidArgumentError } from '../errors.ts';
 import type { PlanStep } from './plan.ts';
 import { Scatter } from './scatter.ts';
 import type { SerialEntry, SerialValue } from './serial-entry.ts';
@@ -101,6 +102,10 @@ function allocate(shape: readonly number[], place: FormatPlace): FloatTensor {
   try {
     return floatTensor(shape);
   } catch (error) {
+    if (/No backend found/.test(String(error))) {
+      const advice = "Choose one first: await useBackend('auto').";
+      throw new InvalidArgumentError('The values of a model', 'a backend to keep them', 'none', advice);
+    }
     const advice = 'Free memory, or use a machine with more.';
     const got = `shape (${shape.join(', ')})`;
     throw new FormatError(place, 'an array that fits into memory', got, advice, error);
