@@ -1,14 +1,14 @@
 /** Options are checked everywhere, as JavaScript passes them: unknown names, and values of another kind. */
 import '@tensorflow/tfjs-backend-cpu';
 import * as core from '@chaingrad/core';
-import { checkOptions, InvalidArgumentError, nearestName, UnknownOptionError } from '@chaingrad/core';
+import { checkOptions, nearestName, UnknownOptionError } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-
-type Options = never;
+import { thrown } from '../support/errors.ts';
+import { describeMistakes, describeOptions, type OptionTable } from '../support/option-tables.ts';
 
 /** What takes options, called with them. */
-const takers: Readonly<Record<string, (options: Options) => unknown>> = {
+const takers: OptionTable = {
   BatchNormalization: (o) => new core.BatchNormalization(2, o),
   Bias: (o) => new core.Bias([2], o),
   Classifier: (o) => new core.Classifier(new core.Linear(1, 1), o),
@@ -27,11 +27,15 @@ const takers: Readonly<Record<string, (options: Options) => unknown>> = {
   batchNormalization: (o) => core.batchNormalization(tf.ones([2, 2]), null, null, o),
   convolution2D: (o) => core.convolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
   deconvolution2D: (o) => core.deconvolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
+  depthwiseConvolution2D: (o) =>
+    core.depthwiseConvolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
+  dilatedConvolution2D: (o) =>
+    core.dilatedConvolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
+  average: (o) => core.average(tf.ones([2]), o),
   dropout: (o) => core.dropout(tf.ones([2]), 0.5, o),
   dropoutMask: (o) => core.dropoutMask([2], o),
   fixedBatchNormalization: (o) =>
     core.fixedBatchNormalization(tf.ones([2, 2]), null, null, tf.ones([2]), tf.ones([2]), o),
-  'getItem range': (o) => core.getItem(tf.ones([2]), o),
   hinge: (o) => core.hinge(tf.ones([1, 2]), tf.tensor1d([0], 'int32'), o),
   linear: (o) => core.linear(tf.ones([1, 2]), tf.ones([1, 2]), null, o),
   localResponseNormalization: (o) => core.localResponseNormalization(tf.ones([1, 2, 2, 1]), o),
@@ -41,7 +45,13 @@ const takers: Readonly<Record<string, (options: Options) => unknown>> = {
   softmaxCrossEntropy: (o) => core.softmaxCrossEntropy(tf.ones([1, 2]), tf.tensor1d([0], 'int32'), o),
   unpooling2D: (o) => core.unpooling2D(tf.ones([1, 4, 4, 1]), o),
   GradientLARS: (o) => new core.GradientLARS(o),
-  'SGD.addHook': (o) => new core.SGD().setup(new core.Link()).addHook(new core.Lasso(1), o),
+  'Optimizer.addHook': [
+    'SGD.addHook',
+    (o) => new core.SGD().setup(new core.Link()).addHook(new core.Lasso(1), o),
+  ],
+  'UpdateRule.addHook': ['.addHook', (o) => new core.SGD().createUpdateRule().addHook(new core.Lasso(1), o)],
+  transferParams: (o) => core.transferParams(new core.Linear(1, 1), new core.Linear(1, 1), o),
+  useBackend: (o) => core.useBackend('cpu', o),
   SGD: (o) => new core.SGD(o),
   MomentumSGD: (o) => new core.MomentumSGD(o),
   NesterovAG: (o) => new core.NesterovAG(o),
@@ -67,54 +77,53 @@ const takers: Readonly<Record<string, (options: Options) => unknown>> = {
   Orthogonal: (o) => new core.Orthogonal(1, o),
 };
 
+const convolution = (options: never) => new core.Convolution2D(2, 2, 3, options);
+const linear = (options: never) => new core.Linear(2, 2, options);
+const transfer = (options: never) =>
+  core.transferParams(new core.Linear(1, 1), new core.Linear(1, 1), options);
+
 describe('options', () => {
   before(() => tf.setBackend('cpu'));
 
-  for (const [where, call] of Object.entries(takers)) {
-    it(where, () => {
-      expect(() => call({ notAnOption: 1 } as never)).to.throw(
-        UnknownOptionError,
-        `${where}: expected an option of `,
-      );
-      for (const wrong of ['2', true, [1]] as never[]) {
-        // A list of positions stands for an axis, as a range does.
-        if (where === 'getItem range') continue;
-        expect(() => call(wrong), String(wrong)).to.throw(InvalidArgumentError, where);
-      }
-    });
-  }
+  describeOptions('core', takers, ['checkOptions', 'pickOptions']);
 
   const mistakes: [call: () => unknown, text: string][] = [
-    [() => takers['Convolution2D']!({ padding: 1 } as never), "got 'padding'. Did you mean 'pad'?"],
-    [() => takers['Convolution2D']!({ strides: 1 } as never), "Did you mean 'stride'?"],
-    [() => takers['Convolution2D']!({ dilation: 1 } as never), "Did you mean 'dilate'?"],
-    [() => takers['Convolution2D']!({ noBias: true } as never), "Did you mean 'nobias'?"],
-    [() => takers['Linear']!({ no_bias: true } as never), "Did you mean 'nobias'?"],
-    [() => takers['BatchNormalization']!({ epsilon: 1 } as never), "Did you mean 'eps'?"],
-    [() => takers['maxPooling2D']!({ kSize: 2 } as never), "Did you mean 'ksize'?"],
-    [() => takers['Adam']!({ Alpha: 2 } as never), "Did you mean 'alpha'?"],
-    [() => takers['MomentumSGD']!({ momentumm: 2 } as never), "Did you mean 'momentum'?"],
-    [() => takers['Conv2DActiv']!({ activation: core.relu } as never), "Did you mean 'activ'?"],
+    [() => convolution({ padding: 1 } as never), "got 'padding'. Did you mean 'pad'?"],
+    [() => convolution({ strides: 1 } as never), "Did you mean 'stride'?"],
+    [() => convolution({ dilation: 1 } as never), "Did you mean 'dilate'?"],
+    [() => convolution({ noBias: true } as never), "Did you mean 'nobias'?"],
+    [() => linear({ no_bias: true } as never), "Did you mean 'nobias'?"],
+    [() => new core.BatchNormalization(2, { epsilon: 1 } as never), "Did you mean 'eps'?"],
+    [() => core.maxPooling2D(tf.ones([1, 4, 4, 1]), { kSize: 2 } as never), "Did you mean 'ksize'?"],
+    [() => new core.Adam({ Alpha: 2 } as never), "Did you mean 'alpha'?"],
+    [() => new core.MomentumSGD({ momentumm: 2 } as never), "Did you mean 'momentum'?"],
+    [() => new core.Conv2DActiv(2, 2, 3, { activation: core.relu } as never), "Did you mean 'activ'?"],
+    [() => convolution({ groups: '2' } as never), "Convolution2D groups: expected a number, got '2'"],
+    [() => convolution({ pad: '1' } as never), "or a pair (y, x) of them, got '1'"],
+    [() => convolution({ stride: '2' } as never), 'Convolution2D stride: expected an integer of at least 1'],
+    [() => linear({ nobias: 'false' } as never), "Linear nobias: expected true or false, got 'false'"],
+    [() => linear({ nobias: 0 } as never), 'Linear nobias: expected true or false, got 0'],
+    [() => linear({ initialW: 'he' } as never), "an Initializer, a number, a tensor or an array, got 'he'"],
+    [() => new core.SGD({ lr: '0.1' } as never), "SGD lr: expected a number, got '0.1'"],
     [
-      () => takers['Convolution2D']!({ groups: '2' } as never),
-      "Convolution2D groups: expected a number, got '2'",
-    ],
-    [() => takers['Convolution2D']!({ pad: '1' } as never), "or a pair (y, x) of them, got '1'"],
-    [
-      () => takers['Convolution2D']!({ stride: '2' } as never),
-      'Convolution2D stride: expected an integer of at least 1',
+      () => core.hinge(tf.ones([1, 2]), tf.tensor1d([0], 'int32'), { norm: 'L3' } as never),
+      "hinge norm: expected 'L1' | 'L2', got 'L3'",
     ],
     [
-      () => takers['Linear']!({ nobias: 'false' } as never),
-      "Linear nobias: expected true or false, got 'false'",
+      () => core.getItem(tf.ones([2]), { stopp: 1 } as never),
+      "getItem range: expected an option of start, stop, step, got 'stopp'",
     ],
-    [() => takers['Linear']!({ nobias: 0 } as never), 'Linear nobias: expected true or false, got 0'],
+    [() => transfer({ strict: false } as never), "got 'strict'. Did you mean match: 'exact' | 'common'?"],
+    [() => transfer({ ignoreNames: /b/ } as never), "Did you mean 'ignore'?"],
+    [() => transfer({ path: 'a' } as never), "Did you mean 'at'?"],
+    [() => transfer({ onMissing: 'skip' } as never), "Did you mean match: 'common'?"],
+    [() => transfer({ onmismatch: 'skip' } as never), "Did you mean 'onMismatch'?"],
     [
-      () => takers['Linear']!({ initialW: 'he' } as never),
-      "an Initializer, a number, a tensor or an array, got 'he'",
+      () => transfer({ match: 'all' } as never),
+      "transferParams match: expected 'exact' | 'common', got 'all'",
     ],
-    [() => takers['SGD']!({ lr: '0.1' } as never), "SGD lr: expected a number, got '0.1'"],
-    [() => takers['hinge']!({ norm: 'L3' } as never), "hinge norm: expected 'L1' | 'L2', got 'L3'"],
+    [() => core.useBackend('cpu', { nThreads: 2 } as never), "Did you mean 'threads'?"],
+    [() => core.average(tf.ones([2]), { keepDims: 1 } as never), "Did you mean 'keepdims'?"],
     [() => new core.Linear('2' as never), "Linear outSize: expected an integer of at least 1, got '2'"],
     [
       () => new core.Linear(3, '2' as never),
@@ -123,7 +132,7 @@ describe('options', () => {
     [() => new core.Convolution2D(3, 8, '3' as never), "got '3'"],
     [() => new core.EmbedID('5' as never, 2), "EmbedID inSize: expected an integer of at least 1, got '5'"],
   ];
-  for (const [call, text] of mistakes) it(text, () => expect(call).to.throw(InvalidArgumentError, text));
+  describeMistakes(mistakes);
 
   it('undefined stands for the default', () => {
     expect(new core.Convolution2D(3, 4, 3, { pad: undefined, nobias: undefined }).b).not.to.equal(null);
@@ -150,6 +159,8 @@ describe('options', () => {
         known: ['pad', 'stride'],
       });
     }
+    const error = thrown(() => transfer({ onMissing: 'skip' } as never), UnknownOptionError);
+    expect(error.nearest).to.equal('match');
   });
 
   it('suggests only what is near', () => {

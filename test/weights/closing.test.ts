@@ -72,7 +72,7 @@ describe('opened files', () => {
   it('after a load', async () => {
     for (const name of ['good.npz', 's.safetensors.index.json', 't.json']) await load(net(), at(name));
     await loadNpz(at('good.npz'), net());
-    await fromPretrained<object, Toy>(Toy, at('good.npz'), { given: {} });
+    await fromPretrained<object, Toy>(Toy, at('good.npz'), { args: {} });
   });
 
   it('after a load that fails: another model, damage, a page, an abort', async () => {
@@ -84,7 +84,7 @@ describe('opened files', () => {
     for (const source of ['damaged.npz', 'page.npz'].map(at)) {
       await refused(load(net(), source));
       await refused(loadNpz(source, net()));
-      await refused(fromPretrained<object, Toy>(Toy, source, { given: {} }));
+      await refused(fromPretrained<object, Toy>(Toy, source, { args: {} }));
     }
   });
 

@@ -115,7 +115,12 @@ describe('fromPretrained', () => {
       static readonly pretrained = own;
       static readonly inputShape = inputShape;
     }
-    const model = await fromPretrained(Toy, source, { given: { nClass }, ...spec }, options);
+    const model = await fromPretrained(
+      Toy,
+      source,
+      { args: { nClass: 'any' }, ...spec },
+      { nClass, ...options },
+    );
     made.push(model);
     return model;
   }

@@ -2,6 +2,7 @@ import { installKernels, nodeModule, Turns } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChaingradError, InvalidArgumentError } from './errors.ts';
 import { provideNodeGpu } from './node-gpu.ts';
+import { checkOptions } from './options.ts';
 import { gpuDevice, isBackendStarted, silenceCpuBackend } from './tfjs-internals.ts';
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
@@ -161,7 +162,7 @@ const turns = new Turns();
  * @param name 'auto' takes webgpu in a browser that has it, else wasm, else cpu; in Node wasm.
  * @param options where a page keeps its files, if they are not found by themselves.
  * @returns what was chosen, with notes where a better choice failed.
- * @throws BackendUnavailableError when a named backend cannot run here; 'auto' goes on to the next instead.
+ * @throws BackendUnavailableError when a named backend cannot run here; 'auto' goes on to the next instead. UnknownOptionError.
  */
 export async function useBackend(
   name: 'auto' | BackendName = 'auto',
@@ -170,6 +171,7 @@ export async function useBackend(
   if (name !== 'auto' && !(name in loaders)) {
     throw new InvalidArgumentError('useBackend', "'auto' | 'webgpu' | 'wasm' | 'cpu'", name);
   }
+  checkOptions('useBackend', options, { wasmFile: 'any', threads: 'number' });
   return turns.run(() => start(name, options));
 }
 

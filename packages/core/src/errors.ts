@@ -63,9 +63,12 @@ export class UnknownOptionError extends InvalidArgumentError {
     readonly known: readonly string[],
     /** The known name that was probably meant; null where none is near. */
     readonly nearest: string | null,
+    /** What to write in its place, where that is more than the name: `match: 'common'`. */
+    written = nearest,
   ) {
     const expected = known.length === 0 ? 'no options' : `an option of ${known.join(', ')}`;
-    super(where, expected, `'${option}'`, nearest === null ? '' : `Did you mean '${nearest}'?`);
+    const meant = written === nearest ? `'${nearest}'` : written;
+    super(where, expected, `'${option}'`, nearest === null ? '' : `Did you mean ${meant}?`);
   }
 }
 

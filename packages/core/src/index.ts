@@ -38,8 +38,10 @@ export { Scatter } from './matching/scatter.ts';
 export * from './matching/serial-entry.ts';
 export {
   getShapeMismatchNames,
+  otherMatchNames,
   type TransferOptions,
   type TransferSource,
+  transferKinds,
   transferParams,
 } from './matching/transfer.ts';
 export {
@@ -50,7 +52,15 @@ export {
   traceForward,
 } from './meta/trace.ts';
 export * from './optimizer/index.ts';
-export { checkOptions, nearestName, type OptionKind, type OptionKinds, valueText } from './options.ts';
+export {
+  checkOptions,
+  nearestName,
+  type OptionKind,
+  type OptionKinds,
+  type OtherNames,
+  pickOptions,
+  valueText,
+} from './options.ts';
 export { Parameter, type PartialShape, withoutValues } from './parameter.ts';
 export * from './persistent.ts';
 export * from './pickable-sequential-chain.ts';

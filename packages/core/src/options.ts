@@ -1,17 +1,22 @@
 import { InvalidArgumentError, UnknownOptionError } from './errors.ts';
 
+type TypeName = 'number' | 'boolean' | 'string' | 'function' | 'object';
+
 /** What an option may be: a type by name, one of some words, or 'any' where something else checks it. */
 export type OptionKind =
   | 'any'
-  | 'number'
-  | 'boolean'
-  | 'string'
-  | 'function'
-  | 'object'
+  | TypeName
+  | `${TypeName} | null`
   | readonly (string | number | boolean | null)[];
 
 /** The kind of every option of `O`: the compiler asks for each name. */
 export type OptionKinds<O> = { readonly [K in keyof Required<O>]: OptionKind };
+
+/**
+ * What people write who know an option by another name, e.g. from Chainer: the known name, or the option as it is to be written
+ * (`match: 'common'`).
+ */
+export type OtherNames = Readonly<Record<string, string>>;
 
 /** A value as it stands in a message: a string is quoted, so that '2' is not taken for 2. */
 export function valueText(value: unknown): string {
@@ -22,7 +27,7 @@ export function valueText(value: unknown): string {
   return isObject ? `an object of ${Object.keys(value).join(', ') || 'nothing'}` : String(value);
 }
 
-const articles: Readonly<Record<string, string>> = {
+const articles: Readonly<Record<TypeName, string>> = {
   number: 'a number',
   boolean: 'true or false',
   string: 'a string',
@@ -39,10 +44,16 @@ const articles: Readonly<Record<string, string>> = {
  * ```
  *
  * @param where who takes the options, for messages.
+ * @param otherNames of options that no likeness of letters leads to.
  * @returns the options.
  * @throws UnknownOptionError, which names the nearest known one; InvalidArgumentError for a value of another kind.
  */
-export function checkOptions<O extends object>(where: string, options: O, kinds: OptionKinds<O>): O {
+export function checkOptions<O extends object>(
+  where: string,
+  options: O,
+  kinds: OptionKinds<O>,
+  otherNames: OtherNames = {},
+): O {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     const names = Object.keys(kinds).join(', ');
     throw new InvalidArgumentError(where, `an object of the options ${names}`, valueText(options));
@@ -51,16 +62,33 @@ export function checkOptions<O extends object>(where: string, options: O, kinds:
   for (const name in options) {
     const value: unknown = options[name];
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (kind === undefined)
-      throw new UnknownOptionError(where, name, Object.keys(known), nearestName(name, Object.keys(known)));
+    if (kind === undefined) throw unknownOption(where, name, Object.keys(known), otherNames);
     if (value === undefined || kind === 'any') continue;
-    const fits =
-      typeof kind === 'string' ? typeof value === kind && value !== null : kind.includes(value as null);
-    if (fits) continue;
-    const expected = typeof kind === 'string' ? articles[kind]! : kind.map(valueText).join(' | ');
+    if (typeof kind !== 'string') {
+      if (kind.includes(value as null)) continue;
+      throw new InvalidArgumentError(`${where} ${name}`, kind.map(valueText).join(' | '), valueText(value));
+    }
+    const [type, orNull] = kind.split(' | ') as [TypeName, 'null'?];
+    if (value === null ? orNull === 'null' : typeof value === type) continue;
+    const expected = articles[type] + (orNull === undefined ? '' : ' or null');
     throw new InvalidArgumentError(`${where} ${name}`, expected, valueText(value));
   }
   return options;
+}
+
+function unknownOption(where: string, name: string, known: readonly string[], otherNames: OtherNames) {
+  const written = Object.hasOwn(otherNames, name) ? otherNames[name]! : null;
+  if (written === null) return new UnknownOptionError(where, name, known, nearestName(name, known));
+  return new UnknownOptionError(where, name, known, written.replace(/:.*/, ''), written);
+}
+
+/** Of an object with more options those that have a kind here, for whom takes only these. */
+export function pickOptions<O extends object, K extends object>(
+  options: O,
+  kinds: K,
+): Pick<O, keyof O & keyof K> {
+  const given = Object.entries(options).filter(([name]) => Object.hasOwn(kinds, name));
+  return Object.fromEntries(given) as Pick<O, keyof O & keyof K>;
 }
 
 /** The name among `known` that was probably meant by `name`; null where none is near. */

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, type OptionKinds, type SerialEntry } from '@chaingrad/core';
 import type { Trainer } from './trainer.ts';
 import type { TriggerLike } from './triggers/trigger.ts';
 
@@ -41,6 +41,20 @@ export interface Extension {
   serialEntries?(prefix: string): Iterable<SerialEntry>;
 }
 
+const settingKinds: OptionKinds<Omit<Extension, 'call'>> = {
+  name: 'string',
+  defaultName: 'string',
+  trigger: 'any',
+  priority: 'number',
+  resume: 'function',
+  initialize: 'function',
+  onError: 'function',
+  onAbort: 'function',
+  finalize: 'function',
+  settle: 'function',
+  serialEntries: 'function',
+};
+
 export type ExtensionFunction = (trainer: Trainer) => void | Promise<void>;
 
 export interface ExtendOptions {
@@ -51,11 +65,19 @@ export interface ExtendOptions {
   readonly callBeforeTraining?: boolean;
 }
 
+export const extendKinds: OptionKinds<ExtendOptions> = {
+  name: 'string',
+  trigger: 'any',
+  priority: 'number',
+  callBeforeTraining: 'boolean',
+};
+
 /**
  * Gives a function the settings of an extension (Chainer's `make_extension`).
  * @example const halve = makeExtension((trainer) => { optimizer.lr /= 2; }, { trigger: [10, 'epoch'], defaultName: 'halve' });
  */
 export function makeExtension(fn: ExtensionFunction, settings: Omit<Extension, 'call'> = {}): Extension {
   if (typeof fn !== 'function') throw new InvalidArgumentError('makeExtension', 'a function', typeof fn);
+  checkOptions('makeExtension', settings, settingKinds, { finalizer: 'finalize', initializer: 'initialize' });
   return { defaultName: fn.name || 'extension', ...settings, call: fn };
 }

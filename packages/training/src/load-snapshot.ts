@@ -1,4 +1,4 @@
-import { type NameFilter, transferParams } from '@chaingrad/core';
+import { checkOptions, type NameFilter, transferParams } from '@chaingrad/core';
 import { openWeights, type WeightFile, type WeightSource } from '@chaingrad/weights';
 import { formatDuration, formatG } from './format.ts';
 import type { Trainer } from './trainer.ts';
@@ -41,8 +41,14 @@ const essential = 'updater/';
 export async function loadSnapshot(
   source: WeightSource,
   trainer: Trainer,
-  { ignore = [] }: LoadSnapshotOptions = {},
+  options: LoadSnapshotOptions = {},
 ): Promise<ResumeReport> {
+  const { ignore = [] } = checkOptions(
+    'loadSnapshot',
+    options,
+    { ignore: 'any' },
+    { ignoreNames: 'ignore', ignore_names: 'ignore' },
+  );
   await using file = await openWeights(source, { format: 'npz' });
   return await restore(file, trainer, ignore);
 }

@@ -1,4 +1,5 @@
 import {
+  checkOptions,
   defaultRandom,
   InvalidArgumentError,
   type Observation,
@@ -11,7 +12,13 @@ import {
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { TrainerStateError } from './errors.ts';
-import { type ExtendOptions, type Extension, type ExtensionFunction, priorities } from './extension.ts';
+import {
+  type ExtendOptions,
+  type Extension,
+  type ExtensionFunction,
+  extendKinds,
+  priorities,
+} from './extension.ts';
 import { readScalar } from './running-means.ts';
 import { jsonEntry, numberEntry, randomEntry } from './state-entries.ts';
 import { FileStore } from './stores/file-store.ts';
@@ -74,7 +81,11 @@ export class Trainer implements Serializable {
    *   snapshot is at or beyond it.
    */
   constructor(updater: Updater, stopTrigger: TriggerLike = null, options: TrainerOptions = {}) {
-    const { out = 'result', extensions = [], random = {} } = options;
+    const {
+      out = 'result',
+      extensions = [],
+      random = {},
+    } = checkOptions('Trainer', options, { out: 'any', extensions: 'object', random: 'object' });
     this.updater = updater;
     this.stopTrigger = getTrigger(stopTrigger);
     this.#out = out;
@@ -124,6 +135,10 @@ export class Trainer implements Serializable {
    */
   extend(extension: Extension | ExtensionFunction, options: ExtendOptions = {}): this {
     if (this.#state !== 'new') throw new TrainerStateError('Trainer.extend: the training has begun already.');
+    checkOptions('Trainer.extend', options, extendKinds, {
+      invokeBeforeTraining: 'callBeforeTraining',
+      invoke_before_training: 'callBeforeTraining',
+    });
     const isFunction = typeof extension === 'function';
     if (!isFunction && typeof extension?.call !== 'function') {
       throw new InvalidArgumentError(
@@ -175,7 +190,8 @@ export class Trainer implements Serializable {
    * Trains until the stop trigger fires. Between two iterations the event loop has its turn.
    * @throws TrainerStateError when called twice; the signal's reason when aborted; what an update or an extension throws.
    */
-  async run({ signal }: RunOptions = {}): Promise<void> {
+  async run(options: RunOptions = {}): Promise<void> {
+    const { signal } = checkOptions('Trainer.run', options, { signal: 'object' });
     if (this.#state !== 'new') {
       throw new TrainerStateError(
         'Trainer.run: a trainer runs once. Build a new one, which may resume from a snapshot.',

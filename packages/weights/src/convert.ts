@@ -3,6 +3,7 @@ import {
   type BinaryDtype,
   bytesOfArray,
   ChaingradError,
+  checkOptions,
   FormatError,
   findKey,
   InvalidArgumentError,
@@ -59,8 +60,18 @@ type BinaryArray = Extract<NamedArray, { dtype: BinaryDtype }>;
 export async function convertWeights(
   file: WeightFile,
   name: string,
-  { dtype, shards = Number.POSITIVE_INFINITY, names }: ConvertOptions = {},
+  options: ConvertOptions = {},
 ): Promise<Conversion> {
+  const {
+    dtype,
+    shards = Number.POSITIVE_INFINITY,
+    names,
+  } = checkOptions(
+    'convertWeights',
+    options,
+    { dtype: ['f16', 'u8'], shards: 'number', names: 'any' },
+    { parameterDtype: 'dtype', quantize: "dtype: 'u8'", maxBytes: 'shards' },
+  );
   const [, stem, ending] = /^(.*)\.(npz|safetensors|json)$/.exec(name) ?? [];
   if (stem === undefined)
     throw new InvalidArgumentError('convert', 'a name in .npz, .safetensors or .json', name);

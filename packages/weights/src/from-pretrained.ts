@@ -1,13 +1,16 @@
 import {
+  checkOptions,
   InvalidArgumentError,
   type Link,
   type MatchReport,
   type NameMap,
+  type OptionKinds,
+  pickOptions,
   withoutValues,
 } from '@chaingrad/core';
 import { type About, OtherModelError, readAbout } from './about.ts';
 import type { WeightFile } from './formats/weight-file.ts';
-import { isWeightFile, type LoadOptions, loadOpened, withEntry } from './load.ts';
+import { isWeightFile, type LoadOptions, loadKinds, loadOpened, otherLoadNames, withEntry } from './load.ts';
 import { openAny, openPretrained, type WeightSource } from './open-weights.ts';
 import {
   completeArguments,
@@ -30,8 +33,8 @@ export interface PretrainedClass<P extends object, M extends Link> {
 }
 
 export interface FromPretrainedSpec<P extends object> {
-  /** Every argument by name; undefined or null where the user gave none. */
-  readonly given: { readonly [K in keyof P]: P[K] | null | undefined };
+  /** The kind of every argument that the class has, by name: they are options beside those of `load`. */
+  readonly args: OptionKinds<P>;
   readonly defaults?: Partial<P>;
   /** Arguments that a file tells: of ours what it says, of others what follows from shapes. */
   readonly told?: (file: WeightFile, about: About | null) => Promise<Partial<P>>;
@@ -44,19 +47,26 @@ export interface FromPretrainedSpec<P extends object> {
  * value is drawn that the file replaces: it takes the memory of one model. A model that has a field `labelNames` gets the names
  * of its classes, where the table or the file has them.
  * @param source a name of the class's table, or any source of weights; without it the first of the table.
- * @throws PretrainedArgumentError, UnknownPretrainedError; as `load`.
+ * @param options those of `load`, and the arguments of the class that the user gives.
+ * @throws PretrainedArgumentError, UnknownPretrainedError, UnknownOptionError; as `load`.
  */
 export async function fromPretrained<P extends object, M extends Link>(
   Model: PretrainedClass<P, M>,
   source: WeightSource | WeightFile | undefined,
-  { given, defaults, told, match }: FromPretrainedSpec<P>,
-  options: LoadOptions = {},
+  { args: kinds, defaults, told, match }: FromPretrainedSpec<P>,
+  options: LoadOptions & { readonly [K in keyof P]?: P[K] | null | undefined } = {},
 ): Promise<M> {
+  const where = `${Model.modelName}.fromPretrained`;
+  checkOptions(where, options, { ...kinds, ...loadKinds } as OptionKinds<typeof options>, otherLoadNames);
+  const names = Object.keys(kinds) as (keyof P)[];
+  const given = Object.fromEntries(names.map((name) => [name, options[name]])) as {
+    [K in keyof P]: P[K] | null | undefined;
+  };
+  const loading: LoadOptions = pickOptions(options, loadKinds);
   const table: Readonly<Record<string, Pretrained<P>>> = Model.pretrained;
   const [first] = Object.keys(table);
   const from = source ?? first;
-  if (from === undefined)
-    throw new InvalidArgumentError(`${Model.modelName}.fromPretrained`, 'a source', 'none');
+  if (from === undefined) throw new InvalidArgumentError(where, 'a source', 'none');
   const named = typeof from === 'string' ? findPretrained(from, table) : null;
   const keyOf = (entry: object | null) => Object.keys(table).find((key) => table[key] === entry) ?? null;
   // A name without any of the marks of a path or an address: most likely misspelt. Chainer would look for a file.
@@ -69,8 +79,8 @@ export async function fromPretrained<P extends object, M extends Link>(
   const file = isWeightFile(from)
     ? from
     : named === null
-      ? await openAny(from, options, partOf(fallback))
-      : await openPretrained(named, options);
+      ? await openAny(from, loading, partOf(fallback))
+      : await openPretrained(named, loading);
   try {
     // A file of one's own that has the names of the table's is one of these.
     const entry =
@@ -83,9 +93,9 @@ export async function fromPretrained<P extends object, M extends Link>(
     const args = { ...given, ...fixed, ...dropNull(given) };
     const model = withoutValues(() => new Model(completeArguments(args, keyOf(entry), table, defaults)));
     try {
-      const report = await loadOpened(model, file, withEntry(options, entry ?? { source: '', match }));
+      const report = await loadOpened(model, file, withEntry(loading, entry ?? { source: '', match }));
       // The table's files are known; another one that fits in part only is told.
-      if (named === null) warnOfGaps(`${Model.modelName}.fromPretrained(${file.file})`, report);
+      if (named === null) warnOfGaps(`${where}(${file.file})`, report);
       model.initialize([...Model.inputShape]);
     } catch (error) {
       model.dispose();

@@ -1,22 +1,40 @@
 /** The one door by which weights come in. */
 import {
+  checkOptions,
   InvalidArgumentError,
   Link,
   type MatchReport,
   type NameMapFor,
+  type OptionKinds,
+  type OtherNames,
+  otherMatchNames,
+  pickOptions,
   type Serializable,
   type TransferOptions,
+  transferKinds,
   transferParams,
 } from '@chaingrad/core';
 import type { WeightFile } from './formats/weight-file.ts';
 import { type NameMapName, resolveNames } from './names/index.ts';
-import { type OpenOptions, openAny, openPretrained, openWeights, type WeightSource } from './open-weights.ts';
+import {
+  type OpenOptions,
+  openAny,
+  openKinds,
+  openPretrained,
+  openWeights,
+  type WeightSource,
+} from './open-weights.ts';
 import { findPretrained, type Pretrained } from './pretrained.ts';
+import { otherCacheNames } from './sources/cache/cached-file.ts';
 
 export interface LoadOptions extends Omit<TransferOptions, 'names' | 'onProgress'>, OpenOptions {
   /** The names and layouts of another framework: a map, or the name of one of `nameMaps`. */
   readonly names?: NameMapFor | NameMapName | undefined;
 }
+
+export const loadKinds: OptionKinds<LoadOptions> = { ...transferKinds, ...openKinds };
+
+export const otherLoadNames: OtherNames = { ...otherCacheNames, ...otherMatchNames };
 
 /**
  * Loads weights of any format from anywhere into a model, or into an optimizer.
@@ -32,7 +50,7 @@ export interface LoadOptions extends Omit<TransferOptions, 'names' | 'onProgress
  *   stream; or an opened file, which stays open.
  * @param options `match` is 'exact' and `onMismatch` 'throw' where they are not given.
  * @returns what was copied, and what was not.
- * @throws MismatchError when the file does not fit; NothingToDoError when no name does.
+ * @throws MismatchError when the file does not fit; NothingToDoError when no name does; UnknownOptionError.
  * @throws FormatError when it is damaged; SourceError, DownloadError when it cannot be read.
  */
 export async function load(
@@ -40,6 +58,7 @@ export async function load(
   source: WeightSource | WeightFile,
   options: LoadOptions = {},
 ): Promise<MatchReport> {
+  checkOptions('load', options, loadKinds, otherLoadNames);
   if (isWeightFile(source)) return loadOpened(target, source, options);
   const entry = typeof source === 'string' ? findPretrained(source, tableOf(target)) : null;
   await using file = entry === null ? await openAny(source, options) : await openPretrained(entry, options);
@@ -57,13 +76,13 @@ export const withEntry = <O extends LoadOptions>(options: O, { names, match }: P
 export function loadOpened(
   target: Serializable,
   file: WeightFile,
-  { match, onMismatch, names, ...options }: LoadOptions,
+  options: LoadOptions,
 ): Promise<MatchReport> {
   return transferParams(file, target, {
-    ...options,
-    match: match ?? 'exact',
-    onMismatch: onMismatch ?? 'throw',
-    names: resolveNames(names),
+    ...pickOptions(options, transferKinds),
+    match: options.match ?? 'exact',
+    onMismatch: options.onMismatch ?? 'throw',
+    names: resolveNames(options.names),
   });
 }
 
@@ -90,6 +109,8 @@ export async function loadNpz(
 ): Promise<MatchReport> {
   if (target === undefined)
     throw new InvalidArgumentError('loadNpz', 'a source, then a link or an optimizer', 'one');
-  await using file = await openWeights(source, { ...options, format: 'npz' });
+  const { format: _, ...kinds } = loadKinds;
+  checkOptions('loadNpz', options, kinds, otherLoadNames);
+  await using file = await openWeights(source, { ...pickOptions(options, openKinds), format: 'npz' });
   return await loadOpened(target, file, options);
 }

@@ -1,5 +1,5 @@
 /** A file of weights of any format from anywhere. */
-import { FormatError } from '@chaingrad/core';
+import { checkOptions, FormatError, type OptionKinds, pickOptions } from '@chaingrad/core';
 import { neighbour } from './formats/beside.ts';
 import { Hdf5Weights, isHdf5 } from './formats/hdf5.ts';
 import { isKerasArchive, kerasWeights } from './formats/keras.ts';
@@ -12,11 +12,12 @@ import { readTfliteConstants } from './formats/tflite.ts';
 import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
 import { ZipFile } from './formats/zip-file.ts';
 import { findPretrained, type Pretrained } from './pretrained.ts';
-import { cachedFile } from './sources/cache/cached-file.ts';
-import { type ChainercvOptions, chainercvFile } from './sources/chainercv.ts';
+import { cachedFile, cacheKinds, otherCacheNames } from './sources/cache/cached-file.ts';
+import { type ChainercvOptions, chainercvFile, chainercvKinds } from './sources/chainercv.ts';
+import { retryKinds } from './sources/download/retry.ts';
 import { openHttpRanges } from './sources/http-ranges.ts';
 import { node } from './sources/node.ts';
-import { type PackagedOptions, packagedFile } from './sources/npm.ts';
+import { type PackagedOptions, packagedFile, packagedKinds } from './sources/npm.ts';
 import { openRandomAccess, PartAccess, type RandomAccess } from './sources/random-access.ts';
 import type { ByteSource } from './sources/read-bytes.ts';
 import { SourceError } from './sources/source-error.ts';
@@ -37,6 +38,13 @@ export interface OpenOptions extends PackagedOptions, ChainercvOptions {
   readonly fetch?: 'whole' | 'ranges' | undefined;
 }
 
+export const openKinds: OptionKinds<OpenOptions> = {
+  ...packagedKinds,
+  ...chainercvKinds,
+  format: ['npz', 'safetensors', 'pytorch', 'hdf5', 'tfjs', 'tflite'],
+  fetch: ['whole', 'ranges'],
+};
+
 /**
  * Opens a file of weights: npz, safetensors, PyTorch's, HDF5 (Keras), tfjs, TFLite.
  *
@@ -45,9 +53,11 @@ export interface OpenOptions extends PackagedOptions, ChainercvOptions {
  * console.log(file.keys(), await file.info('conv1_1/conv/W'));
  * ```
  *
- * @throws SourceError, DownloadError when it cannot be read; FormatError when it is of no known format, or damaged.
+ * @throws SourceError, DownloadError when it cannot be read; FormatError when it is of no known format, or damaged;
+ *   UnknownOptionError.
  */
 export async function openWeights(source: WeightSource, options: OpenOptions = {}): Promise<WeightFile> {
+  checkOptions('openWeights', options, openKinds, otherCacheNames);
   const entry = typeof source === 'string' ? findPretrained(source) : null;
   return entry === null ? openAny(source, options) : openPretrained(entry, options);
 }
@@ -59,11 +69,11 @@ export async function openPretrained(
 ): Promise<WeightFile> {
   if (typeof source === 'string') return openAny(source, options);
   if (source.kind === 'chainercv') {
-    return openFormat(await openRandomAccess(await chainercvFile(source, options), options), 'npz');
+    return openFormat(await openRandomAccess(await chainercvFile(source, options), signalOf(options)), 'npz');
   }
   const { package: name, version, part, files } = source;
   const open = async (file: (typeof files)[number]) =>
-    openRandomAccess(await packagedFile({ package: name, version, ...file }, options), options);
+    openRandomAccess(await packagedFile({ package: name, version, ...file }, options), signalOf(options));
   const whole = await open(files[0]!);
   const access = part === undefined ? whole : new PartAccess(whole, ...part);
   return openFormat(access, undefined, async (path) => {
@@ -102,21 +112,26 @@ export async function openAny(
 async function openFiles(files: readonly File[], options: OpenOptions): Promise<WeightFile> {
   const [first] = files;
   if (first === undefined) throw new SourceError('files', 'at least one File', 'none', 'Choose some.');
-  const access = await openRandomAccess(first, options);
+  const access = await openRandomAccess(first, signalOf(options));
   return openFormat(access, options.format, async (path) => {
     const file = files.find(({ name }) => name === path.replace(/^.*[/\\]/, ''));
     if (file === undefined)
       throw new SourceError(first.name, `the shard ${path}`, 'no such File', 'Choose it, too.');
-    return openRandomAccess(file, options);
+    return openRandomAccess(file, signalOf(options));
   });
 }
 
 async function openSource(source: ByteSource, options: OpenOptions): Promise<RandomAccess> {
   const url = webAddress(source);
-  if (url === null) return openRandomAccess(source, options);
-  const ranged = options.fetch === 'ranges' ? await openHttpRanges(url, options) : null;
-  return ranged ?? openRandomAccess(await cachedFile(url, options), { ...options, name: url });
+  if (url === null) return openRandomAccess(source, signalOf(options));
+  const ranged =
+    options.fetch === 'ranges' ? await openHttpRanges(url, pickOptions(options, retryKinds)) : null;
+  if (ranged !== null) return ranged;
+  const file = await cachedFile(url, pickOptions(options, cacheKinds));
+  return openRandomAccess(file, { ...signalOf(options), name: url });
 }
+
+const signalOf = ({ signal }: OpenOptions) => ({ signal });
 
 /** The address of a source that must be fetched; null for what is at hand, or a path. */
 export function webAddress(source: ByteSource): string | null {

@@ -1,5 +1,13 @@
 /** The one door by which weights go out. */
-import { InvalidArgumentError, type NamedArray, type NameMapFor, type Serializable } from '@chaingrad/core';
+import {
+  checkOptions,
+  InvalidArgumentError,
+  type NamedArray,
+  type NameMapFor,
+  type OptionKinds,
+  type OtherNames,
+  type Serializable,
+} from '@chaingrad/core';
 import { collectArrays } from './collect-arrays.ts';
 import { writeNpz } from './formats/npz.ts';
 import { writeSafetensors } from './formats/safetensors.ts';
@@ -28,6 +36,20 @@ export interface SerializeOptions extends SaveOptions {
   /** Default 'npz'. */
   readonly format?: string | undefined;
 }
+
+const saveKinds: OptionKinds<SaveOptions> = {
+  parameterDtype: ['float32', 'float16', 'bfloat16'],
+  names: 'any',
+  compression: 'boolean',
+  metadata: 'object',
+};
+
+const otherSaveNames: OtherNames = {
+  dtype: 'parameterDtype',
+  half: "parameterDtype: 'float16'",
+  sequentialOrder: "names: 'chainer-sequential'",
+  compress: 'compression',
+};
 
 /** Makes the bytes of a file of what is saved. */
 export type Writer = (target: Serializable, options: SaveOptions) => Promise<Uint8Array<ArrayBuffer>>;
@@ -78,13 +100,15 @@ function writerOf(format: string, where: string): Writer {
  * ```
  *
  * Names without a value (uninitialized parameters, None) are noted beside the arrays; Chainer sees them as missing.
- * @throws InvalidArgumentError, FormatError for values that the file cannot hold.
+ * @throws InvalidArgumentError, FormatError for values that the file cannot hold; UnknownOptionError.
  */
 export async function serialize(
   target: Serializable,
-  { format = 'npz', ...options }: SerializeOptions = {},
+  options: SerializeOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return writerOf(format, 'serialize format')(target, options);
+  checkOptions('serialize', options, { ...saveKinds, format: 'string' }, otherSaveNames);
+  const { format = 'npz', ...rest } = options;
+  return writerOf(format, 'serialize format')(target, rest);
 }
 
 /**
@@ -103,6 +127,7 @@ export async function save(
   target: Serializable,
   options: SaveOptions = {},
 ): Promise<void> {
+  checkOptions('save', options, saveKinds, otherSaveNames);
   const name = sourceName(file);
   const ending = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
   await writeFile(file, await writerOf(ending, `save ${name}`)(target, options));
@@ -114,5 +139,6 @@ export async function saveNpz(
   target: Serializable,
   options: SaveOptions = {},
 ): Promise<void> {
+  checkOptions('saveNpz', options, saveKinds, otherSaveNames);
   await writeFile(file, await serialize(target, { ...options, format: 'npz' }));
 }

@@ -59,7 +59,7 @@ else if (kind === 'vgg16') {
 globalThis.gc?.();
 const before = status('VmRSS');
 const start = performance.now();
-if (model === null) model = await fromPretrained<object, Like300>(Like300, undefined, { given: {} });
+if (model === null) model = await fromPretrained<object, Like300>(Like300, undefined, { args: {} });
 else await load(model, file, names === undefined ? {} : { names });
 const seconds = (performance.now() - start) / 1000;
 const bytes = 4 * model.countParams();

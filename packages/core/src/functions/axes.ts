@@ -1,5 +1,6 @@
 /** Moving axes and repeating along them, as in NumPy. */
 import * as tf from '@tensorflow/tfjs-core';
+import { checkOptions } from '../options.ts';
 import { type Axes, checkInteger, checkSameShape, resolveAxes, resolveAxis } from './arguments.ts';
 
 /** Exchanges two axes. */
@@ -52,8 +53,13 @@ export function repeatElements(x: tf.Tensor, times: number, axis: number): tf.Te
  */
 export function average(
   x: tf.Tensor,
-  { axis, weights, keepdims = false }: { axis?: Axes; weights?: tf.Tensor; keepdims?: boolean } = {},
+  options: { axis?: Axes; weights?: tf.Tensor; keepdims?: boolean } = {},
 ): tf.Tensor {
+  const {
+    axis,
+    weights,
+    keepdims = false,
+  } = checkOptions('average', options, { axis: 'any', weights: 'object', keepdims: 'boolean' });
   const axes = axis === undefined ? x.shape.map((_, i) => i) : resolveAxes('average', axis, x.rank);
   if (weights === undefined) return tf.mean(x, axes, keepdims);
   return tf.tidy(() => {

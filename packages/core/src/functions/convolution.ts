@@ -102,7 +102,7 @@ export function dilatedConvolution2D(
   b: tf.Tensor1D | null,
   options: Convolution2DOptions & { dilate: IntOrPair },
 ): tf.Tensor4D {
-  return convolution2D(x, W, b, options);
+  return convolution2D(x, W, b, checkOptions('dilatedConvolution2D', options, kinds));
 }
 
 /**
@@ -119,6 +119,8 @@ export function depthwiseConvolution2D(
   b: tf.Tensor1D | null = null,
   options: Omit<Convolution2DOptions, 'groups'> = {},
 ): tf.Tensor4D {
+  const { groups: _, ...ownKinds } = kinds;
+  checkOptions('depthwiseConvolution2D', options, ownKinds);
   checkRank('depthwiseConvolution2D x', x, ['N', 'H', 'W', 'C']);
   checkRank('depthwiseConvolution2D W', W, ['multiplier', 'C', 'kh', 'kw']);
   const [multiplier, channels, kh, kw] = W.shape;

@@ -3,7 +3,7 @@
  * snapshot make a plan, refuse it as a whole or carry it out as a whole.
  */
 import type { ArrayInfo } from '../arrays/named-array.ts';
-import { ChaingradError, InvalidArgumentError, NothingToDoError } from '../errors.ts';
+import { ChaingradError, NothingToDoError } from '../errors.ts';
 import { type NameFilter, nameMatcher, withSlash } from './name-filter.ts';
 import {
   type ArrayPlan,
@@ -126,11 +126,9 @@ export interface Matching {
 
 /**
  * Finds for each value of the target the name that the source has for it.
- * @throws InvalidArgumentError for options that cannot be.
+ * @throws InvalidArgumentError for a filter that is none.
  */
 export function matchNames(target: Serializable, source: SourceNames, options: MatchOptions): Matching {
-  checkChoice('match', options.match, 'exact', 'common');
-  checkChoice('onMismatch', options.onMismatch, 'skip', 'throw');
   const { rename = (path: string) => path, names, at = '' } = options;
   const map = typeof names === 'function' ? names(target) : names;
   const ignores = nameMatcher(options.ignore, 'ignore');
@@ -190,12 +188,6 @@ export function findKey(source: SourceNames, from: MappedFrom, prefix = ''): str
   }
   const bare = prefix + from.replace(/^\/+/, '');
   return [bare, `/${bare}`].find((key) => source.has(key));
-}
-
-function checkChoice(where: string, value: unknown, ...choices: readonly string[]): void {
-  if (value !== undefined && !choices.includes(value as string)) {
-    throw new InvalidArgumentError(where, choices.map((choice) => `'${choice}'`).join(' | '), value);
-  }
 }
 
 /**

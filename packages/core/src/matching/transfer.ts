@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ArraySource } from '../arrays/array-source.ts';
 import type { ArrayInfo } from '../arrays/named-array.ts';
 import { StructureMismatchError, UninitializedParameterError } from '../errors.ts';
+import { checkOptions, type OptionKinds, type OtherNames } from '../options.ts';
 import { allOrNothing, hold, type Saved } from '../undo.ts';
 import { withSlash } from './name-filter.ts';
 import {
@@ -23,6 +24,34 @@ export type TransferSource = Serializable | ArraySource;
 
 export interface TransferOptions extends MatchOptions, ReadOptions {}
 
+export const transferKinds: OptionKinds<TransferOptions> = {
+  match: ['exact', 'common'],
+  ignore: 'any',
+  names: 'any',
+  rename: 'function',
+  onMismatch: ['skip', 'throw'],
+  at: 'string',
+  byClass: 'object',
+  signal: 'object',
+  onProgress: 'function',
+};
+
+/** Chainer's names of options, and those of other libraries. */
+export const otherMatchNames: OtherNames = {
+  strict: "match: 'exact' | 'common'",
+  onMissing: "match: 'common'",
+  onUnused: "match: 'common'",
+  ignoreNames: 'ignore',
+  ignore_names: 'ignore',
+  exclude: 'ignore',
+  skip: 'ignore',
+  sequentialOrder: "names: 'chainer-sequential'",
+  nameMap: 'names',
+  map: 'names',
+  path: 'at',
+  prefix: 'at',
+};
+
 /**
  * Copies the parameters and persistents (and, of an optimizer, the states) of `src` into those of `dst` that have the same
  * name and shape. Everything is checked before anything is written; the source, gradients and skipped values are untouched.
@@ -35,7 +64,7 @@ export interface TransferOptions extends MatchOptions, ReadOptions {}
  *
  * @param src a model; or an opened file (`openWeights`), whose values are read array by array: then a promise is returned.
  * @param options `match` is 'common' and `onMismatch` 'skip' where they are not given.
- * @throws MismatchError for what the options do not allow; NothingToDoError when nothing would be copied.
+ * @throws MismatchError for what the options do not allow; NothingToDoError when nothing would be copied; UnknownOptionError.
  * @throws UninitializedParameterError when the source model has no values under a needed name.
  * @throws FormatError when the file is damaged.
  */
@@ -50,6 +79,7 @@ export function transferParams(
   dst: Serializable,
   options: TransferOptions = {},
 ): MatchReport | Promise<MatchReport> {
+  checkOptions('transferParams', options, transferKinds, otherMatchNames);
   const complete = { match: 'common', onMismatch: 'skip', ...options } as const;
   return isModel(src) ? copyEntries(src, dst, complete) : copyArrays(src, dst, complete);
 }

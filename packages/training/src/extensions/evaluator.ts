@@ -1,4 +1,5 @@
 import {
+  checkOptions,
   InvalidArgumentError,
   Link,
   type Observation,
@@ -49,6 +50,10 @@ export class Evaluator<E = unknown> implements Extension {
     target: Link | Readonly<Record<string, Link>>,
     options: EvaluatorOptions<E> = {},
   ) {
+    const { converter, evalFunc } = checkOptions('Evaluator', options, {
+      converter: 'function',
+      evalFunc: 'function',
+    });
     if (iterator.repeat) {
       throw new InvalidArgumentError(
         'Evaluator iterator',
@@ -63,8 +68,8 @@ export class Evaluator<E = unknown> implements Extension {
       const got = [...this.#targets.keys()].join(', ') || 'none';
       throw new InvalidArgumentError('Evaluator target', "a link, or several by name with 'main'", got);
     }
-    this.converter = options.converter ?? ((batch) => concatExamples(batch));
-    this.evalFunc = options.evalFunc ?? null;
+    this.converter = converter ?? ((batch) => concatExamples(batch));
+    this.evalFunc = evalFunc ?? null;
   }
 
   /** The model that is evaluated. @throws InvalidArgumentError when there is none of that name. */

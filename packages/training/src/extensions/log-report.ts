@@ -1,4 +1,4 @@
-import type { SerialEntry } from '@chaingrad/core';
+import { checkOptions, type SerialEntry } from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { FileName } from '../file-name.ts';
 import { RunningMeans } from '../running-means.ts';
@@ -34,8 +34,19 @@ export class LogReport implements Extension {
   readonly #means = new RunningMeans();
   #log: LogEntry[] = [];
 
+  /** @throws UnknownOptionError */
   constructor(options: LogReportOptions = {}) {
-    const { keys = null, trigger = [1, 'epoch'], postprocess, filename = 'log' } = options;
+    const {
+      keys = null,
+      trigger = [1, 'epoch'],
+      postprocess,
+      filename = 'log',
+    } = checkOptions(
+      'LogReport',
+      options,
+      { keys: 'object', trigger: 'any', postprocess: 'function', filename: 'string | null' },
+      { logName: 'filename', log_name: 'filename' },
+    );
     this.#keys = keys;
     this.#trigger = getTrigger(trigger);
     this.#postprocess = postprocess;

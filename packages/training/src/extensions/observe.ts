@@ -1,4 +1,5 @@
 /** Extensions that report a value which no link reports. */
+import { checkOptions } from '@chaingrad/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Extension, priorities } from '../extension.ts';
 import type { Trainer } from '../trainer.ts';
@@ -16,11 +17,24 @@ export function observeValue(key: string, value: (trainer: Trainer) => number | 
   };
 }
 
+export interface ObserveLrOptions {
+  /** The optimizer's name in the updater. Default 'main'. */
+  readonly optimizerName?: string;
+  /** The name in the observation and in logs. Default 'lr'. */
+  readonly key?: string;
+}
+
 /**
  * Reports the learning rate of an optimizer (Chainer's `observe_lr`); of Adam its corrected step size.
- * @param optimizerName the optimizer's name in the updater. Default 'main'.
+ * @throws UnknownOptionError
  */
-export function observeLr(optimizerName = 'main', key = 'lr'): Extension {
+export function observeLr(options: ObserveLrOptions = {}): Extension {
+  const { optimizerName = 'main', key = 'lr' } = checkOptions(
+    'observeLr',
+    options,
+    { optimizerName: 'string', key: 'string' },
+    { observationKey: 'key' },
+  );
   const lrOf = (optimizer: object): number =>
     'lr' in optimizer && typeof optimizer.lr === 'number' ? optimizer.lr : Number.NaN;
   return {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Link, type Parameter } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, type Link, type Parameter } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Extension, priorities } from '../extension.ts';
 import type { Trainer } from '../trainer.ts';
@@ -41,7 +41,17 @@ export class ParameterStatistics implements Extension {
 
   /** @throws InvalidArgumentError when neither values nor gradients are asked for. */
   constructor(link: Link, options: ParameterStatisticsOptions = {}) {
-    const { statistics = defaultStatistics, reportParams = true, reportGrads = true, prefix } = options;
+    const {
+      statistics = defaultStatistics,
+      reportParams = true,
+      reportGrads = true,
+      prefix,
+    } = checkOptions('ParameterStatistics', options, {
+      statistics: 'object',
+      reportParams: 'boolean',
+      reportGrads: 'boolean',
+      prefix: 'string',
+    });
     if (!reportParams && !reportGrads) {
       throw new InvalidArgumentError('ParameterStatistics', 'reportParams or reportGrads', 'neither');
     }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { FileName } from '../file-name.ts';
 import { lineChart } from '../line-chart.ts';
@@ -36,6 +36,19 @@ export class PlotReport implements Extension {
 
   /** @throws InvalidArgumentError without keys, and for another picture than SVG without `convert`. */
   constructor(yKeys: string | readonly string[], options: PlotReportOptions = {}) {
+    checkOptions(
+      'PlotReport',
+      options,
+      {
+        xKey: 'string',
+        trigger: 'any',
+        filename: 'string',
+        convert: 'function',
+        markers: 'boolean',
+        grid: 'boolean',
+      },
+      { fileName: 'filename', file_name: 'filename', marker: 'markers' },
+    );
     const { xKey = 'iteration', trigger = [1, 'epoch'], filename = 'plot.svg' } = options;
     this.#yKeys = typeof yKeys === 'string' ? [yKeys] : [...yKeys];
     if (this.#yKeys.length === 0) throw new InvalidArgumentError('PlotReport', 'one name or more', 'none');

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError } from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { formatG } from '../format.ts';
 import type { Trainer } from '../trainer.ts';
@@ -32,11 +32,15 @@ export class PrintReport implements Extension {
   #printed = 0;
   #source: LogReport | null = null;
 
-  /** @param entries the columns. Default: what the first entry has. */
+  /** @param entries the columns. Default: what the first entry has. @throws UnknownOptionError */
   constructor(entries: readonly string[] | null = null, options: PrintReportOptions = {}) {
+    const { logReport = 'LogReport', out = printLine } = checkOptions('PrintReport', options, {
+      logReport: 'any',
+      out: 'function',
+    });
     this.#columns = entries;
-    this.#logReport = options.logReport ?? 'LogReport';
-    this.#out = options.out ?? printLine;
+    this.#logReport = logReport;
+    this.#out = out;
   }
 
   /** @throws UnknownNameError, InvalidArgumentError when there is no such LogReport. */

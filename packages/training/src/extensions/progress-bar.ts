@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { formatDuration, formatG } from '../format.ts';
 import type { Trainer } from '../trainer.ts';
@@ -42,8 +43,19 @@ export class ProgressBar implements Extension {
   #recent: { time: number; iteration: number; done: number }[] = [];
   #drawnLines = 0;
 
+  /** @throws UnknownOptionError */
   constructor(options: ProgressBarOptions = {}) {
-    const { trainingLength, updateInterval = 100, barLength = 50, out } = options;
+    const {
+      trainingLength,
+      updateInterval = 100,
+      barLength = 50,
+      out,
+    } = checkOptions('ProgressBar', options, {
+      trainingLength: 'object',
+      updateInterval: 'number',
+      barLength: 'number',
+      out: 'object | null',
+    });
     this.#given =
       trainingLength === undefined ? null : { length: trainingLength[0], unit: trainingLength[1] };
     this.#updateInterval = updateInterval;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, UnknownNameError } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, UnknownNameError } from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import type { Trainer } from '../trainer.ts';
 
@@ -27,7 +27,20 @@ export class RateSchedule implements Extension {
   readonly #options: Required<RateScheduleOptions>;
 
   /** @throws InvalidArgumentError for a rate that is not positive. */
-  constructor({ attr = 'lr', peak, warmup = 0, end = 0.01, progress }: RateScheduleOptions) {
+  constructor(options: RateScheduleOptions) {
+    const {
+      attr = 'lr',
+      peak,
+      warmup = 0,
+      end = 0.01,
+      progress,
+    } = checkOptions('RateSchedule', options, {
+      attr: 'string',
+      peak: 'number',
+      warmup: 'number',
+      end: 'number',
+      progress: 'function',
+    });
     if (!(peak > 0 && Number.isFinite(peak))) {
       throw new InvalidArgumentError('RateSchedule', "a positive 'peak'", peak);
     }

@@ -1,5 +1,12 @@
 /** Extensions that change a hyperparameter of an optimizer over time, e.g. the learning rate. */
-import { InvalidArgumentError, type Optimizer, type SerialEntry, UnknownNameError } from '@chaingrad/core';
+import {
+  checkOptions,
+  InvalidArgumentError,
+  type Optimizer,
+  type OptionKinds,
+  type SerialEntry,
+  UnknownNameError,
+} from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { integerEntry, numberEntry } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
@@ -10,6 +17,8 @@ export interface ShiftOptions {
   /** Default the updater's optimizer 'main'. */
   readonly optimizer?: Optimizer | null;
 }
+
+const shiftKinds: OptionKinds<ShiftOptions> = { init: 'number | null', optimizer: 'object | null' };
 
 /**
  * Sets a hyperparameter as a function of how often the extension was called: at every iteration, unless it gets another
@@ -22,10 +31,16 @@ export abstract class HyperparameterShift implements Extension {
   readonly #initGiven: boolean;
   readonly #optimizer: Optimizer | null;
 
+  /**
+   * @param kinds of the options, where a subclass has more.
+   * @throws UnknownOptionError
+   */
   constructor(
     readonly attr: string,
-    { init = null, optimizer = null }: ShiftOptions = {},
+    options: ShiftOptions = {},
+    kinds: OptionKinds<ShiftOptions> = shiftKinds,
   ) {
+    const { init = null, optimizer = null } = checkOptions(new.target.name, options, kinds);
     this.#init = init;
     this.#initGiven = init !== null;
     this.#optimizer = optimizer;
@@ -92,78 +107,87 @@ export interface TargetedShiftOptions extends ShiftOptions {
   readonly target?: number | null;
 }
 
-/** `value`, but not beyond `target` when coming from `init`. */
-function upTo(target: number | null, value: number, init: number): number {
-  if (target === null) return value;
-  return init <= target ? Math.min(value, target) : Math.max(value, target);
+const targetedKinds: OptionKinds<TargetedShiftOptions> = { ...shiftKinds, target: 'number | null' };
+
+/** A shift that may stop at a value. */
+abstract class TargetedShift extends HyperparameterShift {
+  readonly #target: number | null;
+
+  constructor(attr: string, options: TargetedShiftOptions = {}) {
+    super(attr, options, targetedKinds);
+    this.#target = options.target ?? null;
+  }
+
+  /** The value that the schedule has, where no target stops it. */
+  protected abstract freeValueAt(t: number, init: number): number;
+
+  protected valueAt(t: number, init: number): number {
+    const value = this.freeValueAt(t, init);
+    const target = this.#target;
+    if (target === null) return value;
+    return init <= target ? Math.min(value, target) : Math.max(value, target);
+  }
 }
 
 function checkNotNegative(where: string, value: number): void {
   if (!(value >= 0)) throw new InvalidArgumentError(where, 'a number of 0 or more', value);
 }
 
-/** init * rate^t (Chainer's `ExponentialShift`). `[10, 'epoch']` as trigger multiplies every 10 epochs. */
-export class ExponentialShift extends HyperparameterShift {
-  readonly #target: number | null;
+const optimizerKind = { optimizer: 'object | null' } as const;
 
+/** init * rate^t (Chainer's `ExponentialShift`). `[10, 'epoch']` as trigger multiplies every 10 epochs. */
+export class ExponentialShift extends TargetedShift {
   /** @throws InvalidArgumentError when the rate is negative. */
   constructor(
     attr: string,
     readonly rate: number,
-    { target = null, ...options }: TargetedShiftOptions = {},
+    options?: TargetedShiftOptions,
   ) {
     super(attr, options);
     checkNotNegative('ExponentialShift rate', rate);
-    this.#target = target;
   }
 
-  protected valueAt(t: number, init: number): number {
-    return upTo(this.#target, init * this.rate ** t, init);
+  protected freeValueAt(t: number, init: number): number {
+    return init * this.rate ** t;
   }
 }
 
 /** init * (1 + gamma t)^-power (Chainer's `InverseShift`). */
-export class InverseShift extends HyperparameterShift {
-  readonly #target: number | null;
-
+export class InverseShift extends TargetedShift {
   /** @throws InvalidArgumentError when gamma or power is negative. */
   constructor(
     attr: string,
     readonly gamma: number,
     readonly power: number,
-    { target = null, ...options }: TargetedShiftOptions = {},
+    options?: TargetedShiftOptions,
   ) {
     super(attr, options);
     checkNotNegative('InverseShift gamma', gamma);
     checkNotNegative('InverseShift power', power);
-    this.#target = target;
   }
 
-  protected valueAt(t: number, init: number): number {
-    return upTo(this.#target, init * (1 + this.gamma * t) ** -this.power, init);
+  protected freeValueAt(t: number, init: number): number {
+    return init * (1 + this.gamma * t) ** -this.power;
   }
 }
 
 /** init * (1 - t / maxCount)^rate, and 0 after `maxCount` calls (Chainer's `PolynomialShift`). */
-export class PolynomialShift extends HyperparameterShift {
-  readonly #target: number | null;
-
+export class PolynomialShift extends TargetedShift {
   /** @throws InvalidArgumentError unless rate is 0 or more and maxCount positive. */
   constructor(
     attr: string,
     readonly rate: number,
     readonly maxCount: number,
-    { target = null, ...options }: TargetedShiftOptions = {},
+    options?: TargetedShiftOptions,
   ) {
     super(attr, options);
     checkNotNegative('PolynomialShift rate', rate);
     if (!(maxCount > 0))
       throw new InvalidArgumentError('PolynomialShift maxCount', 'a positive number', maxCount);
-    this.#target = target;
   }
 
-  protected valueAt(t: number, init: number): number {
-    return upTo(this.#target, init * Math.max(1 - t / this.maxCount, 0) ** this.rate, init);
+  protected freeValueAt(t: number, init: number): number {
+    return init * Math.max(1 - t / this.maxCount, 0) ** this.rate;
   }
 }
 
@@ -173,9 +197,9 @@ export class LinearShift extends HyperparameterShift {
     attr: string,
     readonly valueRange: readonly [first: number, last: number],
     readonly timeRange: readonly [first: number, last: number],
-    { optimizer = null }: Pick<ShiftOptions, 'optimizer'> = {},
+    options: Pick<ShiftOptions, 'optimizer'> = {},
   ) {
-    super(attr, { init: valueRange[0], optimizer });
+    super(attr, { ...checkOptions('LinearShift', options, optimizerKind), init: valueRange[0] });
     if (!(timeRange[0] <= timeRange[1])) {
       throw new InvalidArgumentError('LinearShift timeRange', 'first <= last', timeRange.join(', '));
     }
@@ -197,7 +221,7 @@ export class MultistepShift extends HyperparameterShift {
     attr: string,
     readonly gamma: number,
     readonly stepValue: readonly number[],
-    options: ShiftOptions = {},
+    options?: ShiftOptions,
   ) {
     super(attr, options);
     if (stepValue.some((step, i) => !Number.isInteger(step) || step <= (stepValue[i - 1] ?? 0))) {
@@ -215,26 +239,23 @@ export class MultistepShift extends HyperparameterShift {
 }
 
 /** init * gamma^k, where k counts the full `step`s of calls (Chainer's `StepShift`). */
-export class StepShift extends HyperparameterShift {
+export class StepShift extends TargetedShift {
   /** @throws InvalidArgumentError unless gamma is 0 or more and step a positive integer. */
   constructor(
     attr: string,
     readonly gamma: number,
     readonly step: number,
-    { target = null, ...options }: TargetedShiftOptions = {},
+    options?: TargetedShiftOptions,
   ) {
     super(attr, options);
     checkNotNegative('StepShift gamma', gamma);
     if (!Number.isInteger(step) || step < 1) {
       throw new InvalidArgumentError('StepShift step', 'a positive integer', step);
     }
-    this.#target = target;
   }
 
-  readonly #target: number | null;
-
-  protected valueAt(t: number, init: number): number {
-    return upTo(this.#target, init * this.gamma ** Math.floor(t / this.step), init);
+  protected freeValueAt(t: number, init: number): number {
+    return init * this.gamma ** Math.floor(t / this.step);
   }
 }
 
@@ -249,9 +270,9 @@ export class WarmupShift extends HyperparameterShift {
     readonly warmupStart: number,
     readonly warmupIter: number,
     init: number,
-    { optimizer = null }: Pick<ShiftOptions, 'optimizer'> = {},
+    options: Pick<ShiftOptions, 'optimizer'> = {},
   ) {
-    super(attr, { init, optimizer });
+    super(attr, { ...checkOptions('WarmupShift', options, optimizerKind), init });
     if (!Number.isInteger(warmupIter) || warmupIter < 1) {
       throw new InvalidArgumentError('WarmupShift warmupIter', 'a positive integer', warmupIter);
     }

@@ -1,5 +1,13 @@
 /** Files that hold a training, or a model of it, at a moment. */
-import { FormatError, InvalidArgumentError, type NameFilter, type Serializable } from '@chaingrad/core';
+import {
+  checkOptions,
+  FormatError,
+  InvalidArgumentError,
+  type NameFilter,
+  type OptionKinds,
+  type OtherNames,
+  type Serializable,
+} from '@chaingrad/core';
 import { serialize } from '@chaingrad/weights';
 import { type Extension, priorities } from '../extension.ts';
 import { FileName } from '../file-name.ts';
@@ -27,6 +35,27 @@ export interface SnapshotOptions extends SnapshotObjectOptions {
   /** Told from where training goes on. Default the console. */
   readonly log?: (message: string) => void;
 }
+
+const retainKinds: OptionKinds<SnapshotObjectOptions> = { nRetains: 'number | null' };
+
+const snapshotKinds: OptionKinds<SnapshotOptions> = {
+  ...retainKinds,
+  filename: 'string',
+  autoload: 'boolean',
+  ignore: 'any',
+  onError: 'boolean',
+  onAbort: 'boolean',
+  log: 'function',
+};
+
+/** Chainer's. */
+const otherSnapshotNames: OtherNames = {
+  numRetain: 'nRetains',
+  num_retain: 'nRetains',
+  snapshotOnError: 'onError',
+  snapshot_on_error: 'onError',
+  resume: 'autoload',
+};
 
 function checkRetains(nRetains: number | null): void {
   if (nRetains !== null && !(Number.isInteger(nRetains) && nRetains >= 1)) {
@@ -74,6 +103,7 @@ export class Snapshot implements Extension {
   #resumed: ResumeReport | null = null;
 
   constructor(options: SnapshotOptions = {}) {
+    checkOptions('snapshot', options, snapshotKinds, otherSnapshotNames);
     const { filename = 'snapshot_iter_{iteration}', nRetains = null } = options;
     this.#files = new FileSeries(new FileName('snapshot', filename), nRetains);
     this.#options = options;
@@ -141,8 +171,9 @@ export const snapshot = (options: SnapshotOptions = {}): Snapshot => new Snapsho
 export function snapshotObject(
   target: Serializable,
   filename: string,
-  { nRetains = null }: SnapshotObjectOptions = {},
+  options: SnapshotObjectOptions = {},
 ): Extension {
+  const { nRetains = null } = checkOptions('snapshotObject', options, retainKinds, otherSnapshotNames);
   const files = new FileSeries(new FileName('snapshotObject', filename), nRetains);
   return {
     defaultName: 'snapshotObject',
@@ -168,8 +199,18 @@ export interface SnapshotBestOptions {
 export function snapshotBest(
   target: Serializable,
   key: string,
-  { mode, interval = [1, 'epoch'], filename = 'best_model' }: SnapshotBestOptions = {},
+  options: SnapshotBestOptions = {},
 ): Extension {
+  const {
+    mode,
+    interval = [1, 'epoch'],
+    filename = 'best_model',
+  } = checkOptions(
+    'snapshotBest',
+    options,
+    { mode: ['max', 'min'], interval: 'any', filename: 'string' },
+    { trigger: 'interval' },
+  );
   const upwards = mode === undefined ? /accuracy|\bmap\b/.test(key) : mode === 'max';
   return {
     ...snapshotObject(target, filename),

@@ -1,4 +1,4 @@
-import { defaultRandom, InvalidArgumentError, Random, type SerialEntry } from '@chaingrad/core';
+import { checkOptions, defaultRandom, InvalidArgumentError, Random, type SerialEntry } from '@chaingrad/core';
 import { checkDataset, type Dataset, getExample } from '../datasets/dataset.ts';
 import { ExampleError } from '../errors.ts';
 import { type ExampleTransform, exampleSeed } from '../example-transform.ts';
@@ -70,6 +70,21 @@ export class PrefetchIterator<I, O = I, D = unknown> implements BatchIterator<O>
 
   /** @throws InvalidArgumentError */
   constructor(dataset: Dataset<I>, batchSize: number, options: PrefetchIteratorOptions<I, O, D> = {}) {
+    checkOptions<PrefetchIteratorOptions<never, never>>(
+      'PrefetchIterator',
+      options as object,
+      {
+        repeat: 'boolean',
+        shuffle: 'boolean',
+        seed: 'number',
+        nPrefetch: 'number',
+        worker: 'any',
+        nWorkers: 'number',
+        workerData: 'any',
+        transform: 'function',
+      },
+      { nProcesses: 'nWorkers', n_processes: 'nWorkers', nThreads: 'nWorkers', threads: 'nWorkers' },
+    );
     const { repeat = true, shuffle = true, seed, nPrefetch = 2, nWorkers, worker, transform } = options;
     checkDataset('PrefetchIterator', dataset);
     checkBatchSize('PrefetchIterator', batchSize);

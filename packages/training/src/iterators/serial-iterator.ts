@@ -1,4 +1,10 @@
-import { defaultRandom, InvalidArgumentError, type Random, type SerialEntry } from '@chaingrad/core';
+import {
+  checkOptions,
+  defaultRandom,
+  InvalidArgumentError,
+  type Random,
+  type SerialEntry,
+} from '@chaingrad/core';
 import { checkDataset, type Dataset, getExample } from '../datasets/dataset.ts';
 import { ExampleError } from '../errors.ts';
 import { integersEntry, randomEntry } from '../state-entries.ts';
@@ -53,7 +59,17 @@ export class SerialIterator<E> implements BatchIterator<E> {
    * @throws InvalidArgumentError when both shuffle and orderSampler are given, or for an empty dataset that repeats.
    */
   constructor(dataset: Dataset<E>, batchSize: number, options: SerialIteratorOptions = {}) {
-    const { repeat = true, shuffle, orderSampler, rng } = options;
+    const {
+      repeat = true,
+      shuffle,
+      orderSampler,
+      rng,
+    } = checkOptions('SerialIterator', options, {
+      repeat: 'boolean',
+      shuffle: 'boolean',
+      orderSampler: 'function',
+      rng: 'object',
+    });
     checkDataset('SerialIterator', dataset);
     checkBatchSize('SerialIterator', batchSize);
     if (shuffle !== undefined && orderSampler !== undefined) {

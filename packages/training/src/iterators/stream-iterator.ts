@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
 import { ExampleError } from '../errors.ts';
 import { flagEntry, integerEntry, numberEntry } from '../state-entries.ts';
 import type { BatchIterator } from './batch-iterator.ts';
@@ -54,7 +54,10 @@ export class StreamIterator<E> implements BatchIterator<E> {
 
   /** @throws InvalidArgumentError */
   constructor(source: ExampleSource<E>, batchSize: number, options: StreamIteratorOptions = {}) {
-    const { repeat = true, length = null } = options;
+    const { repeat = true, length = null } = checkOptions('StreamIterator', options, {
+      repeat: 'boolean',
+      length: 'number',
+    });
     checkBatchSize('StreamIterator', batchSize);
     if (length !== null && !(Number.isSafeInteger(length) && length > 0)) {
       throw new InvalidArgumentError('StreamIterator length', 'a positive integer', length);

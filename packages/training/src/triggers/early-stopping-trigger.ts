@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
 import { RunningMeans } from '../running-means.ts';
 import { integerEntry, numberEntry } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
@@ -41,13 +41,23 @@ export class EarlyStoppingTrigger implements Trigger {
 
   /** @throws InvalidArgumentError */
   constructor(options: EarlyStoppingOptions = {}) {
+    checkOptions(
+      'EarlyStoppingTrigger',
+      options,
+      {
+        checkTrigger: 'any',
+        monitor: 'string',
+        patience: 'number',
+        mode: ['auto', 'max', 'min'],
+        maxTrigger: 'object',
+        log: 'function | null',
+      },
+      { patients: 'patience', verbose: 'log', key: 'monitor' },
+    );
     const { checkTrigger = [1, 'epoch'], monitor = 'main/loss', patience = 3, mode = 'auto' } = options;
     const { maxTrigger = [100, 'epoch'], log = null } = options;
     if (!Number.isInteger(patience) || patience < 1) {
       throw new InvalidArgumentError('EarlyStoppingTrigger patience', 'an integer of 1 or more', patience);
-    }
-    if (mode !== 'auto' && mode !== 'max' && mode !== 'min') {
-      throw new InvalidArgumentError('EarlyStoppingTrigger mode', "'auto' | 'max' | 'min'", mode);
     }
     this.monitor = monitor;
     this.patience = patience;

@@ -1,4 +1,5 @@
 import {
+  checkOptions,
   InvalidArgumentError,
   type Link,
   type LossFunction,
@@ -54,7 +55,15 @@ export class StandardUpdater<E = unknown> implements Updater {
     optimizer: Named<Optimizer>,
     options: StandardUpdaterOptions<E> = {},
   ) {
-    const { converter, lossFunc = null, autoNewEpoch = true } = options;
+    const {
+      converter,
+      lossFunc = null,
+      autoNewEpoch = true,
+    } = checkOptions('StandardUpdater', options, {
+      converter: 'function',
+      lossFunc: 'function',
+      autoNewEpoch: 'boolean',
+    });
     const isIterator = (value: object): value is BatchIterator<E> =>
       'next' in value && typeof value.next === 'function';
     this.#iterators = byName('iterator', iterator, isIterator);

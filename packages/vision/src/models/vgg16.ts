@@ -130,9 +130,9 @@ export class VGG16 extends PickableSequentialChain {
    */
   static fromPretrained(
     source?: 'imagenet' | WeightSource,
-    { nClass, mean, ...options }: PretrainedVGG16Options = {},
+    options?: PretrainedVGG16Options,
   ): Promise<VGG16> {
     const defaults = { nClass: 1000, mean: IMAGENET_MEAN };
-    return fromPretrained(VGG16, source, { given: { nClass, mean }, defaults }, options);
+    return fromPretrained(VGG16, source, { args: { nClass: 'any', mean: 'any' }, defaults }, options);
   }
 }

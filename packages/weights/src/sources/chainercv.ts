@@ -1,8 +1,9 @@
 /** ChainerCV's files of weights: from the folder in which ChainerCV itself keeps them, or from our cache. */
 
+import { type OptionKinds, pickOptions } from '@chaingrad/core';
 import { NpzWeights } from '../formats/npz.ts';
 import { type ChainercvSource, chainercvBaseUrl } from '../pretrained.ts';
-import { type CacheOptions, cachedFile } from './cache/cached-file.ts';
+import { type CacheOptions, cachedFile, cacheKinds } from './cache/cached-file.ts';
 import { node } from './node.ts';
 import { openRandomAccess } from './random-access.ts';
 import type { ByteSource } from './read-bytes.ts';
@@ -11,6 +12,8 @@ export interface ChainercvOptions extends CacheOptions {
   /** The folder's address, ending in '/', where not ChainerCV's own server is asked. */
   readonly baseUrl?: string | undefined;
 }
+
+export const chainercvKinds: OptionKinds<ChainercvOptions> = { ...cacheKinds, baseUrl: 'string' };
 
 /**
  * Where ChainerCV keeps a file of weights: `$CHAINER_DATASET_ROOT/pfnet/chainercv/models/<file>`, by default below
@@ -34,7 +37,7 @@ export async function chainercvFile(
   { file, bytes, sha256 }: Omit<ChainercvSource, 'kind'>,
   options: ChainercvOptions = {},
 ): Promise<ByteSource> {
-  const { baseUrl = chainercvBaseUrl, ...rest } = options;
+  const { baseUrl = chainercvBaseUrl } = options;
   options.signal?.throwIfAborted();
   const chainers = chainerCachePath(file);
   if (chainers !== null && (await isFile(chainers))) return chainers;
@@ -42,12 +45,12 @@ export async function chainercvFile(
   return cachedFile(url, {
     bytes,
     sha256,
-    ...rest,
+    ...pickOptions(options, cacheKinds),
     cacheAs: new URL(file, chainercvBaseUrl).href,
     async check(source) {
       await using access = await openRandomAccess(source, { name: url });
       await NpzWeights.open(access);
-      await rest.check?.(source);
+      await options.check?.(source);
     },
   });
 }

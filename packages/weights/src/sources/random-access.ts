@@ -1,5 +1,6 @@
 /** Any part of a file, read when it is needed: memory, a Blob, a file on the disk, a server that can send ranges. */
 
+import { checkOptions } from '@chaingrad/core';
 import { openRegularFile, pathAdvice } from './open-file.ts';
 import { type ByteSource, sourceName } from './read-bytes.ts';
 import { SourceError } from './source-error.ts';
@@ -19,12 +20,16 @@ export interface RandomAccess extends AsyncDisposable {
 /**
  * Opens a local source; a stream is read into memory.
  * @param source no address of the web: see `openHttpRanges`, `cachedFile`.
- * @throws SourceError when it cannot be opened.
+ * @throws SourceError when it cannot be opened; UnknownOptionError.
  */
 export async function openRandomAccess(
   source: ByteSource,
-  { signal, name = sourceName(source) }: { signal?: AbortSignal | undefined; name?: string } = {},
+  options: { signal?: AbortSignal | undefined; name?: string } = {},
 ): Promise<RandomAccess> {
+  const { signal, name = sourceName(source) } = checkOptions('openRandomAccess', options, {
+    signal: 'object',
+    name: 'string',
+  });
   signal?.throwIfAborted();
   if (source instanceof ArrayBuffer) return new BytesAccess(new Uint8Array(source), name);
   if (source instanceof Uint8Array) {

@@ -1,5 +1,5 @@
 /** Bytes from anywhere: memory, a file, a Blob, a stream, an address; in Node and in a browser page. */
-import { InvalidArgumentError } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError } from '@chaingrad/core';
 import { ByteSink } from './byte-sink.ts';
 import { node } from './node.ts';
 import { openRegularFile, pathAdvice } from './open-file.ts';
@@ -36,12 +36,13 @@ export interface ReadBytesOptions {
 /**
  * Reads all bytes of a source, or a range of them. What is in memory already is handed on without a copy.
  * @throws SourceError when a file cannot be read or the range reaches beyond the end.
- * @throws DownloadError when the server does not answer, refuses, or sends other bytes than asked for.
+ * @throws DownloadError when the server does not answer, refuses, or sends other bytes than asked for; UnknownOptionError.
  */
 export async function readBytes(
   source: ByteSource,
   options: ReadBytesOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  checkOptions('readBytes', options, { signal: 'object', onProgress: 'function', range: 'object' });
   options.signal?.throwIfAborted();
   checkRange(options.range);
   if (source instanceof ArrayBuffer) return fromMemory(new Uint8Array(source), options);

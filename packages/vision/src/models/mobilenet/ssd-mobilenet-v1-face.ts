@@ -41,11 +41,8 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
    *   weights, e.g. its `ssd_mobilenetv1_model-weights_manifest.json` with the `.bin` file beside it.
    * @throws as `fromPretrained` of @chaingrad/weights.
    */
-  static fromPretrained(
-    source?: 'face' | WeightSource,
-    options: LoadOptions = {},
-  ): Promise<SSDMobileNetV1Face> {
-    return fromPretrained<object, SSDMobileNetV1Face>(SSDMobileNetV1Face, source, { given: {} }, options);
+  static fromPretrained(source?: 'face' | WeightSource, options?: LoadOptions): Promise<SSDMobileNetV1Face> {
+    return fromPretrained<object, SSDMobileNetV1Face>(SSDMobileNetV1Face, source, { args: {} }, options);
   }
 
   override get preparation(): InputPreparation {

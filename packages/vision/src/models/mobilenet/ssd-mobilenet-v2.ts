@@ -53,13 +53,13 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
    */
   static fromPretrained(
     source?: 'oid' | WeightSource,
-    { nFgClass, scoreFunction, ...options }: PretrainedSSDMobileNetV2Options = {},
+    options?: PretrainedSSDMobileNetV2Options,
   ): Promise<SSDMobileNetV2> {
-    const given = { nFgClass, scoreFunction };
+    const args = { nFgClass: 'any', scoreFunction: ['softmax', 'sigmoid'] } as const;
     return fromPretrained(
       SSDMobileNetV2,
       source,
-      { given, defaults: { scoreFunction: 'sigmoid' }, told: toldByFile },
+      { args, defaults: { scoreFunction: 'sigmoid' }, told: toldByFile },
       options,
     );
   }

@@ -76,12 +76,12 @@ export class SSD300 extends SSD<VGG16Extractor300> {
    */
   static fromPretrained(
     source?: 'voc0712' | 'imagenet' | WeightSource,
-    { nFgClass, ...options }: PretrainedSSDOptions = {},
+    options?: PretrainedSSDOptions,
   ): Promise<SSD300> {
     return fromPretrained(
       SSD300,
       source,
-      { given: { nFgClass }, told: toldByFile, match: 'common' },
+      { args: { nFgClass: 'any' }, told: toldByFile, match: 'common' },
       options,
     );
   }
@@ -125,12 +125,12 @@ export class SSD512 extends SSD<VGG16Extractor512> {
    */
   static fromPretrained(
     source?: 'voc0712' | 'imagenet' | WeightSource,
-    { nFgClass, ...options }: PretrainedSSDOptions = {},
+    options?: PretrainedSSDOptions,
   ): Promise<SSD512> {
     return fromPretrained(
       SSD512,
       source,
-      { given: { nFgClass }, told: toldByFile, match: 'common' },
+      { args: { nFgClass: 'any' }, told: toldByFile, match: 'common' },
       options,
     );
   }

@@ -1,7 +1,14 @@
 /** A file from an address, downloaded once. */
 
+import { checkOptions, type OptionKinds, type OtherNames, pickOptions } from '@chaingrad/core';
 import { type Digest, sha256, sha256Text } from '../digest.ts';
-import { type DownloadOptions, type DownloadTarget, download, WrongFileError } from '../download/download.ts';
+import {
+  type DownloadOptions,
+  type DownloadTarget,
+  download,
+  downloadKinds,
+  WrongFileError,
+} from '../download/download.ts';
 import { openRandomAccess } from '../random-access.ts';
 import type { ByteSource } from '../read-bytes.ts';
 import { DownloadError, SourceError } from '../source-error.ts';
@@ -26,12 +33,37 @@ export interface CacheOptions extends DownloadOptions {
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
+export const cacheKinds: OptionKinds<CacheOptions> = {
+  ...downloadKinds,
+  cache: 'any',
+  cacheDir: 'string',
+  sha256: 'string',
+  cacheAs: 'string',
+  verify: 'boolean',
+  check: 'function',
+  onNotice: 'function',
+};
+
+export const otherCacheNames: OtherNames = {
+  noCache: 'cache: false',
+  refresh: 'cache: false',
+  cacheFolder: 'cacheDir',
+  folder: 'cacheDir',
+  hash: 'sha256',
+  digest: 'sha256',
+  integrity: 'sha256',
+  timeout: 'stallTimeout',
+  progress: 'onProgress',
+  onWarning: 'onNotice',
+};
+
 /**
  * The file of an address: from the cache, or downloaded into it. Offline, a cached file is enough.
  * @returns a path in Node, a Blob in the browser; the bytes, where nothing can be kept.
- * @throws DownloadError when it cannot be had, or is not the file that it must be.
+ * @throws DownloadError when it cannot be had, or is not the file that it must be; UnknownOptionError.
  */
 export async function cachedFile(url: string, options: CacheOptions = {}): Promise<ByteSource> {
+  checkOptions('cachedFile', options, cacheKinds, otherCacheNames);
   const { cache = openCache(options.cacheDir) ?? false, onNotice = (text: string) => console.warn(text) } =
     options;
   const { signal } = options;
@@ -67,7 +99,7 @@ async function checkedFile(
   { verify = true, signal, onProgress }: CacheOptions,
   onNotice: (text: string) => void,
 ): Promise<ByteSource | null> {
-  const damage = await damageOf(cache, entry, verify, signal);
+  const damage = await damageOf(cache, entry, { verify, signal });
   const file = damage === null ? await cache.open(entry) : null;
   if (file === null) {
     onNotice(`The cached file of ${entry.url} is damaged (${damage ?? 'it is gone'}): it is fetched anew.`);
@@ -80,14 +112,18 @@ async function checkedFile(
 
 /**
  * What is wrong with a cached file, or null.
- * @param verify whether to compare the digest, for which the whole file is read.
+ * @param options `verify`: whether to compare the digest, for which the whole file is read. Default true.
+ * @throws UnknownOptionError; the signal's reason.
  */
 export async function damageOf(
   cache: CacheStore,
   entry: CacheEntry,
-  verify = true,
-  signal?: AbortSignal,
+  options: Pick<CacheOptions, 'verify' | 'signal'> = {},
 ): Promise<string | null> {
+  const { verify = true, signal } = checkOptions('damageOf', options, {
+    verify: 'boolean',
+    signal: 'object',
+  });
   const source = await cache.open(entry);
   if (source === null) return 'it is gone';
   await using file = await openRandomAccess(source, { signal });
@@ -118,7 +154,7 @@ async function fetchInto(
     const resumed = part.length > 0;
     const target = new HashingTarget(part);
     try {
-      await download(url, target, options);
+      await download(url, target, pickOptions(options, downloadKinds));
     } catch (error) {
       // What did come of the right file can be gone on from; on a full disk it would only be in the way.
       await (error instanceof WrongFileError || isOf(cache, error) ? part.discard() : part.suspend());
@@ -179,7 +215,7 @@ async function keep(
 async function uncached(url: string, options: CacheOptions): Promise<Uint8Array<ArrayBuffer>> {
   const memory = new MemoryTarget();
   const target = new HashingTarget(memory);
-  await download(url, target, options);
+  await download(url, target, pickOptions(options, downloadKinds));
   const bytes = memory.finish();
   if (options.sha256 !== undefined) {
     const digest = (await target.finish()).hex();

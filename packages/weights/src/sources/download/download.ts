@@ -1,9 +1,10 @@
 /** A whole file over HTTP, in spite of broken connections. */
 
+import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import type { ReadProgress } from '../read-bytes.ts';
 import { DownloadError } from '../source-error.ts';
 import { type AnswerHead, request } from './request.ts';
-import { type RetryOptions, TransientError, withRetries } from './retry.ts';
+import { type RetryOptions, retryKinds, TransientError, withRetries } from './retry.ts';
 
 /** What comes is another file than the one that was asked for: nothing of it is of use. */
 export class WrongFileError extends DownloadError {}
@@ -15,6 +16,13 @@ export interface DownloadOptions extends RetryOptions {
   /** A longer file is refused: a server may never stop. Default 8 GiB. */
   readonly maxBytes?: number | undefined;
 }
+
+export const downloadKinds: OptionKinds<DownloadOptions> = {
+  ...retryKinds,
+  onProgress: 'function',
+  bytes: 'number',
+  maxBytes: 'number',
+};
 
 /** Where a download goes to. */
 export interface DownloadTarget {
@@ -30,13 +38,19 @@ export interface DownloadTarget {
 /**
  * Downloads a file into a target. After a broken connection it goes on where it stopped, if the server can and the file
  * is still the same; otherwise from the beginning.
- * @throws DownloadError when the server refuses, keeps failing, or sends more or less than it announced.
+ * @throws DownloadError when the server refuses, keeps failing, or sends more or less than it announced; UnknownOptionError.
  */
 export async function download(
   url: string,
   target: DownloadTarget,
-  { bytes, maxBytes = 2 ** 33, onProgress, ...retry }: DownloadOptions = {},
+  options: DownloadOptions = {},
 ): Promise<void> {
+  const {
+    bytes,
+    maxBytes = 2 ** 33,
+    onProgress,
+    ...retry
+  } = checkOptions('download', options, downloadKinds);
   let total: number | null = null;
   const limit = bytes ?? maxBytes;
   const tooLong = (length: number | string) =>

@@ -1,4 +1,5 @@
 /** When to try again, how soon, and when to give up. */
+import type { OptionKinds } from '@chaingrad/core';
 import { DownloadError } from '../source-error.ts';
 
 export interface RetryOptions {
@@ -13,6 +14,14 @@ export interface RetryOptions {
   /** Bytes a second below which a server counts as stalled. Default 1024. */
   readonly minRate?: number | undefined;
 }
+
+export const retryKinds: OptionKinds<RetryOptions> = {
+  signal: 'object',
+  retries: 'number',
+  retryDelay: 'number',
+  stallTimeout: 'number',
+  minRate: 'number',
+};
 
 /** A failure after which another attempt may succeed. */
 export class TransientError extends Error {
