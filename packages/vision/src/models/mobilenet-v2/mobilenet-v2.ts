@@ -160,7 +160,7 @@ export class MobileNetV2 extends PickableSequentialChain {
    */
   static fromPretrained(
     source?: WeightSource,
-    { nClass, mean, arch, depthMultiplier, ...options }: PretrainedMobileNetV2Options = {},
+    options: PretrainedMobileNetV2Options = {},
   ): Promise<MobileNetV2> {
     const defaults = {
       nClass: 1000,
@@ -170,7 +170,7 @@ export class MobileNetV2 extends PickableSequentialChain {
       ...torchvisionDefaults(options),
     } as const;
     const told = toldClasses('logits_conv/conv/b', 'classifier.1.bias');
-    const given = { nClass, mean, arch, depthMultiplier };
-    return fromPretrained(MobileNetV2, source, { given, defaults, told }, options);
+    const args = { nClass: 'any', mean: 'any', arch: 'any', depthMultiplier: 'any' } as const;
+    return fromPretrained(MobileNetV2, source, { args, defaults, told }, options);
   }
 }

@@ -78,7 +78,7 @@ export class ResNet extends ResidualNet {
   static fromPretrained<M extends ResNet>(
     this: PretrainedClass<ResNetParam, M>,
     source?: WeightSource,
-    { nClass, mean, arch, ...options }: PretrainedResNetOptions = {},
+    options: PretrainedResNetOptions = {},
   ): Promise<M> {
     const defaults = {
       nClass: 1000,
@@ -87,8 +87,9 @@ export class ResNet extends ResidualNet {
       ...torchvisionDefaults(options),
     } as const;
     const told = toldClasses('fc6/b', 'fc.bias');
+    const args = { nClass: 'any', mean: 'any', arch: 'any' } as const;
     // biome-ignore lint/complexity/noThisInStatic: it makes a model of the class that it is called on.
-    return fromPretrained(this, source, { given: { nClass, mean, arch }, defaults, told }, options);
+    return fromPretrained(this, source, { args, defaults, told }, options);
   }
 }
 

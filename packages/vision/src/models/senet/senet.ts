@@ -36,10 +36,10 @@ export class SENet extends ResidualNet {
   static fromPretrained<M extends SENet>(
     this: PretrainedClass<Vgg16Param, M>,
     source?: WeightSource,
-    { nClass, mean, ...options }: PretrainedSENetOptions = {},
+    options: PretrainedSENetOptions = {},
   ): Promise<M> {
     const spec = {
-      given: { nClass, mean },
+      args: { nClass: 'any', mean: 'any' } as const,
       defaults: { nClass: 1000, mean: IMAGENET_MEAN },
       told: toldClasses('fc6/b'),
     };
