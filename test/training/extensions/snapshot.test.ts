@@ -5,6 +5,7 @@ import {
   type Snapshot,
   type SnapshotOptions,
   type Store,
+  StoreError,
   snapshot,
   snapshotBest,
   snapshotObject,
@@ -98,13 +99,20 @@ describe('snapshot', () => {
     expect(await run(store, 9, { autoload: true })).to.equal(4);
     expect(await run(store, 10, { autoload: true })).to.equal(8);
     expect(await run(store, 3)).to.equal(null);
-    // The newest is not the one with the highest number: another training began in the same place.
-    const later = new MemoryStore();
-    for (const name of ['snapshot_iter_10', 'snapshot_iter_2']) {
-      await later.write(name, await store.read(name));
+    // Whatever the times of the files say: a copy has others, and so has a clock that was set back.
+    const copy = new MemoryStore();
+    for (const name of ['snapshot_iter_10', 'snapshot_iter_2', 'snapshot_iter_8']) {
+      await copy.write(name, await store.read(name));
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    expect(await run(later, 10, { autoload: true })).to.equal(2);
+    expect(await run(copy, 10, { autoload: true })).to.equal(10);
+  });
+
+  it('keeps its own where a training of more iterations was before in the same place', async () => {
+    const store = new MemoryStore();
+    await run(store, 12);
+    await run(store, 4, { nRetains: 2 });
+    expect((await namesOf(store)).sort()).to.deep.equal(['snapshot_iter_2', 'snapshot_iter_4']);
   });
 
   it('passes over a damaged one, and says so', async () => {
@@ -123,7 +131,21 @@ describe('snapshot', () => {
       expect(warnings).to.have.length(1);
       expect(warnings[0]).to.include('damaged and not used: memory/snapshot_iter_6');
     }
-    expect(FormatError.name).to.equal('FormatError');
+  });
+
+  it('refuses to begin anew where every one is damaged, and changes no file', async () => {
+    const store = new MemoryStore();
+    await run(store, 4);
+    const names = ['snapshot_iter_2', 'snapshot_iter_4'];
+    for (const name of names) await store.write(name, (await store.read(name)).subarray(0, 500));
+    using training = buildTraining({ store, stop: [6, 'iteration'] });
+    training.trainer.extend(snapshot({ autoload: true, ...silent }), { trigger: [1, 'iteration'] });
+    const error = await rejection(training.trainer.run(), StoreError);
+    expect(error.message).to.include("memory, 'snapshot_iter_4': no snapshot is whole");
+    expect(error.cause).to.be.instanceOf(FormatError);
+    expect(training.updater.iteration).to.equal(0);
+    expect((await namesOf(store)).sort()).to.deep.equal(names);
+    for (const name of names) expect(await store.read(name)).to.have.length(500);
   });
 
   it('leaves the trainer as it was where a snapshot does not fit', async () => {

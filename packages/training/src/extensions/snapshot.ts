@@ -9,6 +9,7 @@ import {
   type Serializable,
 } from '@chaingrad/core';
 import { serialize } from '@chaingrad/weights';
+import { StoreError } from '../errors.ts';
 import { type Extension, priorities } from '../extension.ts';
 import { FileName } from '../file-name.ts';
 import { loadSnapshot, type ResumeReport } from '../load-snapshot.ts';
@@ -17,14 +18,14 @@ import { MaxValueTrigger, MinValueTrigger } from '../triggers/best-value-trigger
 import type { TriggerLike } from '../triggers/trigger.ts';
 
 export interface SnapshotObjectOptions {
-  /** How many files are kept, the newest ones; older files of this name are deleted. Default all. */
+  /** How many files are kept, those of the highest iterations; older files of this name are deleted. Default all. */
   readonly nRetains?: number | null;
 }
 
 export interface SnapshotOptions extends SnapshotObjectOptions {
   /** With `{iteration}` or `{epoch}` in it. Default 'snapshot_iter_{iteration}'. */
   readonly filename?: string;
-  /** Go on from the newest snapshot in the trainer's store, where there is one. Default false. */
+  /** Go on from the snapshot of the highest iteration in the trainer's store, where there is one. Default false. */
   readonly autoload?: boolean;
   /** Names in the snapshot that autoload leaves alone. */
   readonly ignore?: NameFilter;
@@ -78,18 +79,28 @@ class FileSeries {
     // Weights hardly shrink when they are deflated, and it takes longer than the writing.
     await trainer.store.write(name, await serialize(target, { compression: false }));
     if (this.nRetains === null) return;
-    const others = (await this.newest(trainer)).filter((other) => other !== name);
-    for (const old of others.slice(this.nRetains - 1)) await trainer.store.remove(old);
+    const own = this.name.match(name)![0] ?? 0;
+    const others = (await this.#files(trainer)).filter((other) => other.name !== name);
+    // Those of later iterations are of a training before: this one has begun anew in their place.
+    const kept = others.filter(({ number }) => number <= own);
+    const old = [...kept, ...others.filter(({ number }) => number > own)].slice(this.nRetains - 1);
+    for (const file of old) await trainer.store.remove(file.name);
   }
 
-  /** The names of the files that are there, the newest first; of the same moment, the one with the higher number. */
+  /**
+   * The names of the files that are there, the one of the highest iteration (or epoch) first: times of files change when they
+   * are copied, and clocks are set back.
+   */
   async newest(trainer: Trainer): Promise<string[]> {
-    const files = (await trainer.store.list()).flatMap(({ name, modified }) => {
+    return (await this.#files(trainer)).map(({ name }) => name);
+  }
+
+  async #files(trainer: Trainer): Promise<{ name: string; number: number }[]> {
+    const files = (await trainer.store.list()).flatMap(({ name }) => {
       const numbers = this.name.match(name);
-      return numbers === null ? [] : [{ name, modified, number: numbers[0] ?? 0 }];
+      return numbers === null ? [] : [{ name, number: numbers[0] ?? 0 }];
     });
-    files.sort((a, b) => b.modified - a.modified || b.number - a.number);
-    return files.map(({ name }) => name);
+    return files.sort((a, b) => b.number - a.number);
   }
 }
 
@@ -114,22 +125,40 @@ export class Snapshot implements Extension {
     return this.#resumed;
   }
 
-  /** Loads the newest whole snapshot. A damaged one is passed over, with a warning. */
+  /**
+   * Loads the whole snapshot of the highest iteration. A damaged one is passed over, with a warning, where an older one is whole.
+   * @throws StoreError when there are snapshots and none is whole: training anew would write over what was learnt.
+   */
   async resume(trainer: Trainer): Promise<void> {
     const { autoload = false, ignore = [], log = console.info } = this.#options;
     if (!autoload) return;
     const { store } = trainer;
     await store.removeLeftovers?.();
-    for (const name of await this.#files.newest(trainer)) {
+    const names = await this.#files.newest(trainer);
+    const damages: FormatError[] = [];
+    for (const name of names) {
       const file = new File([await store.read(name)], `${store.location}/${name}`);
       try {
         this.#resumed = await loadSnapshot(file, trainer, { ignore });
+        for (const damage of damages) {
+          console.warn(`The snapshot is damaged and not used: ${damage.message}`);
+        }
         log(this.#resumed.summary());
         return;
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
-        console.warn(`The snapshot is damaged and not used: ${error.message}`);
+        damages.push(error);
       }
+    }
+    const [newest] = damages;
+    if (newest !== undefined) {
+      throw new StoreError(
+        store.location,
+        names[0]!,
+        `no snapshot is whole, a whole one was expected to go on from: ${newest.message} ` +
+          'Put a copy in its place; or move it away, with what else the training has written, to begin anew.',
+        newest,
+      );
     }
     log(`No snapshot in ${store.location}: training begins anew.`);
   }

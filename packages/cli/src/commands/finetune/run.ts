@@ -37,7 +37,7 @@ import { readLabels } from '../../labels.ts';
 import { classOf, type DetectorEntry, detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
 import { tell } from '../../progress.ts';
-import { type FinetuneSettings, settingsFile, settingsOf } from './settings.ts';
+import { type FinetuneSettings, settingsFile, settingsOf, withClasses } from './settings.ts';
 
 export interface FinetuneOptions extends Partial<FinetuneSettings> {
   readonly out: string;
@@ -69,12 +69,13 @@ export async function finetune({
   export: format,
   ...chosen
 }: FinetuneOptions): Promise<void> {
-  const settings = settingsOf(out, resume, chosen);
+  const chosenSettings = settingsOf(out, resume, chosen);
   const say = (text: string) => process.stderr.write(`${text}\n`);
-  setSeed(settings.seed);
+  setSeed(chosenSettings.seed);
   const { name: backendName } = await useBackend(backend);
-  const { train, test, problems } = await openBoth(settings, say);
+  const { train, test, problems } = await openBoth(chosenSettings, say);
   const { labelNames } = train;
+  const settings = withClasses(out, chosenSettings, labelNames);
   say(
     `${train.length} images to learn from, ${test.length} to test with; ${labelNames.length} classes: ${labelNames.join(', ')}${withoutObjects(train, test)}`,
   );

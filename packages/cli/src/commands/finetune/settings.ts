@@ -30,6 +30,8 @@ export interface FinetuneSettings {
   readonly evalEvery: number;
   readonly strict: boolean;
   readonly seed: number;
+  /** The names of the classes in the order of the heads: what was learnt means nothing with others. null: not yet known. */
+  readonly classes: readonly string[] | null;
 }
 
 export const defaults: Omit<FinetuneSettings, 'data'> = {
@@ -52,6 +54,7 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   evalEvery: 5,
   strict: false,
   seed: 0,
+  classes: null,
 };
 
 const FILE = 'settings.json';
@@ -93,6 +96,25 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
     );
   }
   return { ...old, ...given } as FinetuneSettings;
+}
+
+/**
+ * The settings with the names of the classes that the data has.
+ * @throws CliError when the training began with others: the heads, which are told apart by their order, would be mixed up.
+ */
+export function withClasses(
+  out: string,
+  settings: FinetuneSettings,
+  classes: readonly string[],
+): FinetuneSettings {
+  const before = settings.classes ?? classes;
+  if (before.length === classes.length && before.every((name, i) => name === classes[i])) {
+    return { ...settings, classes };
+  }
+  throw new CliError(
+    `${join(out, FILE)}: the training began with the classes ${before.join(', ')}, and the data has ${classes.join(', ')} now; ` +
+      'it goes on only with the same names in the same order: undo the change, or begin anew with another --out',
+  );
 }
 
 export const settingsFile = FILE;
