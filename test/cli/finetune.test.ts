@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { useBackend } from '@chaingrad/core';
 import { exportOnnx } from '@chaingrad/onnx';
@@ -112,6 +113,80 @@ describe('chaingrad finetune, evaluate and detect, one after the other', functio
     await own.release();
     const expected = await model.predict([{ data: new Uint8Array(data), shape }]);
     expect([...(sure['labels']!.data as Int32Array)]).to.deep.equal([...expected.labels[0]!]);
+  });
+
+  it('refuses to go on with the classes renamed, and where another run is at work or seems to be', async () => {
+    const out = folder.path('run');
+    const resume = () => chaingrad(['finetune', '--resume', '--out', out, '--epochs', '4']);
+    const best = readFileSync(folder.path('run/best.npz'));
+    const files = readdirSync(folder.path('data/Annotations')).map((name) =>
+      folder.path(`data/Annotations/${name}`),
+    );
+    const rename = (from: string, to: string) => {
+      for (const file of files) writeFileSync(file, readFileSync(file, 'utf8').replaceAll(from, to));
+    };
+    rename('>dark<', '>black<');
+    const renamed = await resume();
+    rename('>black<', '>dark<');
+    expect(renamed.code).to.equal(1);
+    expect(renamed.stderr).to.contain(
+      'run/settings.json: the training began with the classes bright, dark, and the data has black, bright now',
+    );
+
+    const lock = folder.path('run/run.lock');
+    expect(existsSync(lock)).to.equal(false);
+    const since = '2020-02-03T04:05:06.000Z';
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname(), since, token: 'x' }));
+    const busy = await resume();
+    expect(busy.code).to.equal(1);
+    expect(busy.stderr).to.contain(`process ${process.pid} on ${hostname()} is at work there since ${since}`);
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: 'another', since, token: 'x' }));
+    expect((await resume()).stderr).to.contain(`on another is at work there since ${since}`);
+    rmSync(lock);
+    mkdirSync(lock);
+    expect((await resume()).stderr).to.contain(
+      'run/run.lock: expected a file that locks its folder, got a folder',
+    );
+    rmdirSync(lock);
+    expect(readFileSync(folder.path('run/best.npz')).equals(best)).to.equal(true);
+  });
+
+  it('of two at once with one folder, one runs and the other is told so', async () => {
+    const options = ['--data', folder.path('data'), '--epochs', '1', ...train];
+    const args = ['finetune', '--out', folder.path('both'), ...options];
+    const both = await Promise.all([chaingrad(args), chaingrad(args)]);
+    expect(both.map(({ code }) => code).sort()).to.deep.equal([0, 1]);
+    expect(both.find(({ code }) => code === 1)!.stderr).to.match(
+      /both: process \d+ on \S+ is at work there since .*choose another --out/,
+    );
+    expect(readdirSync(folder.path('both')))
+      .to.include('result.json')
+      .and.not.include('run.lock');
+  });
+
+  it('ends as by Ctrl-C when nobody reads its output any more: it says so, and what was learnt is kept', async () => {
+    const args = [
+      'finetune',
+      '--data',
+      folder.path('data'),
+      '--out',
+      folder.path('piped'),
+      '--epochs',
+      '500',
+    ];
+    const child = spawn(process.execPath, nodeArgs(...args, ...train), { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    const ended = once(child, 'close');
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    expect((await ended)[0], stderr).to.equal(1);
+    expect(stderr).to.contain('error: stopped; go on with: chaingrad finetune --resume --out');
+    const files = readdirSync(folder.path('piped'));
+    expect(files.filter(isSnapshot)).to.have.length(1);
+    expect(files).not.to.include('run.lock').and.not.include('result.json');
   });
 
   it('that is killed goes on from its last snapshot, and ends as if nothing had happened', async () => {

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CliError } from '../../packages/cli/src/errors.ts';
+import { writeImage } from '../../packages/cli/src/images.ts';
 import { outputNames } from '../../packages/cli/src/outputs.ts';
 import { temporaryFolder } from './support.ts';
 
@@ -37,6 +38,28 @@ describe('cli/outputs', () => {
     const name = outputNames(join(folder.path('here'), '..', 'here'), inputs);
     expect(name(inputs[0]!, 'png')).to.equal(folder.path('here/a-3.png'));
     expect(name(inputs[1]!, 'png')).to.equal(folder.path('here/a-2-2.png'));
+  });
+
+  it('never gives the name of an input, through links neither', () => {
+    mkdirSync(folder.path('real'));
+    mkdirSync(folder.path('linked'));
+    const input = folder.write('real/a.png', 'a');
+    symlinkSync(folder.path('real'), folder.path('alias'));
+    symlinkSync(input, folder.path('linked/a.png'));
+    expect(outputNames(folder.path('alias'), [input])(input, 'png')).to.equal(folder.path('alias/a-2.png'));
+    expect(outputNames(folder.path('linked'), [input])(input, 'png')).to.equal(folder.path('linked/a-2.png'));
+    // Nor where the input is the link.
+    const link = folder.path('linked/a.png');
+    expect(outputNames(folder.path('real'), [link])(link, 'png')).to.equal(folder.path('real/a-2.png'));
+  });
+
+  it('a picture is not written through a hard link to the input', async () => {
+    mkdirSync(folder.path('hard'));
+    const input = folder.write('b.png', 'the input');
+    linkSync(input, folder.path('hard/b.png'));
+    const output = outputNames(folder.path('hard'), [input])(input, 'png');
+    await writeImage(output, { data: new Uint8Array(3), shape: [1, 1, 3] }, 'png');
+    expect(readFileSync(input, 'utf8')).to.equal('the input');
   });
 
   it('says which folder cannot be made', () => {

@@ -8,6 +8,8 @@ console.info = console.error;
 
 // `chaingrad ... | head` closes the pipe early: that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A command that has work to keep listens, too, and ends by itself.
+  if (error.code === 'EPIPE' && process.stdout.listenerCount('error') > 1) return;
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 

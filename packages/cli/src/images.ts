@@ -72,6 +72,7 @@ export async function writeImage(
       .removeAlpha()
       .toFormat(format, format === 'png' ? {} : { quality: 92 })
       .toBuffer();
+    // A link in its place is replaced, and what it leads to, which may be the picture that was read, stays as it is.
     await writeFile(file, encoded);
   } catch (error) {
     throw new CliError(`cannot write ${file}: ${oneLine(error)}`);

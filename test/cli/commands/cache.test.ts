@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -44,5 +44,30 @@ describe('chaingrad cache', () => {
     await cachedFile(url);
     expect((await chaingrad(['cache', 'clear'])).stdout).to.include('freed 0.0 MB');
     expect(readdirSync(join(folder.path('cache'))).filter((name) => name !== 'partial')).to.deep.equal([]);
+  });
+
+  it('clears what bears its own mark, and nothing of the user in the same folder', async () => {
+    const key = `x1-${'0a'.repeat(32)}`;
+    const id = crypto.randomUUID();
+    const own = [
+      `${key}.lock`,
+      `.${key}.lock.12.${id}.part`,
+      `${key}.${id}.part`,
+      `${key}.${id}.part.state`,
+      `${key}.${id}.idle.part`,
+      `${key}.${id}.idle.part.state`,
+      `${id}.trash`,
+    ];
+    const others = ['results.csv', 'notes.part', 'a.lock', `${id}`, 'model.part.state', 'x.trash'];
+    mkdirSync(folder.path('cache/partial/deep'), { recursive: true });
+    mkdirSync(folder.path(`cache/partial/${key}.${id}.part.ready`));
+    for (const name of [...own, ...others]) writeFileSync(folder.path(`cache/partial/${name}`), 'x');
+    writeFileSync(folder.path('cache/mine.txt'), 'x');
+    await cachedFile(url);
+    const { code, stdout } = await chaingrad(['cache', 'clear']);
+    expect(code).to.equal(0);
+    expect(stdout).to.include('freed');
+    expect(readdirSync(folder.path('cache')).sort()).to.deep.equal(['mine.txt', 'partial']);
+    expect(readdirSync(folder.path('cache/partial')).sort()).to.deep.equal([...others, 'deep'].sort());
   });
 });

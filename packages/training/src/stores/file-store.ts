@@ -1,4 +1,4 @@
-import { type NodeModules, node, partName, SourceError, writeFile } from '@chaingrad/weights';
+import { isAlive, type NodeModules, node, partName, SourceError, writeFile } from '@chaingrad/weights';
 import { StoreError } from '../errors.ts';
 import type { Store, StoredFile } from './store.ts';
 
@@ -89,15 +89,5 @@ export class FileStore implements Store {
     if (error instanceof StoreError) return error;
     const { code, message } = (error instanceof SourceError ? error.cause : error) as NodeJS.ErrnoException;
     return new StoreError(this.location, name, code === 'ENOENT' ? 'there is no such file.' : message, error);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, and is somebody else's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

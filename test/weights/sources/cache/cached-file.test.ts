@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FormatError } from '@chaingrad/core';
@@ -150,6 +150,28 @@ describe('cachedFile', () => {
       server.serve('w', { body });
       same(await get(url));
       expect(startOf(server.requests.at(-1)!)).to.be.within(1, 2_000_000);
+      // The clock may have been wrong when the process died.
+      const ahead = new Date(Date.now() + 3_600_000);
+      const again = server.serve('v', { body, dropAfter: 2_000_000 });
+      await rejection(get(again, { retries: 0 }));
+      const other = (await readdir(partial)).find((each) => each.endsWith('.part'))!.split('.')[0]!;
+      await writeFile(join(partial, `${other}.lock`), '{"pid":1,"host":"another"}');
+      await utimes(join(partial, `${other}.lock`), ahead, ahead);
+      server.serve('v', { body });
+      same(await get(again));
+      expect(await readdir(partial)).to.deep.equal([]);
+    });
+
+    it('not where its lock is a folder: that is told', async () => {
+      const url = server.serve('w', { body, dropAfter: 2_000_000 });
+      await rejection(get(url, { retries: 0 }));
+      const partial = join(cacheDir, 'partial');
+      const key = (await readdir(partial)).find((each) => each.endsWith('.part'))!.split('.')[0]!;
+      await mkdir(join(partial, `${key}.lock`));
+      const error = await rejection(get(url), SourceError);
+      expect(error.message).to.include(
+        `${key}.lock: expected a file that locks its folder, got a folder. Remove it`,
+      );
     });
   });
 

@@ -1,5 +1,6 @@
 /** What `chaingrad finetune` does, once its options are read. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Adam, Random, type SerialEntry, setSeed, transferParams, useBackend } from '@chaingrad/core';
 import {
@@ -36,7 +37,9 @@ import { writeImage } from '../../images.ts';
 import { readLabels } from '../../labels.ts';
 import { classOf, type DetectorEntry, detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
+import { makeFolder } from '../../outputs.ts';
 import { tell } from '../../progress.ts';
+import { lockRun } from './run-lock.ts';
 import { type FinetuneSettings, settingsFile, settingsOf, withClasses } from './settings.ts';
 
 export interface FinetuneOptions extends Partial<FinetuneSettings> {
@@ -62,7 +65,23 @@ const KEPT_SIZE = 1.6;
  *
  * @throws CliError and the errors of the libraries.
  */
-export async function finetune({
+export async function finetune(options: FinetuneOptions): Promise<void> {
+  const { out, resume = false, backend: _backend, export: _format, ...chosen } = options;
+  // What cannot be is told before a folder is made for it.
+  settingsOf(out, resume, chosen);
+  const isNew = !existsSync(out);
+  makeFolder(out);
+  const lock = await lockRun(out);
+  try {
+    await run(options);
+  } finally {
+    await lock.release();
+    // It stays empty where the data is refused; a folder with anything in it is not removed.
+    if (isNew) await rmdir(out).catch(() => {});
+  }
+}
+
+async function run({
   out,
   resume = false,
   backend,
@@ -105,7 +124,6 @@ export async function finetune({
       settings.epochs === null ? 0 : epochDetail / settings.epochs,
       settings.minutes === null ? 0 : elapsedTime / 60 / settings.minutes,
     );
-  mkdirSync(out, { recursive: true });
   const trainer = new Trainer(updater, (self) => progress(self) >= 1, {
     out,
     random: { augmentation: random },
@@ -141,10 +159,13 @@ export async function finetune({
   const stop = () =>
     abort.abort(new CliError(`stopped; go on with: chaingrad finetune --resume --out ${out}`));
   process.once('SIGINT', stop);
+  // Whoever reads along (`| head`) has gone: nobody would see the rest, and what was learnt is kept.
+  process.stdout.on('error', stop);
   try {
     await trainer.run({ signal: abort.signal });
   } finally {
     process.removeListener('SIGINT', stop);
+    process.stdout.removeListener('error', stop);
   }
 
   await validation.measure(trainer);

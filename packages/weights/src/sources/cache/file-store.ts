@@ -8,6 +8,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { FormatError } from '@chaingrad/core';
 import { sleep } from '../download/retry.ts';
+import { takeLock } from '../lock-file.ts';
 import { type NodeModules, node } from '../node.ts';
 import { SourceError } from '../source-error.ts';
 import { parseEntry } from './entry.ts';
@@ -19,6 +20,12 @@ const staleAfter = 12_000;
 const idleAfter = 8_000;
 const heartbeat = 3_000;
 const pollEvery = 150;
+
+/** The folder of a cached file. */
+const keyName = /^[0-9a-z]+-[0-9a-f]{64}$/;
+/** What the cache itself makes in `partial`, and nobody else: half downloads, what goes with them, locks and trash. */
+const workName =
+  /^(\.?[0-9a-z]+-[0-9a-f]{64}\.(lock|lock\.\d+\.[0-9a-f-]{36}\.part|[0-9a-f-]{36}(\.idle)?\.part(\.state|\.ready)?)|[0-9a-f-]{36}\.trash)$/;
 
 export class FileStore implements CacheStore {
   readonly #node: NodeModules;
@@ -63,7 +70,7 @@ export class FileStore implements CacheStore {
   async list(): Promise<CacheEntry[]> {
     const names = await this.#node.fs.readdir(this.location).catch(() => []);
     const entries = await Promise.all(
-      names.filter((name) => /^[0-9a-z]+-[0-9a-f]{64}$/.test(name)).map((name) => this.find(name)),
+      names.filter((name) => keyName.test(name)).map((name) => this.find(name)),
     );
     return entries.filter((entry) => entry !== null);
   }
@@ -76,6 +83,7 @@ export class FileStore implements CacheStore {
     }
     const parts = await this.#node.fs.readdir(this.#path('partial')).catch(() => []);
     for (const name of parts) {
+      if (!workName.test(name)) continue;
       const file = this.#path('partial', name);
       freed += (await this.#size(file)) ?? 0;
       await this.#node.fs.rm(file, { recursive: true, force: true });
@@ -107,7 +115,8 @@ export class FileStore implements CacheStore {
     for (const name of names) {
       const file = this.#path('partial', name);
       const stat = await fs.stat(file).catch(() => null);
-      const idle = name.includes('.idle.') || (stat !== null && Date.now() - stat.mtimeMs > idleAfter);
+      const idle =
+        name.includes('.idle.') || (stat !== null && Math.abs(Date.now() - stat.mtimeMs) > idleAfter);
       if (stat !== null && idle) parts.push({ file, size: stat.size });
     }
     parts.sort((a, b) => b.size - a.size);
@@ -138,29 +147,17 @@ export class FileStore implements CacheStore {
     });
     for (;;) {
       signal?.throwIfAborted();
-      try {
-        await (await fs.open(lock, 'wx')).close();
-        break;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw this.#failure('write to', error);
+      // Processes of several machines may share the folder: of those only the time tells whether they live.
+      const taken = await takeLock(lock, staleAfter);
+      if ('release' in taken) {
+        try {
+          return await work();
+        } finally {
+          await taken.release();
+        }
       }
-      const stat = await fs.stat(lock).catch(() => null);
-      if (stat !== null && Date.now() - stat.mtimeMs > staleAfter) await fs.rm(lock, { force: true });
-      else {
-        if (onWait !== undefined) onWait(await this.#longest(key));
-        await sleep(pollEvery, signal);
-      }
-    }
-    const alive = setInterval(() => {
-      const now = new Date();
-      fs.utimes(lock, now, now).catch(() => {});
-    }, heartbeat);
-    alive.unref();
-    try {
-      return await work();
-    } finally {
-      clearInterval(alive);
-      await fs.rm(lock, { force: true });
+      if (onWait !== undefined) onWait(await this.#longest(key));
+      await sleep(pollEvery, signal);
     }
   }
 
