@@ -78,36 +78,41 @@ const mobilenetLayers: Record<string, string> = {
 
 type Open = (file: Uint8Array<ArrayBuffer>, options: { names: NameMapName }) => Promise<Net>;
 
+/** How to load each, its map, its layers, and how far samples of gradients may be, by L2: in the deep ones relus flip. */
 const nets = {
   resnet18: [
     (file, options) => vision.ResNet18.fromPretrained(file, options),
     'torchvision-resnet18',
     resnetLayers,
+    1e-3,
   ],
   resnet34: [
     (file, options) => vision.ResNet34.fromPretrained(file, options),
     'torchvision-resnet34',
     resnetLayers,
+    1e-3,
   ],
   resnet50: [
     (file, options) => vision.ResNet50.fromPretrained(file, options),
     'torchvision-resnet50',
     resnetLayers,
+    0.1,
   ],
   mobilenet_v2: [
     (file, options) => vision.MobileNetV2.fromPretrained(file, options),
     'torchvision-mobilenet_v2',
     mobilenetLayers,
+    3e-2,
   ],
 } as const satisfies Record<
   string,
-  readonly [open: Open, names: NameMapName, layers: Record<string, string>]
+  readonly [open: Open, names: NameMapName, layers: Record<string, string>, distance: number]
 >;
 
 const norm = (values: ArrayLike<number>) =>
   Math.sqrt(Array.from(values, (v) => v * v).reduce((a, b) => a + b, 0));
 
-for (const [name, [open, names, layers]] of Object.entries(nets)) {
+for (const [name, [open, names, layers, distance]] of Object.entries(nets)) {
   describe(`vision/models: ${name} of PyTorch on wasm`, () => {
     const golden = goldens<TorchGolden>(`torch_${name}`);
     let model: Net;
@@ -192,7 +197,7 @@ for (const [name, [open, names, layers]] of Object.entries(nets)) {
         const index = golden.i32(`grad/${theirName}/idx`);
         const values = golden.f32(`grad/${theirName}/val`);
         const apart = norm(Array.from(index, (at, i) => got[at]! - values[i]!));
-        expect(apart, `${theirName}: distance of the samples`).to.be.at.most(0.1 * norm(values) + floor);
+        expect(apart, `${theirName}: distance of the samples`).to.be.at.most(distance * norm(values) + floor);
       }
       const persistents = new Map(model.namedpersistents());
       let compared = 0;
