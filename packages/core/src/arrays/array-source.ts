@@ -13,7 +13,8 @@ export interface ArraySource {
   /** Shape and element type. @throws FormatError when what the file says of the array cannot be. */
   info(key: string): Promise<ArrayInfo>;
   /**
-   * The values piece by piece, as flat arrays of a few megabytes in C order; strings and None come in one piece.
+   * The values piece by piece, as flat arrays of a few megabytes in C order; strings and None come in one piece. A piece is
+   * good until the next one is asked for: its memory is used again, or freed.
    * @throws FormatError for damaged content, at the end at the latest.
    */
   chunks(key: string): AsyncIterable<NamedArray>;

@@ -16,7 +16,7 @@ export async function readArray(file: ArraySource, key: string): Promise<NamedAr
   // To the end, always: there a file's checksum is compared.
   for await (const chunk of file.chunks(key)) {
     const { length } = chunk.data ?? [];
-    if (!isBinary(chunk) || (at === 0 && length === count)) data = chunk.data;
+    if (!isBinary(chunk)) data = chunk.data;
     else {
       if (at + length > count) throw new FormatError(place, `${count} values`, 'more');
       data ??= allocate(chunk, count, info, place);

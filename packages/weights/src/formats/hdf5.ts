@@ -16,6 +16,7 @@ import {
   UnknownNameError,
 } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
+import { readPieces } from '../sources/read-pieces.ts';
 import { readChunk } from './hdf5-chunks.ts';
 import {
   checkFilters,
@@ -29,7 +30,7 @@ import {
 } from './hdf5-messages.ts';
 import { Hdf5Reader, undefinedAddress } from './hdf5-reader.ts';
 import { numbers } from './pieces.ts';
-import { chunkLength, noMetadata, type WeightFile } from './weight-file.ts';
+import { noMetadata, type WeightFile } from './weight-file.ts';
 
 const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -114,10 +115,7 @@ export class Hdf5Weights implements WeightFile {
     if (layout.kind === 'compact') return yield layout.data;
     if (layout.kind === 'contiguous' && layout.address !== undefinedAddress) {
       const start = this.#reader.base + layout.address;
-      for (let at = 0; at < length; at += chunkLength) {
-        yield await this.#reader.access.read(start + at, start + Math.min(length, at + chunkLength));
-      }
-      return;
+      return yield* readPieces(this.#reader.access, start, start + length);
     }
     const out = new Uint8Array(length);
     if (fill?.some((byte) => byte !== 0)) for (let at = 0; at < length; at += fill.length) out.set(fill, at);

@@ -3,8 +3,8 @@
  * parts: the directory, then of each array its header and its values, unpacked while they are read.
  */
 import { type ArrayInfo, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
-import { Inflate } from 'fflate';
 import type { RandomAccess } from '../sources/random-access.ts';
+import { inflateStart } from './inflate.ts';
 import { type NpyHeader, npyHeaderLimit, npyParts, readNpy, readNpyHeader } from './npy.ts';
 import { concatenate, join, numbers } from './pieces.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -167,7 +167,7 @@ export class NpzWeights implements WeightFile {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let got = 0;
     for await (const part of this.#zip.content(entry)) {
-      parts.push(part);
+      parts.push(part.slice());
       got += part.length;
       if (got >= length) break;
     }
@@ -182,22 +182,6 @@ interface Head {
 
 /** How many packed bytes are read along with a local header: an npy header mostly has 128. */
 const headAhead = 256;
-
-/** What the first packed bytes unpack to. */
-function inflateStart(packed: Uint8Array): Uint8Array<ArrayBuffer> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let got = 0;
-  const inflate = new Inflate((part) => {
-    parts.push(part as Uint8Array<ArrayBuffer>);
-    got += part.length;
-  });
-  try {
-    inflate.push(packed, false);
-  } catch {
-    // Damage shows when the whole is read.
-  }
-  return join(parts, got);
-}
 
 /** Where the header of an npy file says that it ends. */
 function headerEnd(start: Uint8Array): number {

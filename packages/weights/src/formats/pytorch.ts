@@ -14,9 +14,10 @@ import {
   UnknownNameError,
 } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
+import { readPieces } from '../sources/read-pieces.ts';
 import { Global, type PickleGlobal, type PickleRules, readPickle } from './pickle.ts';
 import { concatenate, numbers } from './pieces.ts';
-import { chunkLength, noMetadata, type WeightFile } from './weight-file.ts';
+import { noMetadata, type WeightFile } from './weight-file.ts';
 import { ZipFile } from './zip-file.ts';
 
 /** The storage classes of torch, and what their bytes are. */
@@ -197,9 +198,7 @@ async function openArchive(access: RandomAccess): Promise<PytorchWeights> {
         return yield unpacked.bytes.subarray(start, end);
       }
       if (checked.has(storage.key)) {
-        for (let at = start; at < end; at += chunkLength) {
-          yield await access.read(entry.start + at, entry.start + Math.min(end, at + chunkLength));
-        }
+        yield* readPieces(access, entry.start + start, entry.start + end);
         return;
       }
       // Read as a whole: only so can the checksum be compared.
@@ -272,9 +271,7 @@ async function openLegacy(access: RandomAccess): Promise<PytorchWeights> {
           `bytes ${start} to ${end}`,
         );
       }
-      for (let i = start; i < end; i += chunkLength) {
-        yield await access.read(from + i, from + Math.min(end, i + chunkLength));
-      }
+      yield* readPieces(access, from + start, from + end);
     },
     close: () => access.close(),
   };

@@ -16,9 +16,10 @@ import {
   UnknownNameError,
 } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
+import { readPieces } from '../sources/read-pieces.ts';
 import { duplicateKey } from './json-keys.ts';
 import { numbers } from './pieces.ts';
-import { chunkLength, type WeightFile } from './weight-file.ts';
+import type { WeightFile } from './weight-file.ts';
 
 const codes = {
   uint64: 'U64',
@@ -112,7 +113,7 @@ export class SafetensorsWeights implements WeightFile {
   async *chunks(key: string): AsyncGenerator<NamedArray> {
     if (this.header.nulls.has(key)) return yield nullInfo;
     const { dtype, begin, end } = this.#entry(key);
-    yield* numbers(this.#bytes(begin + this.dataOffset, end + this.dataOffset), dtype, true);
+    yield* numbers(readPieces(this.access, begin + this.dataOffset, end + this.dataOffset), dtype, true);
   }
 
   close(): Promise<void> {
@@ -121,12 +122,6 @@ export class SafetensorsWeights implements WeightFile {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async *#bytes(start: number, end: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    for (let at = start; at < end; at += chunkLength) {
-      yield await this.access.read(at, Math.min(end, at + chunkLength));
-    }
   }
 
   #entry(key: string) {

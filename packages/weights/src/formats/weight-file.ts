@@ -15,6 +15,3 @@ export interface WeightFile extends ArraySource, AsyncDisposable {
 }
 
 export const noMetadata: ReadonlyMap<string, string> = new Map();
-
-/** How much of a file is read at once. */
-export const chunkLength = 1 << 22;

@@ -1,8 +1,9 @@
 import { FormatError } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
+import { readPieces } from '../sources/read-pieces.ts';
 import { crc32 } from './crc32.ts';
-import { concatenate } from './pieces.ts';
-import { chunkLength } from './weight-file.ts';
+import { type Inflater, inflateStep, newInflater } from './inflate.ts';
+import { concatenate, regroup } from './pieces.ts';
 import {
   findZipDirectory,
   locateZipEntry,
@@ -15,8 +16,8 @@ import {
   zipTailLength,
 } from './zip.ts';
 
-/** How many packed bytes are unpacked at once: they become at most 1032 times as many. */
-const inflateStep = 1 << 16;
+/** How many unpacked bytes come at once. */
+const pieceLength = 1 << 18;
 
 /** A zip archive by parts: the directory, then each entry when it is asked for. */
 export class ZipFile {
@@ -81,6 +82,7 @@ export class ZipFile {
 
   /**
    * The content of an entry, unpacked, piece by piece; length and checksum are checked at the end.
+   * @yields bytes that are good until the next ones are asked for.
    * @throws FormatError when they are others than declared, as soon as it shows.
    */
   async *content(entry: ZipEntry): AsyncGenerator<Uint8Array<ArrayBuffer>> {
@@ -98,21 +100,17 @@ export class ZipFile {
       throw new FormatError(place, `checksum ${entry.crc.toString(16)}`, crc.toString(16));
   }
 
-  async *#packed({ start, end }: ZipEntry, step = chunkLength): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    for (let at = start; at < end; at += step) yield await this.access.read(at, Math.min(end, at + step));
+  #packed({ start, end }: ZipEntry, step?: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    return readPieces(this.access, start, end, step);
   }
 
-  /** Unpacked by the platform's own zlib, in threads of its own where it has them. */
   async *#inflated(entry: ZipEntry): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const place = { file: this.access.name, key: entry.name };
-    const stream = new DecompressionStream('deflate-raw');
+    const inflater = newInflater();
     const unread: unknown[] = [];
-    const fed = this.#feed(entry, stream.writable).catch((error: unknown) => unread.push(error));
-    const reader = stream.readable.getReader();
+    const fed = this.#feed(entry, inflater).catch((error: unknown) => unread.push(error));
     try {
-      for (let next = await reader.read(); !next.done; next = await reader.read()) {
-        yield next.value as Uint8Array<ArrayBuffer>;
-      }
+      yield* regroup(inflater.parts, Math.max(1, Math.min(entry.size, pieceLength)));
     } catch (error) {
       await fed;
       // What could not be read is said as it is; the rest is damage.
@@ -120,32 +118,26 @@ export class ZipFile {
       throw new FormatError(place, 'deflated data', `damage (${(error as Error).message})`, undefined, error);
     } finally {
       // A consumer that needs no more stops the feeding, too.
-      await reader.cancel().catch(() => {});
+      await inflater.parts.return(undefined);
       await fed;
     }
   }
 
   /**
-   * Writes the packed bytes into a stream; what the stream does not take, as they are damaged or no one reads any more, shows
-   * at its other end.
+   * Gives an inflater the packed bytes; what it does not take, as they are damaged or no one reads any more, shows at its other
+   * end.
    * @throws what the file's reader throws.
    */
-  async #feed(entry: ZipEntry, writable: WritableStream<BufferSource>): Promise<void> {
-    const writer = writable.getWriter();
-    writer.closed.catch(() => {});
+  async #feed(entry: ZipEntry, inflater: Inflater): Promise<void> {
     try {
       for await (const packed of this.#packed(entry, inflateStep)) {
-        const taken = await writer.write(packed).then(
-          () => true,
-          () => false,
-        );
-        if (!taken) return;
+        if (!(await inflater.write(packed))) return;
       }
     } catch (error) {
-      await writer.abort(error).catch(() => {});
+      inflater.fail(error as Error);
       throw error;
     }
-    await writer.close().catch(() => {});
+    inflater.end();
   }
 
   /** An entry that is small enough to be read as a whole. */

@@ -11,9 +11,15 @@ export interface RandomAccess extends AsyncDisposable {
   readonly size: number;
   /**
    * The bytes from `start` up to before `end`. They may share the file's memory: they are not to be changed.
+   * @param memory where they may be put, at its start; not done where they are in memory already, or come in memory of their own.
    * @throws SourceError when they are not all there.
    */
-  read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  read(
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+    memory?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
 
@@ -49,7 +55,12 @@ abstract class Access implements RandomAccess {
     readonly size: number,
   ) {}
 
-  async read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  async read(
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+    memory?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     signal?.throwIfAborted();
     if (!(start >= 0 && start <= end && end <= this.size)) {
       throw new SourceError(
@@ -59,13 +70,13 @@ abstract class Access implements RandomAccess {
         'The file is cut off.',
       );
     }
-    return this.readChecked(start, end, signal);
+    return this.readChecked(start, end, memory);
   }
 
   protected abstract readChecked(
     start: number,
     end: number,
-    signal?: AbortSignal,
+    memory?: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer>>;
 
   async close(): Promise<void> {}
@@ -134,8 +145,12 @@ class FileAccess extends Access {
     super(name, size);
   }
 
-  protected async readChecked(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(end - start);
+  protected async readChecked(
+    start: number,
+    end: number,
+    memory = new Uint8Array(end - start),
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = memory.subarray(0, end - start);
     for (let at = 0; at < bytes.length; ) {
       const { bytesRead } = await this.handle.read(bytes, at, bytes.length - at, start + at);
       if (bytesRead === 0) {
@@ -200,8 +215,13 @@ export class PartAccess implements RandomAccess {
     this.size = end - start;
   }
 
-  read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    return this.whole.read(this.start + start, this.start + end, signal);
+  read(
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+    memory?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return this.whole.read(this.start + start, this.start + end, signal, memory);
   }
 
   close(): Promise<void> {
