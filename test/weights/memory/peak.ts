@@ -1,9 +1,9 @@
 /**
  * How much memory loading a file takes at most, in a process of its own (Linux: it reads /proc/self/status).
  *
- *     npx tsx --conditions=chaingrad-source test/weights/memory/peak.ts linear|vgg16|ssd300 FILE [cpu|wasm] [NAMES]
+ *     npx tsx --conditions=chaingrad-source test/weights/memory/peak.ts linear|vgg16|ssd300|ssd300-load FILE [cpu|wasm] [NAMES]
  *
- * `ssd300` is a model of SSD300's parameters, got by `fromPretrained`. Prints one JSON object: the bytes of the model, the peak beyond what the process had before, and their ratio.
+ * `ssd300` is a model of SSD300's parameters, got by `fromPretrained`; with `ssd300-load` the model is there before, and has values. Prints one JSON object: the bytes of the model, the peak beyond what the process had before, and their ratio.
  */
 import '@tensorflow/tfjs-backend-cpu';
 import { readFileSync } from 'node:fs';
@@ -56,6 +56,7 @@ else if (kind === 'vgg16') {
   const { VGG16 } = await import('@chaingrad/vision');
   model = new VGG16();
 }
+if (kind === 'ssd300-load') model = new Like300();
 globalThis.gc?.();
 const before = status('VmRSS');
 const start = performance.now();
