@@ -221,6 +221,19 @@ describe('the cost of a hostile file', () => {
     expect(await rejection(openWeights(wide), FormatError)).to.match(/values in all/);
   });
 
+  it('HDF5: a header that many links lead to is read once', async () => {
+    // Read for each link, these would be ninety megabytes of a file of a tenth of one.
+    const names = Array.from({ length: 1500 }, (_, i) => `k${i}`);
+    const padding = new Array<number>(60_000).fill(0);
+    const bytes = buildHdf5(([, at = 0]) => [
+      header(...names.map((name) => link(name, at))),
+      dataset(0, contiguous(0, 0), padding),
+    ]);
+    await using file = await openWeights(bytes);
+    expect(file.keys()).to.deep.equal(names);
+    for (const key of names) expect((await file.info(key)).shape).to.deep.equal([0]);
+  });
+
   it('JSON with a text of megabytes', () => {
     const long = '\\n"'.repeat(3_000_000);
     expect(duplicateKey(JSON.stringify({ a: long, b: { a: 1 } }))).to.equal(null);

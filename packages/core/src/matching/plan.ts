@@ -316,7 +316,10 @@ function summarize(report: Omit<MatchReport, 'summary'>, most = Number.POSITIVE_
     `copied ${copied.length} (${scalars.toLocaleString('en-US')} values)`,
     ...list(
       'copied in part',
-      partial.map(({ name, classes }) => `${name}  classes ${classes.join(', ')}`),
+      partial.map(({ name, classes }) => {
+        const more = classes.length > most ? ` and ${classes.length - most} more` : '';
+        return `${name}  classes ${classes.slice(0, most).join(', ')}${more}`;
+      }),
     ),
     ...list(
       'shapes differ',

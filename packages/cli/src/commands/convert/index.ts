@@ -22,7 +22,7 @@ export const convertCommand = () =>
     .description('write weights in another format, in half precision or quantized; tells what that loses')
     .argument(
       '<in>',
-      'npz, safetensors, PyTorch (.pth), Keras (.h5), tfjs (.json), TFLite; a file, an address or a name',
+      'npz, safetensors, PyTorch (.pth), Keras (.h5, .keras), tfjs (.json), TFLite; a file, an address or a name',
     )
     .argument('<out>', 'the file to write: .npz, .safetensors or .json (tfjs, with .bin files beside)')
     .addOption(
