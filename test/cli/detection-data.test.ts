@@ -46,6 +46,7 @@ describe('the images of finetune and evaluate', () => {
     const coco = await openTest({ ...skip, data: folder.path('coco'), split: 'train.json' }, say);
     expect([...(await coco.get(0)).bbox]).to.deep.equal([2, 1, 42, 31]);
     expect(coco.labelNames).to.deep.equal(['square']);
+    expect(told.at(-1)).to.equal(`${folder.path('coco')}: COCO in train.json, images in images/`);
   });
 
   it('choose val beside train, test beside trainval, and never what is learnt', async () => {

@@ -102,7 +102,11 @@ class DataFolder {
   async named(option: string, split: string): Promise<readonly LayoutPart[]> {
     const { data, images } = this.options;
     if (split.toLowerCase().endsWith('.json')) {
-      return [await findCocoPart(data, split, { images: fromData(data, images) })];
+      const part = await findCocoPart(data, split, { images: fromData(data, images) });
+      this.say(
+        `${data}: COCO in ${part.annotations}, images in ${part.images === '' ? 'the folder itself' : `${part.images}/`}`,
+      );
+      return [part];
     }
     const { parts } = await this.layout();
     const folder = split.replace(/\/+$/, '');
