@@ -6,6 +6,7 @@ export {
   Convolution2D,
   type Convolution2DArguments,
   type Convolution2DLinkOptions,
+  convolution2DKinds,
   DilatedConvolution2D,
 } from './convolution-2d.ts';
 export * from './deconvolution-2d.ts';

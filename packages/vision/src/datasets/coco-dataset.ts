@@ -1,4 +1,9 @@
-import type { DetectionDataset, DetectionDatasetOptions } from './detection-dataset.ts';
+import { checkOptions } from '@chaingrad/core';
+import {
+  type DetectionDataset,
+  type DetectionDatasetOptions,
+  detectionDatasetKinds,
+} from './detection-dataset.ts';
 import type { DatasetSource } from './files.ts';
 import { openLabelledFolder } from './labelled-folder.ts';
 
@@ -20,8 +25,18 @@ export interface CocoDatasetOptions extends DetectionDatasetOptions {
  * @throws VisionOptionError when the JSON file cannot be read, or gives two images one id; DatasetError for an entry that is
  *   refused.
  */
-export const openCocoDataset = async (
+export async function openCocoDataset(
   source: DatasetSource,
-  { annotations, images = 'images', ...options }: CocoDatasetOptions,
-): Promise<DetectionDataset> =>
-  openLabelledFolder(source, [{ format: 'COCO', name: '', annotations, images }], options);
+  options: CocoDatasetOptions,
+): Promise<DetectionDataset> {
+  const {
+    annotations,
+    images = 'images',
+    ...rest
+  } = checkOptions('openCocoDataset', options, {
+    ...detectionDatasetKinds,
+    annotations: 'string',
+    images: 'string',
+  });
+  return openLabelledFolder(source, [{ format: 'COCO', name: '', annotations, images }], rest);
+}

@@ -1,7 +1,8 @@
+import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import type { Image } from '../image/index.ts';
 import { resize, resizeBbox } from '../transforms/index.ts';
 import type { DetectionRecord } from './detection-record.ts';
-import { type DatasetOptions, ImageDataset } from './image-dataset.ts';
+import { type DatasetOptions, datasetKinds, ImageDataset } from './image-dataset.ts';
 import { imageHeader, isTransposed, turnBoxes } from './image-header.ts';
 import type { ProblemLog } from './problems.ts';
 
@@ -23,6 +24,12 @@ export interface DetectionDatasetOptions extends DatasetOptions {
   /** Whether images without any box are kept; else they are a problem. Default false. */
   readonly keepEmpty?: boolean;
 }
+
+export const detectionDatasetKinds: OptionKinds<DetectionDatasetOptions> = {
+  ...datasetKinds,
+  labelNames: 'any',
+  keepEmpty: 'boolean',
+};
 
 export interface PreloadOptions {
   /** Larger images are shrunk to this many pixels along the longer side, boxes too. Default: as they are. */
@@ -51,10 +58,12 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
    * @returns a dataset that holds the pixels, as bytes, without the images that were skipped as problems.
    * @throws DatasetError for an image that the policy refuses.
    */
-  async preload({
-    maxSide = Number.POSITIVE_INFINITY,
-    onProgress,
-  }: PreloadOptions = {}): Promise<DetectionDataset> {
+  async preload(options: PreloadOptions = {}): Promise<DetectionDataset> {
+    const { maxSide = Number.POSITIVE_INFINITY, onProgress } = checkOptions(
+      'DetectionDataset.preload',
+      options,
+      { maxSide: 'number', onProgress: 'function' },
+    );
     const log = this.log.withPolicy(this.log.policy);
     log.problems.push(...this.problems);
     const records: DetectionRecord[] = [];

@@ -1,7 +1,8 @@
+import { checkOptions } from '@chaingrad/core';
 import { VisionOptionError } from '../errors.ts';
 import type { Image } from '../image/index.ts';
 import { type DatasetSource, openFiles } from './files.ts';
-import { type DatasetOptions, ImageDataset, type ImageRecord } from './image-dataset.ts';
+import { type DatasetOptions, datasetKinds, ImageDataset, type ImageRecord } from './image-dataset.ts';
 import { ProblemLog } from './problems.ts';
 
 /** An image of one class. */
@@ -63,13 +64,18 @@ export class FolderDataset extends ImageDataset<LabelRecord> {
  */
 export async function openFolderDataset(
   source: DatasetSource,
-  {
+  options: FolderDatasetOptions = {},
+): Promise<FolderDataset> {
+  const {
     labelNames = 'auto',
     onProblem = 'refuse',
     decode,
     extensions = IMAGE_EXTENSIONS,
-  }: FolderDatasetOptions = {},
-): Promise<FolderDataset> {
+  } = checkOptions('openFolderDataset', options, {
+    ...datasetKinds,
+    labelNames: 'any',
+    extensions: 'object',
+  });
   const files = openFiles(source);
   const log = new ProblemLog(files.name, onProblem);
   const { folders } = await files.list('');

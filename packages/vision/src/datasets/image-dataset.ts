@@ -1,3 +1,4 @@
+import type { OptionKinds } from '@chaingrad/core';
 import { ImageFormatError } from '../errors.ts';
 import { type Image, toImage } from '../image/index.ts';
 import { type DatasetFiles, whyUnreadable } from './files.ts';
@@ -20,6 +21,8 @@ export interface DatasetOptions {
   /** What to do about files that cannot be used. Default 'refuse'. */
   readonly onProblem?: ProblemPolicy;
 }
+
+export const datasetKinds: OptionKinds<DatasetOptions> = { decode: 'function', onProblem: 'any' };
 
 /** How the browser decodes; in Node `toImage` says that pixels must be given. */
 export const decodeInPage: DecodeImage = (bytes) => toImage(new Blob([bytes]));

@@ -1,5 +1,10 @@
+import { checkOptions } from '@chaingrad/core';
 import { toImage } from '../image/index.ts';
-import { DetectionDataset, type DetectionDatasetOptions } from './detection-dataset.ts';
+import {
+  DetectionDataset,
+  type DetectionDatasetOptions,
+  detectionDatasetKinds,
+} from './detection-dataset.ts';
 import { type Annotation, checkedRecord, type DetectionRecord, namesOf } from './detection-record.ts';
 import { type DatasetFiles, type DatasetSource, openFiles } from './files.ts';
 import { cocoPartOf } from './formats/coco.ts';
@@ -28,8 +33,14 @@ import { ProblemLog } from './problems.ts';
 export async function openLabelledFolder(
   source: DatasetSource,
   parts: readonly LayoutPart[],
-  { labelNames = 'auto', keepEmpty = false, onProblem = 'refuse', decode }: DetectionDatasetOptions = {},
+  options: DetectionDatasetOptions = {},
 ): Promise<DetectionDataset> {
+  const {
+    labelNames = 'auto',
+    keepEmpty = false,
+    onProblem = 'refuse',
+    decode,
+  } = checkOptions('openLabelledFolder', options, detectionDatasetKinds);
   const files = openFiles(source);
   const log = new ProblemLog(files.name, onProblem);
   const tree = await Tree.read(
@@ -56,8 +67,9 @@ export async function openLabelledFolder(
 export async function findCocoPart(
   source: DatasetSource,
   annotations: string,
-  { images }: { readonly images?: string | undefined } = {},
+  options: { readonly images?: string | undefined } = {},
 ): Promise<LayoutPart> {
+  const { images } = checkOptions('findCocoPart', options, { images: 'string' });
   const files = openFiles(source);
   const folder = images === undefined ? undefined : joinPath(images);
   const tree = await Tree.read(files, folder === undefined ? [] : [folder]);

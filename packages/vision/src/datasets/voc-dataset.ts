@@ -1,4 +1,9 @@
-import type { DetectionDataset, DetectionDatasetOptions } from './detection-dataset.ts';
+import { checkOptions } from '@chaingrad/core';
+import {
+  type DetectionDataset,
+  type DetectionDatasetOptions,
+  detectionDatasetKinds,
+} from './detection-dataset.ts';
 import type { DatasetSource } from './files.ts';
 import { openLabelledFolder } from './labelled-folder.ts';
 
@@ -24,8 +29,12 @@ export interface VocDatasetOptions extends DetectionDatasetOptions {
  */
 export async function openVocDataset(
   source: DatasetSource,
-  { split = 'trainval', ...options }: VocDatasetOptions = {},
+  options: VocDatasetOptions = {},
 ): Promise<DetectionDataset> {
+  const { split = 'trainval', ...rest } = checkOptions('openVocDataset', options, {
+    ...detectionDatasetKinds,
+    split: 'string | null',
+  });
   const part = {
     format: 'Pascal VOC',
     name: split ?? '',
@@ -33,5 +42,5 @@ export async function openVocDataset(
     images: 'JPEGImages',
     ...(split === null ? {} : { list: `ImageSets/Main/${split}.txt` }),
   } as const;
-  return openLabelledFolder(source, [part], options);
+  return openLabelledFolder(source, [part], rest);
 }

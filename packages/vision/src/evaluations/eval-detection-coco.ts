@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { BboxFormatError } from '../errors.ts';
 import { countBoxes } from '../utils/bbox/bbox-iou.ts';
 import type { NumberList } from '../utils/bbox/detections.ts';
@@ -76,8 +77,12 @@ export function evalDetectionCoco(
   predScores: readonly NumberList[],
   gtBboxes: readonly NumberList[],
   gtLabels: readonly NumberList[],
-  { gtAreas = null, gtCrowdeds = null }: EvalDetectionCocoOptions = {},
+  options: EvalDetectionCocoOptions = {},
 ): DetectionCocoResult {
+  const { gtAreas = null, gtCrowdeds = null } = checkOptions('evalDetectionCoco', options, {
+    gtAreas: 'object | null',
+    gtCrowdeds: 'object | null',
+  });
   const images = gtBboxes.length;
   const expectLength = (name: string, list: ArrayLike<unknown> | null | undefined, length: number) => {
     if (list !== null && list?.length !== length) {

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import { BboxFormatError } from '../errors.ts';
 import { bboxIou, countBoxes } from '../utils/bbox/bbox-iou.ts';
 import type { NumberList } from '../utils/bbox/detections.ts';
@@ -22,6 +23,11 @@ export interface EvalDetectionVocOptions {
   /** The mean of 11 points of PASCAL VOC 2007 instead of the area under the curve. */
   readonly use07Metric?: boolean;
 }
+
+export const evalVocKinds: OptionKinds<EvalDetectionVocOptions> = {
+  iouThresh: 'number',
+  use07Metric: 'boolean',
+};
 
 type Difficults = readonly ArrayLike<number | boolean>[];
 
@@ -219,8 +225,9 @@ export function evalDetectionVoc(
   gtBboxes: readonly NumberList[],
   gtLabels: readonly NumberList[],
   gtDifficults: Difficults | null = null,
-  { iouThresh = 0.5, use07Metric = false }: EvalDetectionVocOptions = {},
+  options: EvalDetectionVocOptions = {},
 ): DetectionVocResult {
+  const { iouThresh = 0.5, use07Metric = false } = checkOptions('evalDetectionVoc', options, evalVocKinds);
   const { prec, rec } = calcDetectionVocPrecRec(
     predBboxes,
     predLabels,

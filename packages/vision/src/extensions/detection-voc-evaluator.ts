@@ -1,6 +1,8 @@
 import type { Link, Observation } from '@chaingrad/core';
+import { checkOptions } from '@chaingrad/core';
 import { type BatchIterator, Evaluator } from '@chaingrad/training';
 import type { DetectionExample } from '../datasets/index.ts';
+import { evalVocKinds } from '../evaluations/eval-detection-voc.ts';
 import {
   type DetectionVocResult,
   type EvalDetectionVocOptions,
@@ -42,6 +44,12 @@ export class DetectionVOCEvaluator extends Evaluator<DetectionExample> {
     options: DetectionVOCEvaluatorOptions = {},
   ) {
     super(iterator, model);
+    checkOptions('DetectionVOCEvaluator', options, {
+      ...evalVocKinds,
+      labelNames: 'object',
+      scoreThresh: 'number',
+      nmsThresh: 'number',
+    });
     this.#model = model;
     this.#options = options;
   }

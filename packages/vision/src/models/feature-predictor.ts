@@ -1,4 +1,4 @@
-import { Chain, type Link, usingConfig, yieldToEventLoop } from '@chaingrad/core';
+import { Chain, checkOptions, type Link, usingConfig, yieldToEventLoop } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../errors.ts';
 import { type Image, type ImageSource, toImage } from '../image/index.ts';
@@ -57,15 +57,22 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
   /** @throws VisionOptionError for an unknown crop, and when neither the extractor nor the options have a mean. */
   constructor(
     readonly extractor: E,
-    {
+    options: FeaturePredictorOptions,
+  ) {
+    super();
+    const {
       cropSize,
       scaleSize = null,
       crop = 'center',
       mean = extractor.mean,
       resizeBackend = 'cv2',
-    }: FeaturePredictorOptions,
-  ) {
-    super();
+    } = checkOptions('FeaturePredictor', options, {
+      cropSize: 'any',
+      scaleSize: 'any',
+      crop: 'any',
+      mean: 'any',
+      resizeBackend: 'any',
+    });
     if (crop !== 'center' && crop !== '10')
       throw new VisionOptionError('FeaturePredictor', 'crop', "'center' or '10'", crop);
     if (mean === undefined) {

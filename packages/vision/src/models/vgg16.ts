@@ -1,5 +1,6 @@
 import {
   Conv2DActiv,
+  checkOptions,
   dropout,
   type InitializerLike,
   Linear,
@@ -79,13 +80,19 @@ export class VGG16 extends PickableSequentialChain {
   /** The mean pixel (RGB) of the images that the network was trained with. */
   readonly mean: Rgb;
 
-  constructor({
-    nClass = 1000,
-    mean = IMAGENET_MEAN,
-    initialW = new Normal(0.01),
-    initialBias = 0,
-  }: VGG16Options = {}) {
+  constructor(options: VGG16Options = {}) {
     super();
+    const {
+      nClass = 1000,
+      mean = IMAGENET_MEAN,
+      initialW = new Normal(0.01),
+      initialBias = 0,
+    } = checkOptions('VGG16', options, {
+      nClass: 'number',
+      mean: 'object',
+      initialW: 'any',
+      initialBias: 'any',
+    });
     this.mean = mean;
     const conv = (out: number) => new Conv2DActiv(null, out, 3, { pad: 1, initialW, initialBias });
     const fc = (out: number) => new Linear(null, out, { initialW, initialBias });

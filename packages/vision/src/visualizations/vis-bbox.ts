@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { BboxFormatError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import { countBoxes } from '../utils/bbox/bbox-iou.ts';
@@ -63,15 +64,28 @@ export function visBbox(
   bbox: NumberList,
   label: NumberList | null = null,
   score: NumberList | null = null,
-  {
+  options: VisBboxOptions = {},
+): void {
+  const {
     labelNames,
     instanceColors,
     sortByScore = true,
     lineWidth,
     fontSize,
     fontFamily = '"DejaVu Sans", Verdana, Helvetica, sans-serif',
-  }: VisBboxOptions = {},
-): void {
+  } = checkOptions(
+    'visBbox',
+    options,
+    {
+      labelNames: 'object',
+      instanceColors: 'object',
+      sortByScore: 'boolean',
+      lineWidth: 'number',
+      fontSize: 'number',
+      fontFamily: 'string',
+    },
+    { linewidth: 'lineWidth' },
+  );
   const count = countBoxes(bbox, 'visBbox');
   checkCount('labels', label, count);
   checkCount('scores', score, count);

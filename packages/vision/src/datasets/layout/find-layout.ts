@@ -1,4 +1,5 @@
 /** Which layout a folder of labelled pictures has, found by looking. */
+import { checkOptions } from '@chaingrad/core';
 import { VisionError } from '../../errors.ts';
 import { type DatasetSource, openFiles } from '../files.ts';
 import type { FindContext } from '../formats/format.ts';
@@ -45,8 +46,9 @@ export class FolderLayoutError extends VisionError {
  */
 export async function findLayout(
   source: DatasetSource,
-  { images }: FindLayoutOptions = {},
+  options: FindLayoutOptions = {},
 ): Promise<DetectionLayout> {
+  const { images } = checkOptions('findLayout', options, { images: 'string' });
   const files = openFiles(source);
   const folder = images === undefined ? undefined : joinPath(images);
   const tree = await Tree.read(files, folder === undefined ? [] : [folder]);

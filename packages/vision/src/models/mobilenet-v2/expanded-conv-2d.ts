@@ -1,4 +1,10 @@
-import { type BatchNormalizationLinkOptions, Chain, type InitializerLike, relu6 } from '@chaingrad/core';
+import {
+  type BatchNormalizationLinkOptions,
+  Chain,
+  checkOptions,
+  type InitializerLike,
+  relu6,
+} from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { makeDivisible } from './make-divisible.ts';
 import { TFConv2DBNActiv } from './tf-convolution-2d.ts';
@@ -26,18 +32,21 @@ export class ExpandedConv2D extends Chain {
   readonly depthwise: TFConv2DBNActiv;
   readonly project: TFConv2DBNActiv;
 
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    {
+  constructor(inChannels: number, outChannels: number, options: ExpandedConv2DOptions = {}) {
+    super();
+    const {
       expansionSize = makeDivisible(6 * inChannels, 8),
       depthwiseStride = 1,
       pad = 'same',
       initialW = null,
       bn = {},
-    }: ExpandedConv2DOptions = {},
-  ) {
-    super();
+    } = checkOptions('ExpandedConv2D', options, {
+      expansionSize: 'number',
+      depthwiseStride: 'number',
+      pad: 'any',
+      initialW: 'any',
+      bn: 'object',
+    });
     const common = { initialW, bn, activ: relu6 };
     this.expand =
       expansionSize > inChannels ? new TFConv2DBNActiv(inChannels, expansionSize, 1, common) : null;

@@ -1,4 +1,5 @@
 import {
+  checkOptions,
   globalAveragePooling2D,
   type InitializerLike,
   InvalidArgumentError,
@@ -95,15 +96,23 @@ export class MobileNetV2 extends PickableSequentialChain {
   readonly arch: MobileNetV2Arch;
 
   /** @throws VisionOptionError for an unknown arch; InvalidArgumentError unless the multiplier is positive. */
-  constructor({
-    nClass = 1000,
-    mean = IMAGENET_MEAN,
-    depthMultiplier = 1,
-    arch = 'tf',
-    initialW = null,
-    initialBias = null,
-  }: MobileNetV2Options = {}) {
+  constructor(options: MobileNetV2Options = {}) {
     super();
+    const {
+      nClass = 1000,
+      mean = IMAGENET_MEAN,
+      depthMultiplier = 1,
+      arch = 'tf',
+      initialW = null,
+      initialBias = null,
+    } = checkOptions('MobileNetV2', options, {
+      nClass: 'number',
+      mean: 'object',
+      depthMultiplier: 'any',
+      arch: 'any',
+      initialW: 'any',
+      initialBias: 'any',
+    });
     if (!Object.hasOwn(normalizations, arch))
       throw new VisionOptionError('MobileNetV2', 'arch', "'tf' or 'torchvision'", arch);
     if (!(depthMultiplier > 0))

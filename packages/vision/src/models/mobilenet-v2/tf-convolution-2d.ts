@@ -5,6 +5,8 @@ import {
   type Conv2DBNActivOptions,
   Convolution2D,
   type Convolution2DLinkOptions,
+  checkOptions,
+  convolution2DKinds,
   relu,
 } from '@chaingrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
@@ -28,6 +30,7 @@ export class TFConvolution2D extends Chain {
     options: Convolution2DLinkOptions = {},
   ) {
     super();
+    checkOptions('TFConvolution2D', options, convolution2DKinds);
     this.conv = new Convolution2D(inChannels, outChannels, ksize, { ...options, pad: options.pad ?? 'same' });
   }
 
@@ -52,11 +55,17 @@ export class TFConv2DBNActiv extends Chain {
     inChannels: number | null,
     outChannels: number,
     ksize: Size,
-    { activ = relu, bn = {}, nobias = true, ...options }: Conv2DBNActivOptions = {},
+    options: Conv2DBNActivOptions = {},
   ) {
     super();
+    const {
+      activ = relu,
+      bn = {},
+      nobias = true,
+      ...rest
+    } = checkOptions('TFConv2DBNActiv', options, { ...convolution2DKinds, activ: 'any', bn: 'object' });
     this.activ = activ;
-    this.conv = new TFConvolution2D(inChannels, outChannels, ksize, { ...options, nobias });
+    this.conv = new TFConvolution2D(inChannels, outChannels, ksize, { ...rest, nobias });
     this.bn = new BatchNormalization(outChannels, bn);
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { fromPretrained, type LoadOptions, pretrained, type WeightSource } from '@chaingrad/weights';
 import { VisionOptionError } from '../../errors.ts';
 import { toldByFile } from '../ssd/about.ts';
@@ -28,7 +29,11 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
   static readonly inputShape = [1, 300, 300, 3] as const;
 
   /** @throws VisionOptionError without a positive number of classes. */
-  constructor({ nFgClass, scoreFunction = 'sigmoid' }: SSDMobileNetV2Options) {
+  constructor(options: SSDMobileNetV2Options) {
+    const { nFgClass, scoreFunction = 'sigmoid' } = checkOptions('SSDMobileNetV2', options, {
+      nFgClass: 'any',
+      scoreFunction: ['softmax', 'sigmoid'],
+    });
     if (!Number.isInteger(nFgClass) || nFgClass < 1) {
       throw new VisionOptionError('SSDMobileNetV2', 'nFgClass', 'a positive integer', nFgClass);
     }

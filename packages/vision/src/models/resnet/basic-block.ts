@@ -1,6 +1,6 @@
-import { Chain, Conv2DBNActiv, relu } from '@chaingrad/core';
+import { Chain, Conv2DBNActiv, checkOptions, relu } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { BottleneckOptions } from './block-options.ts';
+import { type BottleneckOptions, basicStageKinds } from './block-options.ts';
 
 export type BasicBlockOptions = Pick<BottleneckOptions, 'stride' | 'residualConv' | 'initialW' | 'bn'>;
 
@@ -16,12 +16,14 @@ export class BasicBlock extends Chain {
   readonly residual_conv: Conv2DBNActiv | null;
 
   /** @param inChannels null: found at the first call. */
-  constructor(
-    inChannels: number | null,
-    outChannels: number,
-    { stride = 1, residualConv = false, initialW = null, bn = {} }: BasicBlockOptions = {},
-  ) {
+  constructor(inChannels: number | null, outChannels: number, options: BasicBlockOptions = {}) {
     super();
+    const {
+      stride = 1,
+      residualConv = false,
+      initialW = null,
+      bn = {},
+    } = checkOptions('BasicBlock', options, { ...basicStageKinds, residualConv: 'boolean' });
     const common = { initialW, bn };
     this.conv1 = new Conv2DBNActiv(inChannels, outChannels, 3, { ...common, stride, pad: 1 });
     this.conv2 = new Conv2DBNActiv(outChannels, outChannels, 3, { ...common, pad: 1, activ: null });

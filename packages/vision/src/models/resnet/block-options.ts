@@ -1,4 +1,4 @@
-import type { BatchNormalizationLinkOptions, InitializerLike } from '@chaingrad/core';
+import type { BatchNormalizationLinkOptions, InitializerLike, OptionKinds } from '@chaingrad/core';
 
 /** What all blocks of a residual network have in common. */
 export interface BlockOptions {
@@ -18,7 +18,24 @@ export interface BlockOptions {
   readonly bn?: BatchNormalizationLinkOptions;
 }
 
+export const blockKinds: OptionKinds<BlockOptions> = {
+  stride: 'number',
+  dilate: 'number',
+  groups: 'number',
+  strideFirst: 'boolean',
+  addSeblock: 'boolean',
+  initialW: 'any',
+  bn: 'object',
+};
+
 export interface BottleneckOptions extends BlockOptions {
   /** Whether the shortcut is a 1x1 convolution, for other channels or a stride. Default false. */
   readonly residualConv?: boolean;
 }
+
+/** Of `BasicResBlock`, which decides on the shortcuts itself. */
+export const basicStageKinds: OptionKinds<Pick<BlockOptions, 'stride' | 'initialW' | 'bn'>> = {
+  stride: 'number',
+  initialW: 'any',
+  bn: 'object',
+};

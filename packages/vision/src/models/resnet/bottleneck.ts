@@ -1,7 +1,7 @@
-import { Chain, Conv2DBNActiv, relu } from '@chaingrad/core';
+import { Chain, Conv2DBNActiv, checkOptions, relu } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { SEBlock } from '../senet/se-block.ts';
-import type { BottleneckOptions } from './block-options.ts';
+import { type BottleneckOptions, blockKinds } from './block-options.ts';
 
 /**
  * 1x1 down, 3x3, 1x1 up, added to a shortcut, then relu. Children: conv1, conv2, conv3, and where there are such se, residual_conv.
@@ -20,7 +20,10 @@ export class Bottleneck extends Chain {
     inChannels: number | null,
     midChannels: number,
     outChannels: number,
-    {
+    options: BottleneckOptions = {},
+  ) {
+    super();
+    const {
       stride = 1,
       dilate = 1,
       groups = 1,
@@ -29,9 +32,7 @@ export class Bottleneck extends Chain {
       residualConv = false,
       initialW = null,
       bn = {},
-    }: BottleneckOptions = {},
-  ) {
-    super();
+    } = checkOptions('Bottleneck', options, { ...blockKinds, residualConv: 'boolean' });
     const [first, second] = strideFirst ? [stride, 1] : [1, stride];
     const common = { initialW, bn };
     this.conv1 = new Conv2DBNActiv(inChannels, midChannels, 1, { ...common, stride: first });

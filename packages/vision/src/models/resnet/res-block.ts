@@ -1,6 +1,6 @@
-import { type Link, PickableSequentialChain } from '@chaingrad/core';
+import { checkOptions, type Link, PickableSequentialChain } from '@chaingrad/core';
 import { BasicBlock, type BasicBlockOptions } from './basic-block.ts';
-import type { BlockOptions } from './block-options.ts';
+import { type BlockOptions, basicStageKinds, blockKinds } from './block-options.ts';
 import { Bottleneck } from './bottleneck.ts';
 
 /** The names of the blocks of a stage. */
@@ -23,13 +23,14 @@ export class ResBlock extends PickableSequentialChain {
     inChannels: number | null,
     midChannels: number,
     outChannels: number,
-    { stride = 1, ...options }: BlockOptions = {},
+    options: BlockOptions = {},
   ) {
     super();
+    const { stride = 1, ...rest } = checkOptions('ResBlock', options, blockKinds);
     addBlocks(this, nLayer, (i) =>
       i === 0
-        ? new Bottleneck(inChannels, midChannels, outChannels, { ...options, stride, residualConv: true })
-        : new Bottleneck(outChannels, midChannels, outChannels, options),
+        ? new Bottleneck(inChannels, midChannels, outChannels, { ...rest, stride, residualConv: true })
+        : new Bottleneck(outChannels, midChannels, outChannels, rest),
     );
   }
 }
@@ -40,14 +41,15 @@ export class BasicResBlock extends PickableSequentialChain {
     nLayer: number,
     inChannels: number,
     outChannels: number,
-    { stride = 1, ...options }: Omit<BasicBlockOptions, 'residualConv'> = {},
+    options: Omit<BasicBlockOptions, 'residualConv'> = {},
   ) {
     super();
+    const { stride = 1, ...rest } = checkOptions('BasicResBlock', options, basicStageKinds);
     const residualConv = stride !== 1 || inChannels !== outChannels;
     addBlocks(this, nLayer, (i) =>
       i === 0
-        ? new BasicBlock(inChannels, outChannels, { ...options, stride, residualConv })
-        : new BasicBlock(outChannels, outChannels, options),
+        ? new BasicBlock(inChannels, outChannels, { ...rest, stride, residualConv })
+        : new BasicBlock(outChannels, outChannels, rest),
     );
   }
 }

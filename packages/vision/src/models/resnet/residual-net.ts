@@ -1,12 +1,14 @@
 import {
   type BatchNormalizationLinkOptions,
   Conv2DBNActiv,
+  checkOptions,
   globalAveragePooling2D,
   HeNormal,
   type InitializerLike,
   Linear,
   maxPooling2D,
   Normal,
+  type OptionKinds,
   PickableSequentialChain,
   softmax,
 } from '@chaingrad/core';
@@ -28,6 +30,13 @@ export interface ResidualNetOptions {
   /** Initial weights of the last layer. Default `Normal(0.01)`. */
   readonly fcInitialW?: InitializerLike;
 }
+
+export const residualNetKinds: OptionKinds<ResidualNetOptions> = {
+  nClass: 'number',
+  mean: 'object',
+  initialW: 'any',
+  fcInitialW: 'any',
+};
 
 /** A stage: so many blocks, the first with the stride. */
 export type Stage = (
@@ -72,14 +81,19 @@ export class ResidualNet extends PickableSequentialChain {
 
   constructor(
     { blocks, stage, conv1Bias = false, paddedPool: padded = false, bn = {} }: ResidualNetStructure,
-    {
+    options: ResidualNetOptions,
+  ) {
+    super();
+    const {
       nClass = 1000,
       mean = IMAGENET_MEAN,
       initialW = new HeNormal(1, { fanOption: 'fan_out' }),
       fcInitialW = new Normal(0.01),
-    }: ResidualNetOptions,
-  ) {
-    super();
+    } = checkOptions(
+      (new.target as { modelName?: string }).modelName ?? 'ResidualNet',
+      options,
+      residualNetKinds,
+    );
     this.mean = mean;
     const common = { initialW, bn };
     this.conv1 = new Conv2DBNActiv(null, 64, 7, { ...common, stride: 2, pad: 3, nobias: !conv1Bias });

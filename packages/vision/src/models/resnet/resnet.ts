@@ -1,3 +1,4 @@
+import { checkOptions, pickOptions } from '@chaingrad/core';
 import {
   fromPretrained,
   type LoadOptions,
@@ -16,6 +17,7 @@ import {
   ResidualNet,
   type ResidualNetOptions,
   type ResidualNetStructure,
+  residualNetKinds,
   type Stage,
 } from './residual-net.ts';
 
@@ -36,13 +38,15 @@ export interface PretrainedResNetOptions extends LoadOptions, Partial<ResNetPara
 
 function structure(
   name: string,
-  { arch = 'fb' }: ResNetOptions,
+  options: ResNetOptions,
   blocks: ResidualNetStructure['blocks'],
-  stage: Stage = bottlenecks(64, { strideFirst: arch === 'he' }),
+  stage?: Stage,
 ): ResidualNetStructure {
+  const { arch = 'fb' } = checkOptions(name, options, { ...residualNetKinds, arch: 'any' });
   if (!archs.includes(arch)) throw new VisionOptionError(name, 'arch', "'fb', 'he' or 'torchvision'", arch);
   const isTorchvision = arch === 'torchvision';
-  return { blocks, stage, paddedPool: isTorchvision, bn: isTorchvision ? { eps: 1e-5 } : {} };
+  const stages = stage ?? bottlenecks(64, { strideFirst: arch === 'he' });
+  return { blocks, stage: stages, paddedPool: isTorchvision, bn: isTorchvision ? { eps: 1e-5 } : {} };
 }
 
 /**
@@ -57,7 +61,7 @@ export class ResNet extends ResidualNet {
   readonly arch: ResNetArch;
 
   protected constructor(structure: ResidualNetStructure, options: ResNetOptions) {
-    super(structure, options);
+    super(structure, pickOptions(options, residualNetKinds));
     this.arch = options.arch ?? 'fb';
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { BboxFormatError } from '../../errors.ts';
 import { bboxIou, countBoxes } from '../../utils/bbox/bbox-iou.ts';
 import type { Detections, NumberList } from '../../utils/bbox/detections.ts';
@@ -29,6 +30,15 @@ export interface MultiboxDecodeOptions {
   readonly scoreFunction?: ScoreFunction;
 }
 
+const coderKinds = {
+  grids: 'object',
+  aspectRatios: 'object',
+  steps: 'object',
+  sizes: 'object',
+  defaultBbox: 'object',
+  variance: 'object',
+} as const;
+
 /** Below this IoU a default box is never matched with a ground truth box (ChainerCV's constant). */
 const MIN_MATCHING_IOU = 1e-6;
 
@@ -53,6 +63,7 @@ export class MultiboxCoder {
 
   /** @throws VisionOptionError if the lists of a grid differ in length; BboxFormatError if `defaultBbox` has no rows of 4. */
   constructor(options: MultiboxCoderOptions) {
+    checkOptions<object>('MultiboxCoder', options, coderKinds);
     this.variance = options.variance;
     this.defaultBbox =
       'defaultBbox' in options ? Float64Array.from(options.defaultBbox) : defaultBbox(options);
@@ -168,11 +179,16 @@ export class MultiboxCoder {
    * @param mbConf K * nClass class outputs before softmax or sigmoid; column 0 is background.
    * @throws BboxFormatError if the lengths do not fit the number of default boxes.
    */
-  decode(
-    mbLoc: Float32Array,
-    mbConf: Float32Array,
-    { nmsThresh = 0.45, scoreThresh = 0.6, scoreFunction = 'softmax' }: MultiboxDecodeOptions = {},
-  ): Detections {
+  decode(mbLoc: Float32Array, mbConf: Float32Array, options: MultiboxDecodeOptions = {}): Detections {
+    const {
+      nmsThresh = 0.45,
+      scoreThresh = 0.6,
+      scoreFunction = 'softmax',
+    } = checkOptions('MultiboxCoder.decode', options, {
+      nmsThresh: 'number | null',
+      scoreThresh: 'number',
+      scoreFunction: ['softmax', 'sigmoid'],
+    });
     const count = this.length;
     if (mbLoc.length !== count * 4) {
       throw new BboxFormatError('MultiboxCoder.decode', `${count} * 4 offsets`, `${mbLoc.length}`);

@@ -1,4 +1,4 @@
-import { Chain, report } from '@chaingrad/core';
+import { Chain, checkOptions, report } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { multiboxLoss } from './multibox-loss.ts';
 import type { SSD } from './ssd.ts';
@@ -32,9 +32,14 @@ export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
 
   constructor(
     readonly model: M,
-    { alpha = 1, k = 3, minNegatives = 0 }: MultiboxTrainOptions = {},
+    options: MultiboxTrainOptions = {},
   ) {
     super();
+    const {
+      alpha = 1,
+      k = 3,
+      minNegatives = 0,
+    } = checkOptions('MultiboxTrainChain', options, { alpha: 'number', k: 'number', minNegatives: 'number' });
     this.alpha = alpha;
     this.k = k;
     this.minNegatives = minNegatives;

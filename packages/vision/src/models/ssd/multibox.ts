@@ -2,6 +2,7 @@ import {
   Chain,
   ChainList,
   Convolution2D,
+  checkOptions,
   type InitializerLike,
   LeCunUniform,
   StructureMismatchError,
@@ -47,9 +48,20 @@ export class Multibox extends Chain {
   constructor(
     readonly nClass: number,
     readonly cells: readonly CellBoxes[],
-    { initialW = new LeCunUniform(), initialBias = 0, ksize = 3, pad = 1 }: MultiboxOptions = {},
+    options: MultiboxOptions = {},
   ) {
     super();
+    const {
+      initialW = new LeCunUniform(),
+      initialBias = 0,
+      ksize = 3,
+      pad = 1,
+    } = checkOptions('Multibox', options, {
+      initialW: 'any',
+      initialBias: 'any',
+      ksize: 'number',
+      pad: 'number',
+    });
     const heads = (values: number) =>
       new ChainList(
         ...cells.map(

@@ -1,4 +1,5 @@
 /** What `exportOnnx` needs for a detector; with its post-processing, from the picture to the boxes in one graph. */
+import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import type { GraphBuilder, GraphPort, GraphWrap, OnnxExportOptions } from '@chaingrad/onnx';
 import { VisionOptionError } from '../../errors.ts';
 import type { SSD } from './ssd.ts';
@@ -16,6 +17,19 @@ export interface OnnxOfDetectorOptions extends Omit<OnnxExportOptions, 'wrap' | 
   readonly scoreThresh?: number | undefined;
 }
 
+const onnxKinds: OptionKinds<OnnxOfDetectorOptions> = {
+  opset: 'number',
+  layout: ['NCHW', 'NHWC'],
+  batch: ['dynamic', 'fixed'],
+  foldBatchNormalization: 'boolean',
+  inputNames: 'object',
+  outputNames: 'object',
+  about: 'object',
+  postprocess: 'boolean',
+  nmsThresh: 'number | null',
+  scoreThresh: 'number',
+};
+
 /**
  * The arguments of `exportOnnx` and `saveOnnx` behind the model.
  *
@@ -27,10 +41,16 @@ export interface OnnxOfDetectorOptions extends Omit<OnnxExportOptions, 'wrap' | 
  */
 export function onnxOfDetector(
   model: SSD,
-  { postprocess = false, nmsThresh, scoreThresh, ...options }: OnnxOfDetectorOptions = {},
+  options: OnnxOfDetectorOptions = {},
 ): [inputs: number[][], options: OnnxExportOptions] {
+  const {
+    postprocess = false,
+    nmsThresh,
+    scoreThresh,
+    ...rest
+  } = checkOptions('onnxOfDetector', options, onnxKinds);
   const { preparation, insize } = model;
-  const name = options.about?.name ?? model.constructor.name;
+  const name = rest.about?.name ?? model.constructor.name;
   const low = range(preparation, 0);
   const high = range(preparation, 255);
   const about = {
@@ -43,27 +63,27 @@ export function onnxOfDetector(
     mean: preparation.mean,
     inputRange: postprocess ? ([0, 255] as const) : ([low, high] as const),
     ...(model.labelNames === null ? {} : { classNames: model.labelNames }),
-    ...options.about,
-    more: { ...more(model), ...options.about?.more },
+    ...rest.about,
+    more: { ...more(model), ...rest.about?.more },
   };
   const inputs = [[1, insize, insize, 3]];
   if (!postprocess) {
-    const outputNames = options.outputNames ?? ['offsets', 'classes'];
-    return [inputs, { ...options, outputNames, about }];
+    const outputNames = rest.outputNames ?? ['offsets', 'classes'];
+    return [inputs, { ...rest, outputNames, about }];
   }
-  if (model.resizeBackend === 'PIL' && (options.opset ?? 17) < 18) {
+  if (model.resizeBackend === 'PIL' && (rest.opset ?? 17) < 18) {
     throw new VisionOptionError(
       'onnxOfDetector',
       'opset',
       'at least 18 for resizing as PIL does',
-      options.opset ?? 17,
+      rest.opset ?? 17,
     );
   }
   const wrap = wrapOf(model, {
     nmsThresh: nmsThresh === undefined ? model.nmsThresh : nmsThresh,
     scoreThresh: scoreThresh ?? model.scoreThresh,
   });
-  return [inputs, { ...options, batch: 'fixed', layout: 'NCHW', about, wrap }];
+  return [inputs, { ...rest, batch: 'fixed', layout: 'NCHW', about, wrap }];
 }
 
 const range = ({ divisor, mean }: SSD['preparation'], value: number): number => {

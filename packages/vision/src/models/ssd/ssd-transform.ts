@@ -1,9 +1,9 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom } from '@chaingrad/core';
 import type { DetectionExample } from '../../datasets/index.ts';
 import type { Image } from '../../image/index.ts';
 import type { Rng } from '../../rng.ts';
 import { resizeBbox } from '../../transforms/index.ts';
-import { type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
+import { augmentKinds, type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
 import type { SSD } from './ssd.ts';
 
 /** A training example of an SSD: the image as the network takes it, and the targets of its default boxes. */
@@ -36,8 +36,14 @@ export interface SSDTransformOptions {
  */
 export function ssdTransform(
   model: SSD,
-  { augment = {}, iouThresh = 0.5, rng = defaultRandom() }: SSDTransformOptions = {},
+  options: SSDTransformOptions = {},
 ): (example: DetectionExample) => SSDTrainExample {
+  const {
+    augment = {},
+    iouThresh = 0.5,
+    rng = defaultRandom(),
+  } = checkOptions('ssdTransform', options, { augment: 'object | null', iouThresh: 'number', rng: 'object' });
+  if (augment !== null) checkOptions('ssdTransform augment', augment, augmentKinds);
   const { insize } = model;
   const fill = model.mean;
   const size = [insize, insize] as const;

@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import {
   completeArguments,
   fromPretrained,
@@ -26,6 +27,12 @@ function heads(
   options: SSDVGG16Options | undefined,
   aspectRatios: readonly number[][],
 ): Multibox {
+  checkOptions<Partial<SSDVGG16Options>>(
+    name,
+    options ?? {},
+    { nFgClass: 'any' },
+    { nClass: 'nFgClass', n_fg_class: 'nFgClass' },
+  );
   const { nFgClass } = completeArguments<SSDVGG16Options>(
     { nFgClass: options?.nFgClass },
     null,

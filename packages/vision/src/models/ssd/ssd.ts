@@ -1,4 +1,4 @@
-import { Chain, usingConfig, yieldToEventLoop } from '@chaingrad/core';
+import { Chain, checkOptions, type OptionKinds, usingConfig, yieldToEventLoop } from '@chaingrad/core';
 import { aboutMetadata } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
@@ -32,6 +32,16 @@ export type SSDOptions = SSDBoxes & {
   /** Whose resizing the network was trained with. Default `cv2`. */
   readonly resizeBackend?: ResizeBackend;
 };
+
+const ssdKinds = {
+  steps: 'object',
+  sizes: 'object',
+  variance: 'object',
+  coder: 'object',
+  mean: 'any',
+  scoreFunction: ['softmax', 'sigmoid'],
+  resizeBackend: 'any',
+} as const;
 
 /** How a picture becomes the network's input: brought to its size, divided, and a mean subtracted. */
 export interface InputPreparation {
@@ -77,9 +87,15 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
   constructor(
     readonly extractor: E,
     readonly multibox: Multibox,
-    { mean = 0, scoreFunction = 'softmax', resizeBackend = 'cv2', ...boxes }: SSDOptions,
+    options: SSDOptions,
   ) {
     super();
+    const {
+      mean = 0,
+      scoreFunction = 'softmax',
+      resizeBackend = 'cv2',
+      ...boxes
+    } = checkOptions<SSDOptions>('SSD', options, ssdKinds as OptionKinds<SSDOptions>);
     this.mean = mean;
     this.scoreFunction = scoreFunction;
     this.resizeBackend = resizeBackend;
@@ -163,14 +179,17 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
    *
    * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
    */
-  async predict(
-    imgs: readonly ImageSource[],
-    {
+  async predict(imgs: readonly ImageSource[], options: PredictOptions = {}): Promise<Predictions> {
+    const {
       nmsThresh = this.nmsThresh,
       scoreThresh = this.scoreThresh,
       resizeBackend = this.resizeBackend,
-    }: PredictOptions = {},
-  ): Promise<Predictions> {
+    } = checkOptions(
+      'SSD.predict',
+      options,
+      { nmsThresh: 'number | null', scoreThresh: 'number', resizeBackend: 'any' },
+      { threshold: 'scoreThresh', iouThresh: 'nmsThresh' },
+    );
     const out: Predictions = { bboxes: [], labels: [], scores: [] };
     const images = await Promise.all(imgs.map((img) => toImage(img)));
     await yieldToEventLoop();

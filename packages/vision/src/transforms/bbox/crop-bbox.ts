@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { countBoxes } from '../../utils/bbox/bbox-iou.ts';
 import type { NumberList } from '../../utils/bbox/detections.ts';
 import type { Slice } from '../image/crop.ts';
@@ -10,6 +11,16 @@ export interface CropBboxOptions {
   /** Whether boxes stay whose centre is outside the crop. */
   readonly allowOutsideCenter?: boolean;
 }
+
+/** And what else the random crops tell. */
+const cropKinds = {
+  ySlice: 'object | null',
+  xSlice: 'object | null',
+  allowOutsideCenter: 'boolean',
+  scaleRatio: 'any',
+  aspectRatio: 'any',
+  constraint: 'any',
+} as const;
 
 export interface CroppedBbox {
   /** The boxes that stay, clipped to the crop and moved with it. */
@@ -32,10 +43,12 @@ export interface CroppedBbox {
  *
  * @param bbox R * 4 values, rows of (yMin, xMin, yMax, xMax).
  */
-export function cropBbox(
-  bbox: NumberList,
-  { ySlice = null, xSlice = null, allowOutsideCenter = true }: CropBboxOptions,
-): CroppedBbox {
+export function cropBbox(bbox: NumberList, options: CropBboxOptions): CroppedBbox {
+  const {
+    ySlice = null,
+    xSlice = null,
+    allowOutsideCenter = true,
+  } = checkOptions('cropBbox', options, cropKinds);
   const count = countBoxes(bbox, 'cropBbox');
   const everything: Slice = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   const slices = [ySlice ?? everything, xSlice ?? everything];

@@ -1,6 +1,7 @@
+import { checkOptions } from '@chaingrad/core';
 import { countBoxes } from '../../utils/bbox/bbox-iou.ts';
 import type { NumberList } from '../../utils/bbox/detections.ts';
-import type { FlipParam } from '../image/flip.ts';
+import { type FlipParam, flipKinds } from '../image/flip.ts';
 
 /**
  * Boxes of an image that was mirrored. Chainer counterpart: `chainercv.transforms.flip_bbox`.
@@ -11,8 +12,9 @@ import type { FlipParam } from '../image/flip.ts';
 export function flipBbox(
   bbox: NumberList,
   size: readonly [height: number, width: number],
-  { yFlip = false, xFlip = false }: FlipParam,
+  options: FlipParam,
 ): Float32Array {
+  const { yFlip = false, xFlip = false } = checkOptions('flipBbox', options, flipKinds);
   countBoxes(bbox, 'flipBbox');
   const flips = [yFlip, xFlip];
   return Float32Array.from(bbox, (v, i) => {

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import { checkImage, type Image, type PixelData, pixelsLike } from '../../image/image.ts';
 
 /** Which way an image and its boxes are mirrored. */
@@ -8,11 +9,11 @@ export interface FlipParam {
   readonly xFlip?: boolean;
 }
 
+export const flipKinds: OptionKinds<FlipParam> = { yFlip: 'boolean', xFlip: 'boolean' };
+
 /** A mirrored copy of an image. Chainer counterpart: `chainercv.transforms.flip`. */
-export function flip<D extends PixelData>(
-  img: Image<D>,
-  { yFlip = false, xFlip = false }: FlipParam,
-): Image<D> {
+export function flip<D extends PixelData>(img: Image<D>, options: FlipParam): Image<D> {
+  const { yFlip = false, xFlip = false } = checkOptions('flip', options, flipKinds);
   checkImage(img, 'flip');
   const [height, width, channels] = img.shape;
   const data = pixelsLike(img.data, img.data.length);

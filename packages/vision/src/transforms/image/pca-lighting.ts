@@ -1,4 +1,4 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom } from '@chaingrad/core';
 import { VisionOptionError } from '../../errors.ts';
 import { asFloat32, checkImage, type Image } from '../../image/image.ts';
 import type { Rng } from '../../rng.ts';
@@ -34,9 +34,14 @@ const IMAGENET: Required<PcaLightingOptions> = {
 export function pcaLighting(
   img: Image,
   sigma: number,
-  { eigenValue = IMAGENET.eigenValue, eigenVector = IMAGENET.eigenVector }: PcaLightingOptions = {},
+  options: PcaLightingOptions = {},
   rng: Rng = defaultRandom(),
 ): Image<Float32Array> {
+  const { eigenValue = IMAGENET.eigenValue, eigenVector = IMAGENET.eigenVector } = checkOptions(
+    'pcaLighting',
+    options,
+    { eigenValue: 'object', eigenVector: 'object' },
+  );
   checkImage(img, 'pcaLighting');
   if (img.shape[2] !== 3) {
     throw new VisionOptionError('pcaLighting', 'img', 'an RGB image of shape [height, width, 3]', img.shape);

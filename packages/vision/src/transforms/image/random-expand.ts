@@ -1,4 +1,4 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom } from '@chaingrad/core';
 import type { Image, PixelData } from '../../image/image.ts';
 import { integerBetween, type Rng } from '../../rng.ts';
 import { type Fill, paste } from './paste.ts';
@@ -26,9 +26,13 @@ export interface RandomExpandParam {
  */
 export function randomExpand<D extends PixelData>(
   img: Image<D>,
-  { maxRatio = 4, fill = 0 }: RandomExpandOptions = {},
+  options: RandomExpandOptions = {},
   rng: Rng = defaultRandom(),
 ): { img: Image<D>; param: RandomExpandParam } {
+  const { maxRatio = 4, fill = 0 } = checkOptions('randomExpand', options, {
+    maxRatio: 'number',
+    fill: 'any',
+  });
   if (maxRatio <= 1) return { img, param: { ratio: 1, yOffset: 0, xOffset: 0 } };
   const [height, width] = img.shape;
   const ratio = rng.uniform(1, maxRatio);

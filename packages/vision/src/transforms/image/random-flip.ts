@@ -1,4 +1,4 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom } from '@chaingrad/core';
 import type { Image, PixelData } from '../../image/image.ts';
 import { choice, type Rng } from '../../rng.ts';
 import { type FlipParam, flip } from './flip.ts';
@@ -17,9 +17,15 @@ export interface RandomFlipOptions {
  */
 export function randomFlip<D extends PixelData>(
   img: Image<D>,
-  { yRandom = false, xRandom = false }: RandomFlipOptions,
+  options: RandomFlipOptions,
   rng: Rng = defaultRandom(),
 ): { img: Image<D>; param: Required<FlipParam> } {
+  const { yRandom = false, xRandom = false } = checkOptions(
+    'randomFlip',
+    options,
+    { yRandom: 'boolean', xRandom: 'boolean' },
+    { yFlip: 'yRandom', xFlip: 'xRandom', horizontal: 'xRandom', vertical: 'yRandom' },
+  );
   const yFlip = yRandom && choice(rng, [true, false]);
   const xFlip = xRandom && choice(rng, [true, false]);
   const param = { yFlip, xFlip };

@@ -1,4 +1,4 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom } from '@chaingrad/core';
 import type { Image, PixelData } from '../../image/image.ts';
 import { integerBetween, type Rng } from '../../rng.ts';
 import { type CropParam, crop } from './crop.ts';
@@ -28,9 +28,14 @@ const TRIALS = 10;
  */
 export function randomSizedCrop<D extends PixelData>(
   img: Image<D>,
-  { scaleRatioRange = [0.08, 1], aspectRatioRange = [3 / 4, 4 / 3] }: RandomSizedCropOptions = {},
+  options: RandomSizedCropOptions = {},
   rng: Rng = defaultRandom(),
 ): { img: Image<D>; param: RandomSizedCropParam } {
+  const { scaleRatioRange = [0.08, 1], aspectRatioRange = [3 / 4, 4 / 3] } = checkOptions(
+    'randomSizedCrop',
+    options,
+    { scaleRatioRange: 'object', aspectRatioRange: 'object' },
+  );
   const [height, width] = img.shape;
   const [least, most] = scaleRatioRange;
   let aspectRatio = 1;

@@ -1,7 +1,8 @@
+import { checkOptions } from '@chaingrad/core';
 import { VisionOptionError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
 import { type Fill, paste } from './paste.ts';
-import { type ResizeOptions, resize } from './resize.ts';
+import { type ResizeOptions, resize, resizeKinds } from './resize.ts';
 
 export interface ResizeContainOptions extends ResizeOptions {
   /** The colour around the image: one value, or one for each channel. */
@@ -27,8 +28,9 @@ export interface ResizeContainParam {
 export function resizeContain(
   img: Image,
   size: readonly [height: number, width: number],
-  { fill = 0, ...options }: ResizeContainOptions = {},
+  options: ResizeContainOptions = {},
 ): { img: Image<Float32Array>; param: ResizeContainParam } {
+  const { fill = 0, ...rest } = checkOptions('resizeContain', options, { ...resizeKinds, fill: 'any' });
   const [outH, outW] = size;
   if (!(Number.isInteger(outH) && outH > 0 && Number.isInteger(outW) && outW > 0)) {
     throw new VisionOptionError('resizeContain', 'size', 'two positive whole numbers [height, width]', size);
@@ -41,6 +43,6 @@ export function resizeContain(
   ];
   const yOffset = Math.floor((outH - scaledSize[0]) / 2);
   const xOffset = Math.floor((outW - scaledSize[1]) / 2);
-  const scaled = resize(img, scaledSize, options);
+  const scaled = resize(img, scaledSize, rest);
   return { img: paste(scaled, size, [yOffset, xOffset], fill), param: { yOffset, xOffset, scaledSize } };
 }

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import { VisionOptionError } from '../../errors.ts';
 import { asFloat32, checkImage, type Image } from '../../image/image.ts';
 import { type Interpolation, openCvTaps, pillowTaps, type Taps, tensorFlowTaps } from './resize-taps.ts';
@@ -13,6 +14,8 @@ export interface ResizeOptions {
   /** cv2 and PIL agree when an image grows; when it shrinks only PIL averages over all pixels. tf knows nearest and bilinear. */
   readonly backend?: ResizeBackend;
 }
+
+export const resizeKinds: OptionKinds<ResizeOptions> = { interpolation: 'any', backend: 'any' };
 
 const ALL: readonly Interpolation[] = ['nearest', 'bilinear', 'area', 'bicubic', 'lanczos'];
 
@@ -37,8 +40,9 @@ const INTERPOLATIONS: Readonly<Record<ResizeBackend, readonly Interpolation[]>> 
 export function resize(
   img: Image,
   size: readonly [height: number, width: number],
-  { interpolation = 'bilinear', backend = 'cv2' }: ResizeOptions = {},
+  options: ResizeOptions = {},
 ): Image<Float32Array> {
+  const { interpolation = 'bilinear', backend = 'cv2' } = checkOptions('resize', options, resizeKinds);
   checkImage(img, 'resize');
   const [inH, inW, channels] = img.shape;
   const [outH, outW] = size;

@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { VisionOptionError } from '../../errors.ts';
 import { asFloat32, checkImage, type Image } from '../../image/image.ts';
 import { type Fill, fillValues } from './paste.ts';
@@ -19,11 +20,16 @@ export interface RotateOptions {
  * @param angle in degrees.
  * @returns float32 values.
  */
-export function rotate(
-  img: Image,
-  angle: number,
-  { expand = true, fill = 0, interpolation = 'bilinear' }: RotateOptions = {},
-): Image<Float32Array> {
+export function rotate(img: Image, angle: number, options: RotateOptions = {}): Image<Float32Array> {
+  const {
+    expand = true,
+    fill = 0,
+    interpolation = 'bilinear',
+  } = checkOptions('rotate', options, {
+    expand: 'boolean',
+    fill: 'any',
+    interpolation: ['nearest', 'bilinear'],
+  });
   checkImage(img, 'rotate');
   if (!Number.isFinite(angle)) throw new VisionOptionError('rotate', 'angle', 'a number of degrees', angle);
   const [height, width, channels] = img.shape;

@@ -1,6 +1,7 @@
+import { checkOptions } from '@chaingrad/core';
 import { VisionOptionError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
-import { type ResizeOptions, resize } from './resize.ts';
+import { type ResizeOptions, resize, resizeKinds } from './resize.ts';
 
 export interface ScaleOptions extends ResizeOptions {
   /** Whether `size` is the length of the shorter side (the default) or of the longer one. */
@@ -15,7 +16,11 @@ export interface ScaleOptions extends ResizeOptions {
  *
  * @param size length in pixels.
  */
-export function scale(img: Image, size: number, { fitShort = true, ...options }: ScaleOptions = {}): Image {
+export function scale(img: Image, size: number, options: ScaleOptions = {}): Image {
+  const { fitShort = true, ...rest } = checkOptions('scale', options, {
+    ...resizeKinds,
+    fitShort: 'boolean',
+  });
   if (!(Number.isInteger(size) && size > 0)) {
     throw new VisionOptionError('scale', 'size', 'a positive whole number', size);
   }
@@ -23,5 +28,5 @@ export function scale(img: Image, size: number, { fitShort = true, ...options }:
   const side = fitShort ? Math.min(height, width) : Math.max(height, width);
   if (side === size) return img;
   const other = (length: number) => Math.max(1, Math.trunc((size * length) / side));
-  return resize(img, side === height ? [size, other(width)] : [other(height), size], options);
+  return resize(img, side === height ? [size, other(width)] : [other(height), size], rest);
 }

@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { BboxFormatError } from '../../errors.ts';
 import { countBoxes } from './bbox-iou.ts';
 import type { NumberList } from './detections.ts';
@@ -34,8 +35,12 @@ function argsortDescending(values: NumberList): Int32Array {
 export function nonMaximumSuppression(
   bbox: NumberList,
   thresh: number,
-  { score = null, limit = null }: NonMaximumSuppressionOptions = {},
+  options: NonMaximumSuppressionOptions = {},
 ): Int32Array {
+  const { score = null, limit = null } = checkOptions('nonMaximumSuppression', options, {
+    score: 'object | null',
+    limit: 'number | null',
+  });
   const n = countBoxes(bbox, 'nonMaximumSuppression');
   if (score !== null && score.length !== n) {
     throw new BboxFormatError('nonMaximumSuppression', `${n} scores, one a box`, `${score.length}`);

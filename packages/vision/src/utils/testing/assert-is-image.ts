@@ -1,3 +1,4 @@
+import { checkOptions } from '@chaingrad/core';
 import { ImageFormatError } from '../../errors.ts';
 import { checkImage, type Image, isPixelData } from '../../image/image.ts';
 
@@ -9,8 +10,12 @@ import { checkImage, type Image, isPixelData } from '../../image/image.ts';
  * @param checkRange whether every value must be within 0..255.
  * @throws ImageFormatError
  */
-export function assertIsImage(img: unknown, { color = true, checkRange = true } = {}): void {
+export function assertIsImage(img: unknown, options: { color?: boolean; checkRange?: boolean } = {}): void {
   const where = 'assertIsImage';
+  const { color = true, checkRange = true } = checkOptions(where, options, {
+    color: 'boolean',
+    checkRange: 'boolean',
+  });
   if (typeof img !== 'object' || img === null || !('data' in img) || !('shape' in img)) {
     throw new ImageFormatError(where, 'an object with data and shape', String(img));
   }

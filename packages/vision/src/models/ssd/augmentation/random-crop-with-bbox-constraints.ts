@@ -1,4 +1,4 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom } from '@chaingrad/core';
 import type { Image, PixelData } from '../../../image/image.ts';
 import { choice, type Rng } from '../../../rng.ts';
 import { type CropParam, crop } from '../../../transforms/image/crop.ts';
@@ -45,15 +45,22 @@ const SSD_CONSTRAINTS: readonly IouConstraint[] = [
 export function randomCropWithBboxConstraints<D extends PixelData>(
   img: Image<D>,
   bbox: NumberList,
-  {
+  options: BboxConstraintsOptions = {},
+  rng: Rng = defaultRandom(),
+): { img: Image<D>; param: BboxConstraintsParam } {
+  const {
     minScale = 0.3,
     maxScale = 1,
     maxAspectRatio = 2,
     constraints = SSD_CONSTRAINTS,
     maxTrial = 50,
-  }: BboxConstraintsOptions = {},
-  rng: Rng = defaultRandom(),
-): { img: Image<D>; param: BboxConstraintsParam } {
+  } = checkOptions('randomCropWithBboxConstraints', options, {
+    minScale: 'number',
+    maxScale: 'number',
+    maxAspectRatio: 'number',
+    constraints: 'object',
+    maxTrial: 'number',
+  });
   const [height, width] = img.shape;
   const found: BboxConstraintsParam[] = [{ constraint: null, ySlice: [0, height], xSlice: [0, width] }];
   for (const [min, max] of bbox.length === 0 ? [] : constraints) {

@@ -1,4 +1,4 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom } from '@chaingrad/core';
 import { VisionOptionError } from '../../../errors.ts';
 import { checkImage, type Image } from '../../../image/image.ts';
 import { integerBetween, type Rng } from '../../../rng.ts';
@@ -26,16 +26,24 @@ export interface RandomDistortOptions {
  */
 export function randomDistort(
   img: Image,
-  {
+  options: RandomDistortOptions = {},
+  rng: Rng = defaultRandom(),
+): Image<Float32Array> {
+  const {
     brightnessDelta = 32,
     contrastLow = 0.5,
     contrastHigh = 1.5,
     saturationLow = 0.5,
     saturationHigh = 1.5,
     hueDelta = 18,
-  }: RandomDistortOptions = {},
-  rng: Rng = defaultRandom(),
-): Image<Float32Array> {
+  } = checkOptions('randomDistort', options, {
+    brightnessDelta: 'number',
+    contrastLow: 'number',
+    contrastHigh: 'number',
+    saturationLow: 'number',
+    saturationHigh: 'number',
+    hueDelta: 'number',
+  });
   checkImage(img, 'randomDistort');
   if (img.shape[2] !== 3) {
     throw new VisionOptionError(

@@ -1,4 +1,4 @@
-import { defaultRandom } from '@chaingrad/core';
+import { checkOptions, defaultRandom, type OptionKinds } from '@chaingrad/core';
 import type { DetectionExample } from '../../../datasets/index.ts';
 import type { Image } from '../../../image/index.ts';
 import { integerBetween, type Rng } from '../../../rng.ts';
@@ -28,6 +28,16 @@ export interface SSDAugmentOptions {
   readonly yFlip?: boolean;
 }
 
+/** Of all but `size`. */
+export const augmentKinds: OptionKinds<Omit<SSDAugmentOptions, 'size'>> = {
+  fill: 'any',
+  distort: 'object | null',
+  maxExpand: 'number',
+  crop: 'object | null',
+  xFlip: 'boolean',
+  yFlip: 'boolean',
+};
+
 interface Window {
   readonly y: number;
   readonly x: number;
@@ -50,7 +60,10 @@ interface Window {
  */
 export function ssdAugment(
   { img, bbox: allBoxes, label: allLabels, difficult }: DetectionExample,
-  {
+  options: SSDAugmentOptions,
+  rng: Rng = defaultRandom(),
+): DetectionExample {
+  const {
     size,
     fill = 0,
     distort = {},
@@ -58,9 +71,7 @@ export function ssdAugment(
     crop: constraints = {},
     xFlip = true,
     yFlip = false,
-  }: SSDAugmentOptions,
-  rng: Rng = defaultRandom(),
-): DetectionExample {
+  } = checkOptions('ssdAugment', options, { ...augmentKinds, size: 'object' });
   const [height, width] = img.shape;
   const easy = Array.from(allLabels, (_, i) => i).filter((i) => difficult[i] !== 1);
   const canvas = expanded(height, width, maxExpand, rng);
