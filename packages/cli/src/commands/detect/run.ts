@@ -60,6 +60,8 @@ export async function detect(files: readonly string[], options: DetectOptions): 
         const { img, format } = await readImage(file);
         // Opened for the first image that can be read, so that a wrong file name is told at once.
         detector ??= await openDetector(options.model, { ...options, labelNames, say: progress.say });
+        // The bar names the image again, not what was loaded for it.
+        progress.say(file);
         const [height, width] = img.shape;
         const start = performance.now();
         const found = await detector.predict(img, options);
