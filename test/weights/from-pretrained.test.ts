@@ -199,7 +199,10 @@ describe('fromPretrained', () => {
     const told = async (_: WeightFile, found: About | null) =>
       found === null ? {} : { nClass: found.nFgClass };
     const loaded = await get(bytes, null, { told });
-    expect(loaded.args.nClass).to.equal(3);
+    expect(loaded.args).to.deep.equal({ nClass: 3 });
+    // What the class has no argument for is passed over.
+    const more = async () => ({ nClass: 3, scoreFunction: 'softmax' });
+    expect((await get(bytes, null, { told: more })).args).to.deep.equal({ nClass: 3 });
     expect(loaded.labelNames).to.deep.equal(['a', 'b', 'c']);
     expect(await rejection(get(foreign, null, { told }), OtherModelError)).to.include({
       model: 'Other',

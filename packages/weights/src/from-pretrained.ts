@@ -90,7 +90,8 @@ export async function fromPretrained<P extends object, M extends Link>(
       throw new OtherModelError(file.file, about.model, Model.modelName);
     }
     const fixed = entry === null ? await told?.(file, about) : undefined;
-    const args = { ...given, ...fixed, ...dropNull(given) };
+    // A file tells what any class of its kind may want: what this one has no argument for, it has once and for all.
+    const args = { ...given, ...pickOptions({ ...fixed } as P, kinds), ...dropNull(given) };
     const model = withoutValues(() => new Model(completeArguments(args, keyOf(entry), table, defaults)));
     try {
       const report = await loadOpened(model, file, withEntry(loading, entry ?? { source: '', match }));
