@@ -54,8 +54,8 @@ export interface BackendOptions {
 
 /** The file of tfjs' WASM backend that is installed in Node. */
 function installedTfjsWasm(): Uint8Array {
-  const { createRequire } = nodeModule('node:module')!;
-  const { readFileSync } = nodeModule('node:fs')!;
+  const { createRequire } = nodeModule<typeof import('node:module')>('node:module')!;
+  const { readFileSync } = nodeModule<typeof import('node:fs')>('node:fs')!;
   const file = '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm';
   return readFileSync(createRequire(import.meta.url).resolve(file));
 }

@@ -254,6 +254,8 @@ export interface WasmHeap {
   free(pointer: number): void;
   /** Puts `allocate` in the place of malloc, for tfjs too; it is given the malloc that was there. */
   replaceMalloc(allocate: (malloc: Malloc, bytes: number) => number): void;
+  /** How much of the memory tfjs sees: its view stays behind where memory grows to 4 GiB, which no view of bytes can span. */
+  visibleBytes(): number;
   /** Where a tensor's values are. */
   pointer(info: tf.TensorInfo): number;
   /** A new tensor of float32, its values whatever was there. */
@@ -296,6 +298,7 @@ function heapOf(backend: WasmBackend, memory: WebAssembly.Memory): WasmHeap {
     ...{ memory, pointer },
     malloc: (bytes) => wasm._malloc(bytes),
     free: (address) => wasm._free(address),
+    visibleBytes: () => wasm.HEAPU8!.length,
     replaceMalloc(allocate) {
       // The module replaces its functions by others at their first call.
       wasm._free(wasm._malloc(16));

@@ -17,7 +17,7 @@ interface WorkerScope {
 }
 
 function parent(): Port {
-  const port = nodeModule('node:worker_threads')?.parentPort;
+  const port = nodeModule<typeof import('node:worker_threads')>('node:worker_threads')?.parentPort;
   if (port) {
     return {
       send: (message) => port.postMessage(message),

@@ -37,7 +37,6 @@ export { type DownloadOptions, type DownloadTarget, download } from './sources/d
 export type { RetryOptions } from './sources/download/retry.ts';
 export { openHttpRanges } from './sources/http-ranges.ts';
 export { isAlive, type Lock, type LockOwner, takeLock } from './sources/lock-file.ts';
-export { type NodeModules, node } from './sources/node.ts';
 export { npmBaseUrl } from './sources/npm.ts';
 export { openRandomAccess, type RandomAccess } from './sources/random-access.ts';
 export * from './sources/read-bytes.ts';

@@ -6,6 +6,9 @@ import { WasmMemoryError } from './errors.ts';
 /** The first cache line at or after a pointer: lines must not be split. */
 export const alignLine = (pointer: number) => pointer + (-pointer & 63);
 
+/** A view of bytes has 2 ** 32 - 1 of them at most (Node 20). */
+const longestView = 2 ** 32 - 1;
+
 /** Bytes of the heap, which has 4 GiB at most, from which on nothing is kept that can be made again. */
 const LARGE = 3 * 2 ** 30;
 
@@ -40,7 +43,10 @@ export class Heap {
   }
 
   get u8(): Uint8Array {
-    if (this.#u8.buffer !== this.memory.buffer) this.#u8 = new Uint8Array(this.memory.buffer);
+    const { buffer } = this.memory;
+    if (this.#u8.buffer !== buffer) {
+      this.#u8 = new Uint8Array(buffer, 0, Math.min(buffer.byteLength, longestView));
+    }
     return this.#u8;
   }
 
@@ -61,12 +67,18 @@ export class Heap {
     const before = this.memory.buffer.byteLength;
     // tfjs' malloc gives out a small block when asked for nearly 4 GiB, of which a negative number of bytes is the same
     if (!(bytes >= 0 && bytes <= 0xff000000)) throw new WasmMemoryError(bytes, before);
-    // pointers beyond 2 GiB come as negative numbers
-    let pointer = malloc(bytes) >>> 0;
+    const take = (): number => {
+      // pointers beyond 2 GiB come as negative numbers
+      const pointer = malloc(bytes) >>> 0;
+      if (pointer + bytes <= this.#tfjs.visibleBytes()) return pointer;
+      this.#tfjs.free(pointer);
+      return 0;
+    };
+    let pointer = take();
     const after = this.memory.buffer.byteLength;
     // Allocations inside tfjs' binary do not come by here, and abort when they fail: room is made before that.
     if (pointer === 0 || (after > before && after > LARGE)) this.onFull();
-    if (pointer === 0) pointer = malloc(bytes) >>> 0;
+    if (pointer === 0) pointer = take();
     if (pointer === 0 && bytes > 0) throw new WasmMemoryError(bytes, after);
     return pointer;
   }

@@ -122,7 +122,7 @@ interface Thread {
 export async function availableCores(): Promise<number> {
   if (!isNode) return globalThis.navigator?.hardwareConcurrency ?? 1;
   // Not an import: bundlers for the browser would follow it.
-  return nodeModule('node:os')!.availableParallelism();
+  return nodeModule<typeof import('node:os')>('node:os')!.availableParallelism();
 }
 
 const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
@@ -130,7 +130,7 @@ const isNode = typeof process !== 'undefined' && process.versions?.node !== unde
 async function startThread(data: object): Promise<Thread> {
   if (isNode) {
     // Not an import: bundlers for the browser would follow it.
-    const { Worker } = nodeModule('node:worker_threads')!;
+    const { Worker } = nodeModule<typeof import('node:worker_threads')>('node:worker_threads')!;
     const worker = new Worker(workerSource, { eval: true, workerData: data });
     await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     worker.removeAllListeners();

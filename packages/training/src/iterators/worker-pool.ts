@@ -28,7 +28,10 @@ interface Listeners {
 }
 
 const nodeModules = () => {
-  const [threads, os] = [nodeModule('node:worker_threads'), nodeModule('node:os')];
+  const [threads, os] = [
+    nodeModule<typeof import('node:worker_threads')>('node:worker_threads'),
+    nodeModule<typeof import('node:os')>('node:os'),
+  ];
   return threads === null || os === null ? undefined : { threads, os };
 };
 

@@ -1,17 +1,19 @@
-import { isAlive, type NodeModules, node, partName, SourceError, writeFile } from '@chaingrad/weights';
+import { nodeModule } from '@chaingrad/core';
+import { isAlive, partName, SourceError, writeFile } from '@chaingrad/weights';
 import { StoreError } from '../errors.ts';
 import type { Store, StoredFile } from './store.ts';
 
 /** A folder, in Node. It is made when the first file is written. */
 export class FileStore implements Store {
   readonly location: string;
-  readonly #fs: NodeModules['fs'];
-  readonly #path: NodeModules['path'];
+  readonly #fs: typeof import('node:fs/promises');
+  readonly #path: typeof import('node:path');
 
   /** @throws StoreError in a page. */
   constructor(folder: string) {
-    const modules = node();
-    if (modules === null) {
+    const fs = nodeModule<typeof import('node:fs/promises')>('node:fs/promises');
+    const path = nodeModule<typeof import('node:path')>('node:path');
+    if (fs === null || path === null) {
       throw new StoreError(
         folder,
         '',
@@ -19,8 +21,8 @@ export class FileStore implements Store {
       );
     }
     this.location = folder;
-    this.#fs = modules.fs;
-    this.#path = modules.path;
+    this.#fs = fs;
+    this.#path = path;
   }
 
   async list(): Promise<StoredFile[]> {

@@ -20,7 +20,7 @@ export type DatasetSource = string | DatasetFiles;
  * @throws VisionOptionError in a page, which has no folders.
  */
 export function diskFiles(root: string): DatasetFiles {
-  const fs = nodeModule('node:fs/promises');
+  const fs = nodeModule<typeof import('node:fs/promises')>('node:fs/promises');
   if (fs === null) {
     throw new VisionOptionError(
       'diskFiles',

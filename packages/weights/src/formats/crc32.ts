@@ -49,7 +49,7 @@ export function crc32ByTables(bytes: Uint8Array, before = 0): number {
   return (c ^ 0xffffffff) >>> 0;
 }
 
-const native = nodeModule('node:zlib')?.crc32;
+const native = nodeModule<typeof import('node:zlib')>('node:zlib')?.crc32;
 
 /**
  * CRC-32 of some bytes.

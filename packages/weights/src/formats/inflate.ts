@@ -23,7 +23,7 @@ export interface Inflater {
 }
 
 /** Node's web streams are built on the same zlib, but copy everything once more, into memory that cannot be freed at once. */
-export function newInflater(zlib = nodeModule('node:zlib')): Inflater {
+export function newInflater(zlib = nodeModule<typeof import('node:zlib')>('node:zlib')): Inflater {
   return zlib === null ? webInflater() : nodeInflater(zlib);
 }
 
@@ -92,7 +92,10 @@ function webInflater(): Inflater {
  * What the first packed bytes unpack to, as far as they reach; nothing where they are damaged, which shows when the whole is
  * read.
  */
-export function inflateStart(packed: Uint8Array, zlib = nodeModule('node:zlib')): Uint8Array<ArrayBuffer> {
+export function inflateStart(
+  packed: Uint8Array,
+  zlib = nodeModule<typeof import('node:zlib')>('node:zlib'),
+): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   try {
     // Z_SYNC_FLUSH: an end that is missing is no damage.

@@ -12,14 +12,14 @@ export interface NodeModules {
 
 /** These modules, or null in a page. */
 export function node(): NodeModules | null {
-  const fs = nodeModule('node:fs/promises');
+  const fs = nodeModule<typeof import('node:fs/promises')>('node:fs/promises');
   if (fs === null) return null;
   return {
     fs,
-    os: nodeModule('node:os')!,
-    path: nodeModule('node:path')!,
-    crypto: nodeModule('node:crypto')!,
-    module: nodeModule('node:module')!,
-    url: nodeModule('node:url')!,
+    os: nodeModule<typeof import('node:os')>('node:os')!,
+    path: nodeModule<typeof import('node:path')>('node:path')!,
+    crypto: nodeModule<typeof import('node:crypto')>('node:crypto')!,
+    module: nodeModule<typeof import('node:module')>('node:module')!,
+    url: nodeModule<typeof import('node:url')>('node:url')!,
   };
 }
