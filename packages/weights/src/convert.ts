@@ -17,6 +17,7 @@ import {
   toFloat32Array,
 } from '@chaingrad/core';
 import { writeNpz } from './formats/npz.ts';
+import { join } from './formats/pieces.ts';
 import { type ArrayLoss, dequantize, isReducible, lossOf, quantize, toHalf } from './formats/quantize.ts';
 import { writeSafetensors } from './formats/safetensors.ts';
 import type { WeightFile } from './formats/weight-file.ts';
@@ -241,7 +242,7 @@ async function writeTfjs(
   const groups = grouped(await collect(arrays), limit);
   const shards = groups.map((group, i) => ({
     name: numbered(stem, i, groups.length, 'bin'),
-    bytes: joined(group.map(([key, array]) => bytesOfArray(forTfjs(array, key)))),
+    bytes: join(group.map(([key, array]) => bytesOfArray(forTfjs(array, key)))),
   }));
   const weightsManifest = groups.map((group, i) => ({
     paths: [shards[i]!.name.replace(/^.*[/\\]/, '')],
@@ -279,13 +280,3 @@ function tfjsEntry(name: string, array: Written): object {
 
 const json = (value: unknown): Uint8Array<ArrayBuffer> =>
   new TextEncoder().encode(`${JSON.stringify(value, null, 1)}\n`);
-
-function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}

@@ -66,7 +66,10 @@ export async function concatenate(
   return join(all, length);
 }
 
-export function join(parts: readonly Uint8Array<ArrayBuffer>[], length: number): Uint8Array<ArrayBuffer> {
+export function join(
+  parts: readonly Uint8Array<ArrayBuffer>[],
+  length = parts.reduce((n, part) => n + part.length, 0),
+): Uint8Array<ArrayBuffer> {
   if (parts.length === 1 && parts[0]!.length === length) return parts[0]!;
   const out = new Uint8Array(length);
   let at = 0;

@@ -14,6 +14,7 @@ import {
   toInt32Array,
 } from '@chaingrad/core';
 import { checkBeside } from './beside.ts';
+import { join } from './pieces.ts';
 
 /** How each element type of tfjs is stored. */
 const storedAs = {
@@ -162,17 +163,6 @@ function unpack(
   const data = Float64Array.from(packed, (q) => Math.round(q * scale + min));
   const whole: NamedArray = { shape, dtype: 'float64', data };
   return { shape, dtype: 'int32', data: toInt32Array(whole, place) };
-}
-
-function join(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  if (parts.length === 1) return parts[0]!;
-  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
