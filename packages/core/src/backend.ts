@@ -136,8 +136,9 @@ async function withoutErrorListeners<R>(start: () => Promise<R>): Promise<R> {
 async function useFastKernels(notes: string[], asked?: number): Promise<BackendInfo['wasm']> {
   try {
     const { registerWasmKernels } = await import('@chaingrad/kernels/wasm');
-    const { relaxed, threads } = await registerWasmKernels();
-    if (asked !== undefined && asked !== threads) {
+    const { relaxed, threads, threadsRefused } = await registerWasmKernels();
+    if (threadsRefused !== undefined) notes.push(`WASM on ${threads} thread(s): ${threadsRefused}`);
+    else if (asked !== undefined && asked !== threads) {
       notes.push(
         `${threads} WASM thread(s) instead of ${asked}: memory is not shared. A page must be cross-origin isolated ` +
           '(COOP same-origin, COEP require-corp), and the backend must not have been started before.',

@@ -59,3 +59,29 @@ export async function writeTestPages(
   // What is served is what was built: an empty bundle would pass every test.
   for (const name of Object.keys(sets)) await readFile(join(folder, `tests/${name}.js`));
 }
+
+/** Bundles one program of a folder, in place, and writes the page that runs it. The WASM binary lies beside it. */
+export async function bundlePage(folder: string, program: string): Promise<void> {
+  await copyFile(
+    join(root, 'node_modules/@tensorflow/tfjs-backend-wasm/dist', wasmFile),
+    join(folder, wasmFile),
+  );
+  await build({
+    absWorkingDir: root,
+    entryPoints: [join(folder, program)],
+    outdir: folder,
+    allowOverwrite: true,
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    conditions: ['chaingrad-source'],
+    mainFields: ['browser', 'module', 'main'],
+    nodePaths: [join(root, 'node_modules')],
+    external: ['webgpu'],
+    logLevel: 'error',
+  });
+  await writeFile(
+    join(folder, 'index.html'),
+    `<!doctype html><title>${program}</title><script type="module" src="/${program}"></script>`,
+  );
+}

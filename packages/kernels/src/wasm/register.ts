@@ -23,6 +23,8 @@ export interface WasmKernelInfo {
   readonly relaxed: boolean;
   /** Threads that compute, the calling one included. */
   readonly threads: number;
+  /** Why there are fewer threads than there could be, where the platform refused to start them. */
+  readonly threadsRefused?: string;
 }
 
 const tables: readonly FastKernels[] = [
@@ -85,9 +87,15 @@ export async function registerWasmKernels(): Promise<WasmKernelInfo> {
     compiledShared = shared;
   }
   const runtime = runtimeOf(backend);
-  await runtime.setThreads(shared ? (options.threads ?? (await defaultThreads())) : 1);
+  let threadsRefused: string | undefined;
+  if (shared) {
+    await runtime.setThreads(options.threads ?? (await defaultThreads())).catch((error: unknown) => {
+      threadsRefused = error instanceof Error ? error.message : String(error);
+    });
+  }
   for (const table of tables) for (const [name, kernel] of Object.entries(table)) install(name, kernel);
-  return { simd: true, relaxed: runtime.relaxed, threads: runtime.threads };
+  const { relaxed, threads } = runtime;
+  return { simd: true, relaxed, threads, ...(threadsRefused !== undefined && { threadsRefused }) };
 }
 
 /**

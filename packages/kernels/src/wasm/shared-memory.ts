@@ -3,15 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isStarted } from '../tfjs-internals.ts';
 import { withSharedMemory } from './binaries.ts';
 import { WasmUnavailableError } from './errors.ts';
+import { handOverBinary, type SetWasmPaths } from './hand-over.ts';
 
-const names = [
-  'tfjs-backend-wasm.wasm',
-  'tfjs-backend-wasm-simd.wasm',
-  'tfjs-backend-wasm-threaded-simd.wasm',
-] as const;
-
-/** `setWasmPaths` of @tensorflow/tfjs-backend-wasm. */
-export type SetWasmPaths = (paths: Record<(typeof names)[number], string>, usePlatformFetch: boolean) => void;
+export type { SetWasmPaths };
 
 /**
  * tfjs' wasm binary with a shared memory. tfjs' own code runs in it as before, on one thread.
@@ -53,9 +47,7 @@ export function shareTfjsWasmMemory(setWasmPaths: SetWasmPaths, bytes: Uint8Arra
     throw new WasmUnavailableError(
       "the wasm backend is started already. Share its memory before tf.setBackend('wasm').",
     );
-  const url = URL.createObjectURL(new Blob([patchTfjsWasmShared(bytes)], { type: 'application/wasm' }));
   // tfjs would take its threaded binary, which has another interface
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  // The platform's fetch reads blob addresses in Node too; tfjs' default there reads files only.
-  setWasmPaths({ [names[0]]: url, [names[1]]: url, [names[2]]: url }, true);
+  handOverBinary(setWasmPaths, patchTfjsWasmShared(bytes));
 }

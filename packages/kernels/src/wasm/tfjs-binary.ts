@@ -1,5 +1,6 @@
 /** Finds tfjs' own WASM binary in a page: in Node tfjs finds it by itself. */
 import { WasmUnavailableError } from './errors.ts';
+import { handOverBinary } from './hand-over.ts';
 import { canShareMemory, type SetWasmPaths, shareTfjsWasmMemory } from './shared-memory.ts';
 
 /** The version that package.json pins: other binaries have other interfaces. */
@@ -44,27 +45,33 @@ export async function readTfjsWasm(file?: string | URL): Promise<Uint8Array<Arra
   );
 }
 
+/** A page's policy may forbid WebAssembly; tfjs would wait for its module for ever. */
+async function checkPolicy(): Promise<void> {
+  try {
+    await WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new WasmUnavailableError(
+      `WebAssembly cannot be compiled here. A Content-Security-Policy needs script-src 'wasm-unsafe-eval' (${why}).`,
+    );
+  }
+}
+
 /**
  * Gives the wasm backend that is started next its binary, in a page: with a heap that threads share where the page is
  * cross-origin isolated.
  *
  * @param setWasmPaths of @tensorflow/tfjs-backend-wasm.
  * @param file the address of tfjs-backend-wasm-simd.wasm; found by itself where none is given.
- * @throws WasmUnavailableError when it is not found, or when the backend is started already.
+ * @throws WasmUnavailableError when it is not found, when the page's policy forbids WebAssembly, or when the backend is started
+ *   already.
  */
 export async function provideTfjsWasm(setWasmPaths: SetWasmPaths, file?: string | URL): Promise<void> {
+  await checkPolicy();
   const bytes = await readTfjsWasm(file);
   if (canShareMemory()) {
     shareTfjsWasmMemory(setWasmPaths, bytes);
     return;
   }
-  const url = URL.createObjectURL(new Blob([bytes], { type: 'application/wasm' }));
-  setWasmPaths(
-    {
-      'tfjs-backend-wasm.wasm': url,
-      'tfjs-backend-wasm-simd.wasm': url,
-      'tfjs-backend-wasm-threaded-simd.wasm': url,
-    },
-    true,
-  );
+  handOverBinary(setWasmPaths, bytes);
 }

@@ -143,7 +143,13 @@ async function startThread(data: object): Promise<Thread> {
   try {
     await new Promise((resolve, reject) => {
       worker.onmessage = resolve;
-      worker.onerror = (event) => reject(new Error(event.message));
+      worker.onerror = (event) =>
+        reject(
+          new Error(
+            event.message ||
+              'a thread could not be started; a Content-Security-Policy needs worker-src blob: for it',
+          ),
+        );
       worker.postMessage(data);
     });
   } finally {
