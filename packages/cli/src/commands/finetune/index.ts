@@ -48,6 +48,7 @@ export const finetuneCommand = () =>
     )
     .addOption(option('--epochs <n>', 'sweeps over the images', 'epochs').argParser(count))
     .option('--minutes <n>', 'learn for so many minutes, instead of --epochs or up to them', positive)
+    .option('--updates <n>', 'or so many updates, of a batch of images each', count)
     .addOption(option('--batch <n>', 'images an update', 'batch').argParser(count))
     .addOption(option('--lr <x>', 'highest step size of Adam', 'lr').argParser(positive))
     .addOption(option('--extractor-lr <x>', "the extractor's share of it", 'extractorLr').argParser(positive))

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Adam, Random, type SerialEntry, setSeed, transferParams, useBackend } from '@chaingrad/core';
+import { Adam, Random, type SerialEntry, setSeed, useBackend } from '@chaingrad/core';
 import {
   type Extension,
   LogReport,
@@ -27,7 +27,7 @@ import {
   ssdBatch,
   ssdTransform,
 } from '@chaingrad/vision';
-import { load, openWeights, resolveNames, serialize } from '@chaingrad/weights';
+import { load, serialize } from '@chaingrad/weights';
 import { apReport, apTable } from '../../average-precision.ts';
 import { drawComparison } from '../../comparison.ts';
 import { type DataProblems, expectObjects, openTraining, tellProblems } from '../../detection-data.ts';
@@ -35,12 +35,12 @@ import { bestFirst } from '../../detector.ts';
 import { CliError, oneLine } from '../../errors.ts';
 import { writeImage } from '../../images.ts';
 import { readLabels } from '../../labels.ts';
-import { classOf, type DetectorEntry, detectors } from '../../models.ts';
+import { detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
 import { makeFolder } from '../../outputs.ts';
-import { tell } from '../../progress.ts';
 import { lockRun } from './run-lock.ts';
 import { type FinetuneSettings, settingsFile, settingsOf, withClasses } from './settings.ts';
+import { startModel } from './start-model.ts';
 
 export interface FinetuneOptions extends Partial<FinetuneSettings> {
   readonly out: string;
@@ -99,8 +99,7 @@ async function run({
     `${train.length} images to learn from, ${test.length} to test with; ${labelNames.length} classes: ${labelNames.join(', ')}${withoutObjects(train, test)}`,
   );
 
-  using model = await startModel(settings, labelNames.length, say);
-  model.labelNames = labelNames;
+  using model = await startModel(settings, train, new Random(settings.seed + 2), say);
   const chain = new MultiboxTrainChain(model, { minNegatives: MIN_NEGATIVES });
   using optimizer = new Adam({ alpha: settings.lr }).setup(chain);
   const frozen = freeze(model, settings);
@@ -119,10 +118,11 @@ async function run({
     settings.batch,
   );
   const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
-  const progress = ({ updater: { epochDetail }, elapsedTime }: Trainer) =>
+  const progress = ({ updater: { epochDetail, iteration }, elapsedTime }: Trainer) =>
     Math.max(
       settings.epochs === null ? 0 : epochDetail / settings.epochs,
       settings.minutes === null ? 0 : elapsedTime / 60 / settings.minutes,
+      settings.updates === null ? 0 : iteration / settings.updates,
     );
   const trainer = new Trainer(updater, (self) => progress(self) >= 1, {
     out,
@@ -211,32 +211,6 @@ async function openBoth(
   expectObjects(data, train, 'to learn from');
   expectObjects(data, test, 'to test with');
   return { train, test, problems };
-}
-
-/** The model to begin with: new heads where the classes differ, everything else from the file. */
-async function startModel(
-  settings: FinetuneSettings,
-  nFgClass: number,
-  say: (text: string) => void,
-): Promise<SSD> {
-  const entry: DetectorEntry = detectors[settings.model];
-  // New heads learn by softmax, against the background: what ChainerCV's loss is made for.
-  const Model = await classOf(entry);
-  const model = new Model({ nFgClass, scoreFunction: 'softmax' });
-  model.initialize([...entry.inputShape]);
-  if (settings.from === 'none') return model;
-  if (settings.from === 'pretrained') {
-    using source = await Model.fromPretrained(undefined, { onProgress: tell(entry.className, say) });
-    say(transferParams(source, model, { ignore: /^\/multibox\/conf\// }).summary());
-  } else {
-    await using file = await openWeights(settings.from, { onProgress: tell(settings.from, say) });
-    say(
-      (
-        await transferParams(file, model, { names: resolveNames((settings.names ?? undefined) as never) })
-      ).summary(),
-    );
-  }
-  return model;
 }
 
 /** How many images show only what is not to be found; '' where none does. */

@@ -18,6 +18,8 @@ export interface FinetuneSettings {
   readonly epochs: number | null;
   /** The training ends after so many minutes, if the epochs are not over before. */
   readonly minutes: number | null;
+  /** Or after so many updates. */
+  readonly updates: number | null;
   readonly batch: number;
   readonly lr: number;
   /** The rate of the extractor as a share of the heads'. */
@@ -44,6 +46,7 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   names: null,
   epochs: 20,
   minutes: null,
+  updates: null,
   batch: 4,
   lr: 0.001,
   extractorLr: 0.3,
@@ -56,6 +59,9 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   seed: 0,
   classes: null,
 };
+
+/** How long it learns may be changed later. */
+const lengths: ReadonlySet<string> = new Set(['epochs', 'minutes', 'updates']);
 
 const FILE = 'settings.json';
 
@@ -78,7 +84,7 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
     }
     if (given.data === undefined) throw new CliError('--data is missing: the folder of the images');
     // Whoever gives a time wants it used.
-    const epochs = given.minutes === undefined ? defaults.epochs : null;
+    const epochs = given.minutes === undefined && given.updates === undefined ? defaults.epochs : null;
     return { ...defaults, epochs, ...given } as FinetuneSettings;
   }
   if (!existsSync(file)) throw new CliError(`${out} holds no training to resume: there is no ${FILE}`);
@@ -90,7 +96,7 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
   }
   for (const [name, value] of Object.entries(given)) {
     const before = old[name as keyof FinetuneSettings];
-    if (name === 'epochs' || name === 'minutes' || value === before) continue;
+    if (lengths.has(name) || value === before) continue;
     throw new CliError(
       `the training in ${out} began with ${name} ${before}; it cannot be resumed with ${value}`,
     );
