@@ -67,6 +67,7 @@ export * from './pickable-sequential-chain.ts';
 export * from './random.ts';
 export * from './replace.ts';
 export * from './reporter.ts';
+export { roundHalfEven } from './round-half-even.ts';
 export * from './sequential.ts';
 export type { InputSpec, Summary, SummaryRow } from './summary.ts';
 export * from './tensors.ts';

@@ -1,5 +1,7 @@
 /** The kernels that chaingrad adds to tfjs: their names, inputs and attributes. Activations are NHWC. */
 
+import type { CSRMatrix } from './csr-matrix.ts';
+
 /** Space added at the [top, bottom, left, right]; may be asymmetric (TensorFlow's SAME, Chainer's cover-all). */
 export type Pad2D = readonly [top: number, bottom: number, left: number, right: number];
 
@@ -37,8 +39,19 @@ export const MAX_POOL_2D_GRAD = 'ChaingradMaxPool2DGrad';
 export const AVG_POOL_2D = 'ChaingradAvgPool2D';
 /** Input: dy. Attributes: Pool2DAttrs and inputShape. */
 export const AVG_POOL_2D_GRAD = 'ChaingradAvgPool2DGrad';
+/** Input: x (M, C). Attributes: CSRAttrs, of a matrix (N, M). Output (N, C): the matrix times x. */
+export const SPARSE_MAT_MUL = 'ChaingradSparseMatMul';
+/**
+ * Input: x (M, C). Attributes: CSRAttrs, of a matrix (N, M). Output int32 (N, C): where in x's elements the first largest of the rows
+ * is that a row of the matrix names; -1 by a row without entries.
+ */
+export const SPARSE_ARG_MAX = 'ChaingradSparseArgMax';
 /** Gradient before an activation: inputs {dy, y}, y the output; ActivationGradAttrs. Where a backend has no such kernel it is composed. */
 export const ACTIVATION_GRAD = 'ChaingradActivationGrad';
+
+export interface CSRAttrs {
+  readonly matrix: CSRMatrix;
+}
 
 export interface ActivationGradAttrs {
   readonly activation: 'relu' | 'relu6';

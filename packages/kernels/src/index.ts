@@ -7,6 +7,7 @@ import { installGradients } from './gradients/index.ts';
 import { installKernels, supportedBackends } from './install.ts';
 
 export * from './attrs.ts';
+export { CSRMatrix } from './csr-matrix.ts';
 export { KernelArgumentError, SecondGradientError, UnsupportedKernelError } from './errors.ts';
 export { installFastKernels } from './fast.ts';
 export { type FloatTensor, floatTensor } from './float-tensor.ts';
@@ -24,6 +25,7 @@ export {
   type UpdateKind,
 } from './ops/fused-update.ts';
 export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
+export { sparseMatMul, sparseMax } from './ops/sparse.ts';
 export { assertKernel, runKernel } from './run.ts';
 export { isRecording } from './tfjs-internals.ts';
 export { Turns } from './turns.ts';

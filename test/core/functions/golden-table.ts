@@ -76,40 +76,42 @@ export interface Attrs {
   readonly beta?: number;
   readonly ratio?: number;
 }
+/** The values of an input in JavaScript. */
+export type Host = (key: string) => ArrayLike<number>;
 /** From the inputs of a case to its outputs. */
-export type Run = (inputs: Inputs, attrs: Attrs) => tf.Tensor | tf.Tensor[];
+export type Run = (inputs: Inputs, attrs: Attrs, host: Host) => tf.Tensor | tf.Tensor[];
 
 /** Moves the channels (axis 1) of an input to the end. */
-const last = <T extends tf.Tensor = tf.Tensor4D>(x: tf.Tensor): T => {
+export const last = <T extends tf.Tensor = tf.Tensor4D>(x: tf.Tensor): T => {
   const axes = x.shape.map((_, i) => i);
   return tf.transpose(x, [0, ...axes.slice(2), 1]) as T;
 };
 /** Moves the channels of an output (the last axis) back to axis 1. */
-const first = (y: tf.Tensor): tf.Tensor => {
+export const first = (y: tf.Tensor): tf.Tensor => {
   const axes = y.shape.map((_, i) => i);
   return tf.transpose(y, [0, axes.length - 1, ...axes.slice(1, -1)]);
 };
 /** A function of channels-last activations, on channels-first ones. */
-const channelsLast =
-  (fn: (x: tf.Tensor4D, inputs: Inputs, attrs: Attrs) => tf.Tensor): Run =>
-  (inputs, attrs) =>
-    first(fn(last(inputs['x']!), inputs, attrs));
+export const channelsLast =
+  (fn: (x: tf.Tensor4D, inputs: Inputs, attrs: Attrs, host: Host) => tf.Tensor): Run =>
+  (inputs, attrs, host) =>
+    first(fn(last(inputs['x']!), inputs, attrs, host));
 
 type One = (x: tf.Tensor, attrs: Attrs) => tf.Tensor | tf.Tensor[];
 /** A function of x alone, in any layout. */
-const of =
+export const of =
   (fn: One): Run =>
   ({ x }, attrs) =>
     fn(x!, attrs);
 /** A function of x and y, in any layout. */
-const of2 =
+export const of2 =
   (fn: (x: tf.Tensor, y: tf.Tensor, attrs: Attrs) => tf.Tensor): Run =>
   ({ x, y }, attrs) =>
     fn(x!, y!, attrs);
 
 const filter = (inputs: Inputs) => inputs['W'] as tf.Tensor4D;
 const offset = (inputs: Inputs) => (inputs['b'] ?? null) as tf.Tensor1D | null;
-const defined = <T extends object>(values: T) =>
+export const defined = <T extends object>(values: T) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 const window = ({ stride, pad, dilate, groups, cover_all: coverAll }: Attrs) =>
   defined({ stride, pad, dilate, groups, coverAll });

@@ -13,6 +13,8 @@ const small: Input = { shape: [2, 3, 4] };
 const channels: Input = { shape: [4] };
 const positive: Input = { shape: [4], offset: 1 };
 const maps: Input = { shape: [2, 5, 4, 3], scale: 1 / 64 };
+/** Values whose squares differ by more than the steps of the differences. */
+const apart: Input = { ...maps, scale: 1 / 16, offset: 5 };
 const filter: Input = { shape: [4, 3, 3, 2], scale: 1 / 64 };
 
 const on = (of: (x: tf.Tensor) => tf.Tensor, x: Input = wide): GradientCase => ({
@@ -44,6 +46,10 @@ const convolution = (
 
 const scores: Input = { shape: [3, 4], scale: 1 / 4 };
 const classes = [2, -1, 0];
+
+/** Two regions on maps of 5 x 4 pixels, in half pixels. */
+const corners = [1, 0, 6, 7, 2, 3, 9, 5];
+const regions = { outsize: 2, spatialScale: 0.5 };
 
 export const rows: Readonly<Record<string, Row>> = {
   absoluteError: pair(core.absoluteError),
@@ -143,11 +149,7 @@ export const rows: Readonly<Record<string, Row>> = {
   localResponseNormalization: onMaps((x) => core.localResponseNormalization(x, { n: 3, k: 1, alpha: 0.5 })),
   logSoftmax: [on((x) => core.logSoftmax(x)), on((x) => core.logSoftmax(x, 1))],
   logsumexp: [on((x) => core.logsumexp(x)), on((x) => core.logsumexp(x, [0, 2]))],
-  maxPooling2D: onMaps((x) => core.maxPooling2D(tf.square(x), { ksize: 3, stride: 2, pad: 1 }), {
-    ...maps,
-    scale: 1 / 16,
-    offset: 5,
-  }),
+  maxPooling2D: onMaps((x) => core.maxPooling2D(tf.square(x), { ksize: 3, stride: 2, pad: 1 }), apart),
   meanAbsoluteError: pair(core.meanAbsoluteError),
   meanSquaredError: pair(core.meanSquaredError),
   moveaxis: on((x) => core.moveaxis(tf.square(x), 0, 2)),
@@ -156,6 +158,14 @@ export const rows: Readonly<Record<string, Row>> = {
   relu6: on((x) => core.relu6(tf.mul(x, 4))),
   repeatElements: on((x) => core.repeatElements(tf.square(x), 2, 1)),
   resizeImages: onMaps((x) => core.resizeImages(tf.square(x), [3, 7])),
+  roiAverageAlign2D: onMaps((x) => core.roiAverageAlign2D(tf.square(x), corners, [1, 0], regions)),
+  roiAveragePooling2D: onMaps((x) => core.roiAveragePooling2D(tf.square(x), corners, [1, 0], regions)),
+  roiMaxAlign2D: onMaps((x) => core.roiMaxAlign2D(tf.square(x), corners, [1, 0], regions), apart),
+  roiMaxPooling2D: onMaps((x) => core.roiMaxPooling2D(tf.square(x), corners, [1, 0], regions), apart),
+  roiPooling2D: onMaps(
+    (x) => core.roiPooling2D(tf.square(x), [1, 0, 1, 7, 6, 0, 3, 2, 5, 9], regions),
+    apart,
+  ),
   rollaxis: on((x) => core.rollaxis(tf.square(x), 2)),
   scale: { of: (x, y) => core.scale(x!, y!, 1), inputs: [wide, { shape: [3] }] },
   selectItem: on((x) => core.selectItem(tf.square(x), labels([0, 3, 1, 1, 2, 0], [2, 3]))),

@@ -99,6 +99,20 @@ const resizes = (of: (x: tf.Tensor4D, size: [number, number], align: boolean, ha
     ).map(([align, half]) => on((x) => of(x, size, align, half), { shape: [2, 4, 5, 2] })),
   );
 
+/** With an empty row, and a column that comes twice in a row. */
+const matrix = kernels.CSRMatrix.of(4, [
+  [
+    [0, 2],
+    [3, -1],
+  ],
+  [],
+  [
+    [1, 0.5],
+    [2, 1],
+    [1, 3],
+  ],
+]);
+
 export const windowCases: GradientCases = {
   AvgPool: [
     on((x) => tf.avgPool(x, 3, 2, 1), odd),
@@ -293,5 +307,13 @@ export const windowCases: GradientCases = {
         { ksize: [3, 2], stride: [2, 2], pad: pads, inputShape: [2, 5, 3, 2] },
       ),
     inputs: [{ shape: [2, 3, 2, 2] }],
+  },
+  [kernels.SPARSE_MAT_MUL]: {
+    of: (x) => kernels.sparseMatMul(matrix, x as tf.Tensor2D),
+    inputs: [{ shape: [4, 2] }],
+  },
+  [kernels.SPARSE_ARG_MAX]: {
+    of: (x) => kernels.sparseMax(matrix, tf.square(x!) as tf.Tensor2D, 0),
+    inputs: [{ shape: [4, 2], offset: 1 }],
   },
 };

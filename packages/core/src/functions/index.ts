@@ -27,6 +27,15 @@ export {
   normalize,
 } from './normalization.ts';
 export * from './pooling.ts';
+export {
+  type RoiAlignOptions,
+  type RoiOptions,
+  roiAverageAlign2D,
+  roiAveragePooling2D,
+  roiMaxAlign2D,
+  roiMaxPooling2D,
+  roiPooling2D,
+} from './roi.ts';
 export * from './selection.ts';
 export * from './softmax-cross-entropy.ts';
 export { getConvOutsize, getDeconvOutsize, type Window1D } from './windows.ts';

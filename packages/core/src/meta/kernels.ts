@@ -9,9 +9,12 @@ import {
   CONV_2D_BACKPROP_FILTER,
   CONV_2D_BACKPROP_INPUT,
   type Conv2DAttrs,
+  type CSRAttrs,
   MAX_POOL_2D,
   MAX_POOL_2D_GRAD,
   type Pool2DAttrs,
+  SPARSE_ARG_MAX,
+  SPARSE_MAT_MUL,
 } from '@chaingrad/kernels';
 import { backend_util, type DataType, slice_util, util } from '@tensorflow/tfjs-core';
 
@@ -132,6 +135,15 @@ const ownPool: ShapeRule = ({ x }, attributes) => {
   ];
   return { out: { shape, dtype: 'float32' } };
 };
+
+/** A sparse matrix by rows of channels. */
+const csr =
+  (dtype: DataType): ShapeRule =>
+  ({ x }, attributes) => {
+    const { matrix } = attributes as unknown as CSRAttrs;
+    const channels = x!.shape[1]!;
+    return { out: { shape: [matrix.shape[0], channels], dtype }, macs: matrix.columns.length * channels };
+  };
 
 const attrShape =
   (key: string, input: string): ShapeRule =>
@@ -429,4 +441,6 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map<string, ShapeR
   [MAX_POOL_2D_GRAD, sameAs('x')],
   [AVG_POOL_2D, ownPool],
   [AVG_POOL_2D_GRAD, attrShape('inputShape', 'dy')],
+  [SPARSE_MAT_MUL, csr('float32')],
+  [SPARSE_ARG_MAX, csr('int32')],
 ]);

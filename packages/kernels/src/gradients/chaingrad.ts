@@ -85,6 +85,10 @@ export const chaingradRules: RuleTable = {
   [names.AVG_POOL_2D]: rule<Pool2DAttrs>({ inputs: ['x'] }, (dy, [x], attrs) => ({
     x: () => runKernel(names.AVG_POOL_2D_GRAD, { dy }, { ...attrs, inputShape: x!.shape }),
   })),
+  [names.SPARSE_MAT_MUL]: rule<names.CSRAttrs>({}, (dy, _, { matrix }) => ({
+    x: () => runKernel(names.SPARSE_MAT_MUL, { x: dy }, { matrix: matrix.transpose() }),
+  })),
+  [names.SPARSE_ARG_MAX]: rule({ inputs: ['x'] }, (_, [x]) => ({ x: () => zeros(x!) })),
   [names.AVG_POOL_2D_GRAD]: rule<Pool2DAttrs>({}, (ddx, _, attrs) => ({
     dy: () => runKernel(names.AVG_POOL_2D, { x: ddx }, attrs),
   })),

@@ -1,4 +1,5 @@
 import * as names from '../attrs.ts';
+import { sparseArgMax, sparseMatMul } from '../cpu/sparse.ts';
 import { type KernelTable, kernel } from '../kernel.ts';
 import * as convolution from './convolution.ts';
 import * as pooling from './pooling.ts';
@@ -12,4 +13,6 @@ export const portableKernels: KernelTable = {
   [names.MAX_POOL_2D_GRAD]: kernel(pooling.maxPool2dGrad),
   [names.AVG_POOL_2D]: kernel(pooling.avgPool2d),
   [names.AVG_POOL_2D_GRAD]: kernel(pooling.avgPool2dGrad),
+  [names.SPARSE_MAT_MUL]: kernel(sparseMatMul),
+  [names.SPARSE_ARG_MAX]: kernel(sparseArgMax),
 };

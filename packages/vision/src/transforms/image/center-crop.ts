@@ -1,12 +1,6 @@
+import { roundHalfEven } from '@chaingrad/core';
 import type { Image, PixelData } from '../../image/image.ts';
 import { type CropParam, checkFits, crop } from './crop.ts';
-
-/** Python's rounding: halves go to the even neighbour. */
-function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  if (x - low !== 0.5) return Math.round(x);
-  return low % 2 === 0 ? low : low + 1;
-}
 
 /**
  * The rows and columns that `centerCrop` keeps: `cropBbox` takes them for the boxes.

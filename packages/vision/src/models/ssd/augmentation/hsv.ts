@@ -4,15 +4,11 @@
  * Both ways round, and not to the nearest float: OpenCV's forward way is integer arithmetic with reciprocals of 12 bits.
  */
 
+import { roundHalfEven } from '@chaingrad/core';
+
 const BITS = 12;
 const HALF = 1 << (BITS - 1);
 const HUES = 180;
-
-const roundHalfEven = (x: number): number => {
-  const low = Math.floor(x);
-  const rest = x - low;
-  return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
-};
 
 /** round(2^12 * scale / i), 0 for i = 0. */
 const reciprocals = (scale: number) =>
