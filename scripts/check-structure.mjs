@@ -12,7 +12,7 @@ import ts from 'typescript';
 import { root, workspacePackages } from './packages.mjs';
 
 /** Each imports only what stands before it. */
-const order = ['kernels', 'core', 'weights', 'onnx', 'training', 'vision', 'cli'];
+const order = ['kernels', 'core', 'weights', 'onnx', 'training', 'vision', 'cli', 'create'];
 
 /** Pairs that the order alone would allow: the right one runs without the left, whose types it may name. */
 const apart = [

@@ -52,7 +52,7 @@ export async function tarballProblems({ name, version, tarball }, siblings) {
   }
   for (const file of beside) if (!files.includes(file)) problems.push(`${file} is missing.`);
   for (const file of files) {
-    if (!beside.includes(file) && !file.startsWith('dist/'))
+    if (!beside.includes(file) && !manifest.files?.includes(file.split('/')[0]))
       problems.push(`${file} does not belong into it.`);
   }
   for (const file of namedFiles(manifest)) {

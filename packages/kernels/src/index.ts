@@ -1,7 +1,9 @@
 /**
- * @chaingrad/kernels: what tfjs' cpu, wasm and webgpu backends lack or do wrongly, for any tfjs program.
+ * What tfjs' cpu, wasm and webgpu backends lack or do wrongly, for any tfjs program.
  *
  * Importing it registers gradients for tfjs' kernels, and kernels for the backends that are registered already.
+ *
+ * @module @chaingrad/kernels
  */
 import { installGradients } from './gradients/index.ts';
 import { installKernels, supportedBackends } from './install.ts';

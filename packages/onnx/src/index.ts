@@ -1,4 +1,8 @@
-/** ONNX files, both ways: networks go out as graphs that any runtime runs, and graphs come in as chains that train. */
+/**
+ * ONNX files, both ways: networks go out as graphs that any runtime runs, and graphs come in as chains that train.
+ *
+ * @module @chaingrad/onnx
+ */
 import { registerWriter } from '@chaingrad/weights';
 import { writeOnnx } from './export/writer.ts';
 

@@ -1,3 +1,8 @@
+/**
+ * The training loop: iterators, updaters, Trainer, triggers, extensions, snapshots.
+ *
+ * @module @chaingrad/training
+ */
 export * from './convert.ts';
 export * from './datasets/index.ts';
 export * from './errors.ts';

@@ -1,3 +1,8 @@
+/**
+ * ChainerCV's part: models, transforms, data sets, evaluation and drawing.
+ *
+ * @module @chaingrad/vision
+ */
 export * from './datasets/index.ts';
 export * from './errors.ts';
 export * from './evaluations/index.ts';

@@ -1,4 +1,8 @@
-/** Weights from anywhere, to anywhere: `load`, `save`, `openWeights`, `convertWeights`, the pretrained table, and the cache. */
+/**
+ * Weights from anywhere, to anywhere: `load`, `save`, `openWeights`, `convertWeights`, the pretrained table, and the cache.
+ *
+ * @module @chaingrad/weights
+ */
 export * from './about.ts';
 export * from './convert.ts';
 export { MemoryWeights } from './formats/memory-weights.ts';

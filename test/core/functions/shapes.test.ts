@@ -2,8 +2,8 @@ import {
   average,
   bias,
   getItem,
-  type Index,
   InvalidArgumentError,
+  type ItemIndex,
   moveaxis,
   repeatElements,
   rollaxis,
@@ -50,7 +50,7 @@ describeBackends('getItem', (backend) => {
 
   it('mixes positions, ranges, lists, new axes and an ellipsis', async () => {
     const x = tf.reshape(tf.range(0, 24), [2, 3, 4]);
-    const shape = (...indices: Index[]) => getItem(x, ...indices).shape;
+    const shape = (...indices: ItemIndex[]) => getItem(x, ...indices).shape;
     expect(shape()).to.deep.equal([2, 3, 4]);
     expect(shape(0, '...', -1)).to.deep.equal([3]);
     expect(shape('...', null, 2)).to.deep.equal([2, 3, 1]);

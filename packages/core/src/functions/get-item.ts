@@ -14,7 +14,7 @@ export interface Range {
  * What stands for one axis: a position (the axis goes), a range, a list of positions, null for a new axis of size 1, or '...'
  * for all axes that are not named. An empty range `{}` takes the whole axis.
  */
-export type Index = number | Range | readonly number[] | null | '...';
+export type ItemIndex = number | Range | readonly number[] | null | '...';
 
 /** The positions of a Python slice: the first one, how many, and the step. */
 function positions(range: Range, size: number): { first: number; count: number; step: number } {
@@ -83,19 +83,19 @@ function position(at: number, size: number): number {
  * @param indices one for each axis from the first on; axes that are not named stay whole.
  * @throws InvalidArgumentError on positions outside the tensor and on more indices than axes.
  */
-export function getItem(x: tf.Tensor, ...indices: readonly Index[]): tf.Tensor {
+export function getItem(x: tf.Tensor, ...indices: readonly ItemIndex[]): tf.Tensor {
   const named = indices.filter((index) => index !== null && index !== '...').length;
   if (named > x.rank || indices.filter((index) => index === '...').length > 1) {
     throw new InvalidArgumentError('getItem', `at most ${x.rank} indices and one '...'`, indices.length);
   }
-  const whole: Index[] = Array.from({ length: x.rank - named }, () => ({}));
+  const whole: ItemIndex[] = Array.from({ length: x.rank - named }, () => ({}));
   const all = indices.includes('...')
     ? indices.flatMap((index) => (index === '...' ? whole : [index]))
     : [...indices, ...whole];
   return tf.tidy(() => {
     let y = tf.clone(x);
     let axis = 0;
-    for (const index of all as Exclude<Index, '...'>[]) {
+    for (const index of all as Exclude<ItemIndex, '...'>[]) {
       if (index === null) y = tf.expandDims(y, axis++);
       else if (typeof index === 'number') y = tf.squeeze(take(y, axis, at(index, y.shape[axis]!)), [axis]);
       else if (isList(index)) y = pick(y, axis++, index);

@@ -13,7 +13,7 @@ export {
   dilatedConvolution2D,
 } from './convolution.ts';
 export * from './dropout.ts';
-export { getItem, type Index, type Range } from './get-item.ts';
+export { getItem, type ItemIndex, type Range } from './get-item.ts';
 export { linear } from './linear.ts';
 export * from './loss.ts';
 export {

@@ -32,7 +32,8 @@ export function meanAbsoluteError(x: tf.Tensor, y: tf.Tensor): tf.Scalar {
 /**
  * 0.5 d^2 where |d| = |x - t| < delta, else delta (|d| - delta / 2) (`chainer.functions.huber_loss`).
  *
- * @param x, t of one shape.
+ * @param x any shape.
+ * @param t the same shape.
  * @param reduce 'sum_along_second_axis' sums over the channels, which are last here; 'no' gives one for each element.
  * @throws ShapeMismatchError when the shapes differ; InvalidArgumentError unless delta is positive.
  */

@@ -108,7 +108,10 @@ export function batchNormalization<T extends tf.Tensor>(
 /**
  * Normalizes by given statistics, then scales and shifts (`chainer.functions.fixed_batch_normalization`).
  *
- * @param gamma, beta, mean, variance of the shape of the axes that are not reduced: (C). A null gamma is one, a null beta zero.
+ * @param gamma (C), the shape of the axes that are not reduced; null is one.
+ * @param beta (C), or null for zero.
+ * @param mean (C).
+ * @param variance (C).
  * @throws ShapeMismatchError when one of them has another shape; InvalidArgumentError on bad axes.
  */
 export function fixedBatchNormalization<T extends tf.Tensor>(
@@ -149,7 +152,8 @@ export function fixedBatchNormalization<T extends tf.Tensor>(
  * `chainer.functions.layer_normalization`).
  *
  * @param x (..., D).
- * @param gamma, beta (D), or null for one and zero.
+ * @param gamma (D), or null for one.
+ * @param beta (D), or null for zero.
  */
 export function layerNormalization<T extends tf.Tensor>(
   x: T,
@@ -169,7 +173,8 @@ export function layerNormalization<T extends tf.Tensor>(
  *
  * @param x (N, ..., C).
  * @param groups the number of groups; C must be divisible by it.
- * @param gamma, beta (C), or null for one and zero.
+ * @param gamma (C), or null for one.
+ * @param beta (C), or null for zero.
  */
 export function groupNormalization<T extends tf.Tensor>(
   x: T,

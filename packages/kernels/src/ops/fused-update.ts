@@ -56,7 +56,9 @@ const kernels: Readonly<Record<UpdateKind, { name: string; states: readonly numb
  * - adam, state [m, v] or, for AMSGrad, [m, v, vhat]: m' = m + (1 - beta1)(g - m), v' = v + (1 - beta2)(g^2 - v),
  *   vhat' = max(vhat, v') which then stands for v', p' = p - eta (rate m' / (sqrt(v') + eps) + weightDecayRate p)
  *
- * @param param,grad,state float32, all of one shape; they stay the caller's.
+ * @param param float32; it stays the caller's.
+ * @param grad of the same shape; it stays the caller's.
+ * @param state of the same shape, each; they stay the caller's.
  * @returns the new parameter, then the new state.
  * @throws KernelArgumentError when shapes or the number of states do not fit.
  */

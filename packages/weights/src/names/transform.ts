@@ -22,7 +22,8 @@ export const denseToLinear = permuted(1, 0);
 
 /**
  * A dense kernel behind a flattened feature map: TensorFlow flattens (h, w, c), we flatten (c, h, w).
- * @param height, width of the feature map.
+ * @param height of the feature map.
+ * @param width of the feature map.
  */
 export const flattenedToLinear =
   (height: number, width: number): ArrayTransform =>

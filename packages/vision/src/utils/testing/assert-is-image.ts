@@ -6,8 +6,8 @@ import { checkImage, type Image, isPixelData } from '../../image/image.ts';
  * Throws unless something is an image of the package: { data, shape: [height, width, channels] } in a Float32Array,
  * Uint8Array or Uint8ClampedArray. Chainer counterpart: `chainercv.utils.assert_is_image`.
  *
- * @param color whether it must have three channels (RGB) or one.
- * @param checkRange whether every value must be within 0..255.
+ * @param options.color whether it must have three channels (RGB) or one.
+ * @param options.checkRange whether every value must be within 0..255.
  * @throws ImageFormatError
  */
 export function assertIsImage(img: unknown, options: { color?: boolean; checkRange?: boolean } = {}): void {

@@ -7,7 +7,8 @@ import type { Rng } from '../../rng.ts';
  *
  * @param n how many.
  * @param size [height, width] of the image.
- * @param minLength,maxLength of the sides, in pixels; `maxLength` must fit into the image.
+ * @param minLength of the sides, in pixels.
+ * @param maxLength of the sides, in pixels; it must fit into the image.
  * @returns n * 4 values, rows of (yMin, xMin, yMax, xMax).
  */
 export function generateRandomBbox(
