@@ -34,7 +34,7 @@ else {
     for (const { name, parentPath } of readdirSync(`${path}/src`, { recursive: true, withFileTypes: true })) {
       if (!name.endsWith('.ts')) continue;
       const place = parentPath.slice(path.length);
-      cpSync(`${parentPath}/${name}`, `${root}out/docs/source/packages/${folder}${place}/${name}.txt`);
+      cpSync(`${parentPath}/${name}`, `${root}out/docs/source/${folder}${place}/${name}.txt`);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The site of the documentation: `npm run docs` builds it into out/docs, `npm run docs -- --serve` shows it while it is written. */
+import { readFileSync } from 'node:fs';
 import { type DefaultTheme, defineConfig, type MarkdownRenderer } from 'vitepress';
 
 const page = (text: string, link: string): DefaultTheme.SidebarItem => ({ text, link });
@@ -37,9 +38,8 @@ function pathsForOutside(md: MarkdownRenderer): void {
   });
 }
 
-/** Two links of a chain. */
-const mark =
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="#0f7f7f" stroke-width="4"><rect x="3" y="11" width="16" height="10" rx="5"/><rect x="13" y="11" width="16" height="10" rx="5"/></svg>';
+/** The site's icon: two links of a chain. */
+const mark = readFileSync(new URL('mark.svg', import.meta.url), 'utf8');
 
 export default defineConfig({
   title: 'chaingrad',

@@ -71,8 +71,8 @@ describe('the site of the documentation', () => {
       const printed = page.getByRole('log');
       await printed.waitFor();
       await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
-      expect(await printed.getAttribute('class'), await printed.innerText()).not.to.include('failed');
-      expect((await printed.innerText()).trim().split('\n').length).to.be.at.least(5);
+      expect(await printed.getAttribute('class'), (await printed.textContent())!).not.to.include('failed');
+      expect((await printed.textContent())!.trim().split('\n').length).to.be.at.least(5);
       expect(problems).to.deep.equal([]);
     });
   }
