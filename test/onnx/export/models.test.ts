@@ -1,7 +1,7 @@
 /** The library's networks as files: equal in ONNX Runtime, native and WASM; detectors from the picture to the boxes. */
 import { createRequire } from 'node:module';
-import { useBackend } from '@chaingrad/core';
-import { exportOnnx } from '@chaingrad/onnx';
+import { type Link, useBackend } from '@chaingrad/core';
+import { exportOnnx, importOnnx } from '@chaingrad/onnx';
 import {
   type Image,
   onnxOfDetector,
@@ -105,7 +105,10 @@ describe('exportOnnx of the detectors', function () {
 
       it('gives the same outputs in ONNX Runtime, with transposes only before the joined heads', async () => {
         const input = [prepared(model, 1)];
-        const { ops } = await expectSame(model, input);
+        const { ops, bytes } = await expectSame(model, input);
+        using back = await importOnnx(bytes);
+        const shapes = (link: Link) => [...link.namedparams()].map(([path, { shape }]) => [path, shape]);
+        expect(shapes(back), 'names and shapes of what comes back').to.have.deep.members(shapes(model));
         await expectSame(model, input, { runtime: 'web' });
         const heads = model.multibox.cells.length * 2;
         expect(histogram(ops)['Transpose'] ?? 0).to.be.at.most(heads + 1);

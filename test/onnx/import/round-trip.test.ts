@@ -23,8 +23,9 @@ describeBackends('a network that came in and goes out again', () => {
     ['a small network', smallNetwork(), [2, 3, 12, 16]],
     ["PaddleOCR's classifier", join(folder, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'), [1, 3, 48, 192]],
     ["PaddleOCR's detector", join(folder, 'ch_PP-OCRv4_det_infer.onnx'), [1, 3, 64, 96]],
+    ["PaddleOCR's recogniser", join(folder, 'ch_PP-OCRv4_rec_infer.onnx'), [1, 3, 48, 64]],
   ] as const) {
-    it(`${what}: the same names, and the same answers in onnxruntime`, async () => {
+    it(`${what}: the same names and shapes, and the same answers in onnxruntime`, async () => {
       const before = tf.memory().numTensors;
       const model = await importOnnx(source);
       // The network takes (N, C, H, W) itself: nothing is to be turned at its doors.
@@ -39,8 +40,11 @@ describeBackends('a network that came in and goes out again', () => {
       const [output] = Object.values(answer);
       expect(difference(await y.data(), output!.data as Float32Array)).to.be.at.most(1e-5);
       const back = await importOnnx(bytes);
-      const names = (network: typeof model) => [...network.namedparams()].map(([path]) => path);
-      expect(names(back)).to.deep.equal(names(model));
+      const shapes = (network: typeof model) => [
+        ...[...network.namedparams()].map(([path, { shape }]) => [path, shape]),
+        ...[...network.namedpersistents()].map(([path, { value }]) => [path, (value as tf.Tensor).shape]),
+      ];
+      expect(shapes(back)).to.deep.equal(shapes(model));
       const z = usingConfig('train', false, () => back.call(x));
       expect(difference(await z.data(), await y.data())).to.be.at.most(1e-5);
       model.dispose();

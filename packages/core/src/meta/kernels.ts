@@ -380,6 +380,29 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map<string, ShapeR
     },
   ],
   [
+    'GatherNd',
+    ({ params, indices }) => ({
+      out: {
+        shape: [...indices!.shape.slice(0, -1), ...params!.shape.slice(indices!.shape.at(-1))],
+        dtype: params!.dtype,
+      },
+    }),
+  ],
+  ['TensorScatterUpdate', ({ tensor }) => ({ out: { shape: tensor!.shape, dtype: tensor!.dtype } })],
+  ['ScatterNd', attrShape('shape', 'updates')],
+  [
+    'Einsum',
+    (inputs, { equation }) => {
+      const [terms, letters] = (equation as string).replaceAll(' ', '').split('->') as [string, string];
+      const sizes = new Map(
+        terms
+          .split(',')
+          .flatMap((term, i) => [...term].map((letter, axis) => [letter, inputs[i]!.shape[axis]!])),
+      );
+      return { out: { shape: [...letters].map((letter) => sizes.get(letter)!), dtype: inputs[0]!.dtype } };
+    },
+  ],
+  [
     'SpaceToBatchND',
     ({ x }, { blockShape, paddings }) => {
       const block = blockShape as number[];

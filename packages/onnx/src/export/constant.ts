@@ -16,6 +16,8 @@ export class Constant {
     readonly read: () => Promise<ConstantData>,
     /** The values, where they are known without waiting. */
     readonly values: ConstantData | null = null,
+    /** The array with a name whose elements these are, in the same order and another shape. */
+    readonly whole: Constant | null = null,
   ) {}
 
   static of(dtype: GraphType, shape: readonly number[], values: ConstantData, label: string | null = null) {
@@ -39,12 +41,15 @@ export class Constant {
   }
 
   reshaped(shape: readonly number[]): Constant {
-    return new Constant(this.dtype, shape, this.label, this.read, this.values);
+    const whole = this.whole ?? (this.label === null ? null : this);
+    if (whole?.shape.join() === shape.join()) return whole;
+    return new Constant(this.dtype, shape, this.label, this.read, this.values, whole);
   }
 
   transposed(perm: readonly number[]): Constant {
-    if (perm.every((axis, i) => axis === i)) return this;
     const shape = perm.map((axis) => this.shape[axis]!);
+    const moved = perm.filter((axis) => this.shape[axis] !== 1);
+    if (moved.every((axis, i) => i === 0 || moved[i - 1]! < axis)) return this.reshaped(shape);
     const turn = (data: ConstantData) => permuted(data, this.shape, perm);
     return this.derived(shape, turn);
   }

@@ -33,6 +33,12 @@ export const identity = (rank: number): number[] => Array.from({ length: rank },
 export const channelsFirst = (rank: number): number[] =>
   rank < 3 ? identity(rank) : [0, rank - 1, ...identity(rank).slice(1, -1)];
 
+/** Without the axes of size 1 in front. */
+const withoutOnes = (shape: readonly number[]): readonly number[] => {
+  const first = shape.findIndex((dim) => dim !== 1);
+  return first < 0 ? [] : shape.slice(first);
+};
+
 const same = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((x, i) => x === b[i]);
 
@@ -159,15 +165,20 @@ export class Emitter {
     const leading = values.find((value) => value.constant === null && value.shape.length === rank);
     const order = leading?.order ?? identity(rank);
     const extended = values.map((value) => this.extended(value, rank));
-    const names = extended.map((value, i) => {
+    const names = extended.map((value) => {
       if (value.constant !== null) {
+        // Leading axes of size 1 are implied; a parameter keeps its shape in the file, and its name.
+        const own = value.constant.whole ?? value.constant;
         const turned = value.constant.transposed(order);
-        // Leading axes of size 1 are implied; the parameter keeps its own shape where that is enough.
-        const needed = turned.shape.slice(turned.shape.findIndex((dim) => dim !== 1));
-        const dims = turned.shape.every((dim) => dim === 1) ? [] : needed;
-        const own = values[i]!.constant!;
-        const sameData = turned.values === own.values && turned.read === own.read;
-        return this.builder.initializer(sameData && same(own.shape, dims) ? own : turned.reshaped(dims));
+        const needed = withoutOnes(turned.shape);
+        if (own.label === null || own.shape.length > rank)
+          return this.builder.initializer(turned.reshaped(needed));
+        const name = this.builder.initializer(own);
+        if ((turned.whole ?? turned) !== own)
+          return this.node('Transpose', [this.reshapeNode(name, own.shape, value.constant.shape)], {
+            perm: order,
+          });
+        return same(withoutOnes(own.shape), needed) ? name : this.reshapeNode(name, own.shape, needed);
       }
       return this.at({ ...value, shape: value.stored }, order);
     });

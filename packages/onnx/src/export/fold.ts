@@ -12,6 +12,8 @@ const FILLS: Readonly<Record<string, (kernel: GraphKernel) => Attribute>> = {
   OnesLike: () => 1,
 };
 
+const REPEATS = new Set(['BroadcastTo', 'Tile']);
+
 /** The value that a kernel fills its output with; null for other kernels. */
 export function fillOf(kernel: GraphKernel): number | null {
   const value = FILLS[kernel.name]?.(kernel);
@@ -33,6 +35,8 @@ export async function foldConstants({ kernels, outputs }: KernelGraph): Promise<
       if (!kernel.outputs.every(({ shape }) => isFixed(shape)) || hasVarying(kernel.attrs)) continue;
       const [only] = inputs;
       const source = constantOf(only!);
+      // A parameter that is repeated stays one: the graph repeats it.
+      if (REPEATS.has(kernel.name) && source !== null && source.label !== null) continue;
       const [out] = kernel.outputs;
       if (inputs.length === 1 && source !== null) {
         if (kernel.name === 'Reshape' || kernel.name === 'Identity') {

@@ -20,6 +20,8 @@ export interface Node {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;
+  /** The module that it computes, where the exporter says so: `layer1.0.conv1`. */
+  readonly scope: string | null;
 }
 
 /** What goes in or out. */

@@ -1,7 +1,7 @@
 /** Matrix products. */
 import type { Emitter, Value } from '../emitter.ts';
 import { unary } from './elementwise.ts';
-import type { OnnxRule, OnnxRules } from './rule.ts';
+import { listed, type OnnxRule, type OnnxRules } from './rule.ts';
 
 const swapped = (e: Emitter, value: Value, transpose: unknown): Value => {
   if (!transpose) return value;
@@ -34,4 +34,9 @@ const matMul: OnnxRule = (e, { a, b, bias, preluActivationWeights }, { attrs, ou
   }
 };
 
-export const linearAlgebraRules: OnnxRules = { BatchMatMul: matMul, _FusedMatMul: matMul };
+const einsum: OnnxRule = (e, inputs, { attrs, outputs: [out] }) => {
+  const names = listed(inputs).map((value) => e.plain(value));
+  return e.made(e.node('Einsum', names, { equation: attrs['equation'] as string }), out!.shape, out!.dtype);
+};
+
+export const linearAlgebraRules: OnnxRules = { BatchMatMul: matMul, _FusedMatMul: matMul, Einsum: einsum };

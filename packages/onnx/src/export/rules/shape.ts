@@ -196,6 +196,19 @@ const gather: OnnxRule = (e, { x, indices }, { attrs, outputs: [out] }) => {
   return e.made(e.node('Gather', [e.plain(x!), e.plain(indices!)], { axis }), out!.shape, x!.dtype);
 };
 
+const gatherND: OnnxRule = (e, { params, indices }, { outputs: [out] }) => {
+  const inputs = [e.plain(params!), e.plain(cast(e, indices!, 'int64'))];
+  return e.made(e.node('GatherND', inputs), out!.shape, params!.dtype);
+};
+
+/** Rows of `updates` at places of an array, or added up over zeros. */
+const scatterND: OnnxRule = (e, { tensor, indices, updates }, { outputs: [out] }) => {
+  const base = tensor ?? e.filled(0, out!.shape, out!.dtype);
+  const inputs = [e.plain(base), e.plain(cast(e, indices!, 'int64')), e.plain(updates!)];
+  const reduction = tensor === undefined ? 'add' : undefined;
+  return e.made(e.node('ScatterND', inputs, { reduction }), out!.shape, out!.dtype);
+};
+
 const oneHot: OnnxRule = (e, { indices }, { attrs, outputs: [out] }) => {
   const [on, off] = [attrs['onValue'] ?? 1, attrs['offValue'] ?? 0] as number[];
   const values = e.builder.initializer(Constant.of('float32', [2], Float32Array.of(off!, on!)));
@@ -245,6 +258,9 @@ export const shapeRules: OnnxRules = {
   Tile: tile,
   BroadcastTo: broadcastTo,
   GatherV2: gather,
+  GatherNd: gatherND,
+  TensorScatterUpdate: scatterND,
+  ScatterNd: scatterND,
   OneHot: oneHot,
   Range: range,
   DepthToSpace: depthToSpace,

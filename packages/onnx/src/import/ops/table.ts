@@ -1,4 +1,5 @@
 /** Every operator that is imported, by its name. */
+import { attentionRules } from './attention.ts';
 import { convolutionRules } from './convolution.ts';
 import { elementwiseRules } from './elementwise.ts';
 import { indexingRules } from './indexing.ts';
@@ -18,6 +19,7 @@ import { signalRules } from './signals.ts';
 export const ruleGroups: Readonly<Record<string, RuleTable>> = {
   Elementwise: elementwiseRules,
   'Matrices and convolutions': { ...linearRules, ...convolutionRules },
+  Attention: attentionRules,
   Pools: poolingRules,
   'Normalizations and dropout': normalizationRules,
   Reductions: reductionRules,

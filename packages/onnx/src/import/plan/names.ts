@@ -3,9 +3,13 @@ import type { Node } from '../graph.ts';
 
 /** Names that exporters make up: they say nothing. */
 const madeUp =
-  /^onnx::|^\d+$|(^|[/_.])(Constant|const_fold|fill_constant|assign)|_output_\d+$|^p2o\.|^auto\.|initializer/i;
+  /^onnx::|^const\/|^(val_)?\d+$|(^|[/_.])(Constant|const_fold|fill_constant|assign)|_output_\d+$|^p2o\.|^auto\.|initializer/i;
 
-export const isMadeUp = (name: string): boolean => madeUp.test(name);
+/** What PyTorch calls the results of operations on constants that it has computed: grids of anchors, tables of angles. */
+const results =
+  /^_?(to_copy|clone|detach|view|reshape|expand|permute|transpose|unsqueeze|squeeze|select|slice|split|unbind|cat|stack|repeat|add|sub|rsub|mul|div|neg|pow|exp|log|sqrt|reciprocal|cos|sin|outer|arange|linspace|full|ones|zeros|triu|tril|where|index|unsafe_view|convert_element_type)(_\d+)?$/;
+
+export const isMadeUp = (name: string): boolean => madeUp.test(name) || results.test(name);
 
 /** Names have some ten parts; of a longer one the rest is one part. */
 const mostSegments = 32;
@@ -17,8 +21,9 @@ function segmentsOf(name: string): string[] {
     : [...all.slice(0, mostSegments - 1), all.slice(mostSegments - 1).join('_')];
 }
 
-/** The path of the module that a node computes: its name without the operator, `/layer1/layer1.0/conv1/Conv`. */
+/** The path of the module that a node computes: what it is said to be, or its name without the operator, `/layer1/layer1.0/conv1/Conv`. */
 function moduleOf(node: Node, index: number): string[] {
+  if (node.scope !== null) return segmentsOf(node.scope);
   if (node.name.startsWith('#') || isMadeUp(node.name)) return [`${node.op.toLowerCase()}_${index}`];
   const parts = node.name.split('/').filter((part) => part !== '');
   const inner: string[] = [];

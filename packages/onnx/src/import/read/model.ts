@@ -141,7 +141,14 @@ function readNode(node: NodeProto, index: number, file: string, external: Extern
     inputs: node.input,
     outputs: node.output,
     attributes,
+    scope: scopeOf(node),
   };
+}
+
+/** PyTorch notes the modules around a node, the innermost last, and behind them its operation: `['', 'layer1', 'relu']`. */
+function scopeOf({ metadataProps }: NodeProto): string | null {
+  const scopes = metadataProps.find(({ key }) => key === 'pkg.torch.onnx.name_scopes')?.value;
+  return scopes?.split("'").at(-4) || null;
 }
 
 function readAttribute(attribute: AttributeProto, place: FormatPlace, external: ExternalBytes): Attribute {
