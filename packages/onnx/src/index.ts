@@ -5,9 +5,12 @@
  */
 import { registerWriter } from '@chaingrad/weights';
 import { writeOnnx } from './export/writer.ts';
+import { writeTflite } from './tflite/writer.ts';
 
 export * from './export/index.ts';
 export * from './import/index.ts';
 export * from './proto/index.ts';
+export * from './tflite/index.ts';
 
 registerWriter('onnx', writeOnnx);
+registerWriter('tflite', writeTflite);

@@ -68,7 +68,7 @@ const writers = new Map<string, Writer>([
 ]);
 
 /** Formats of packages that `save` knows once they are imported. */
-const elsewhere: Readonly<Record<string, string>> = { onnx: '@chaingrad/onnx' };
+const elsewhere: Readonly<Record<string, string>> = { onnx: '@chaingrad/onnx', tflite: '@chaingrad/onnx' };
 
 /**
  * Lets `save` and `serialize` write another format.
@@ -112,7 +112,7 @@ export async function serialize(
 }
 
 /**
- * Saves a link or an optimizer to a file, in Node; its ending says the format: npz, safetensors, and onnx once
+ * Saves a link or an optimizer to a file, in Node; its ending says the format: npz, safetensors, and onnx and tflite once
  * `@chaingrad/onnx` is imported. The file appears whole or not at all.
  *
  * ```ts

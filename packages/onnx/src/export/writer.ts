@@ -13,26 +13,33 @@ const isExportable = (target: Serializable): target is Link & OnnxExportable =>
   target instanceof Link && 'onnxArguments' in target && typeof target.onnxArguments === 'function';
 
 /**
- * Writes what `save` is given as an ONNX file.
+ * What `save` is given, as the arguments of an export.
  * @throws InvalidArgumentError for what is no link, a link that does not tell its inputs, and options that the file cannot follow.
  */
-export async function writeOnnx(
+export function exportArguments(
   target: Serializable,
+  format: string,
   { parameterDtype, names, metadata }: SaveOptions,
-): Promise<Uint8Array<ArrayBuffer>> {
+): { link: Link; inputs: readonly InputSpec[]; options: OnnxExportOptions } {
   if (!isExportable(target)) {
     throw new InvalidArgumentError(
-      'save .onnx',
+      `save .${format}`,
       'a link with a method onnxArguments()',
       target.constructor.name,
-      'Use saveOnnx(file, link, inputs) of @chaingrad/onnx.',
+      `Use save${format === 'onnx' ? 'Onnx' : 'Tflite'}(file, link, inputs) of @chaingrad/onnx.`,
     );
   }
   for (const [option, value] of Object.entries({ parameterDtype, names })) {
     if (value !== undefined && value !== 'float32')
-      throw new InvalidArgumentError(`save .onnx ${option}`, 'none', value);
+      throw new InvalidArgumentError(`save .${format} ${option}`, 'none', value);
   }
   const [inputs, options = {}] = target.onnxArguments();
   const about = { ...options.about, more: { ...options.about?.more, ...metadata } };
-  return exportOnnx(target, inputs, { ...options, about });
+  return { link: target, inputs, options: { ...options, about } };
+}
+
+/** Writes what `save` is given as an ONNX file. @throws as `exportArguments` and `exportOnnx`. */
+export async function writeOnnx(target: Serializable, given: SaveOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const { link, inputs, options } = exportArguments(target, 'onnx', given);
+  return exportOnnx(link, inputs, options);
 }

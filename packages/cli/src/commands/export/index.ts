@@ -1,4 +1,4 @@
-/** `chaingrad export`: a model as an ONNX file. */
+/** `chaingrad export`: a model as an ONNX or TFLite file. */
 import { Command, InvalidArgumentError } from 'commander';
 import { modelHelp, models } from '../../models.ts';
 import { count, fraction, namesOption } from '../../options.ts';
@@ -14,9 +14,9 @@ function opset(text: string): number {
 
 export const exportCommand = () =>
   new Command('export')
-    .description('write a model as an ONNX file, which other runtimes run')
+    .description('write a model as an ONNX or TFLite file, which other runtimes run')
     .argument('<model>', 'a model by name, with its own weights, or a file of weights, e.g. run/best.npz')
-    .argument('<out>', 'the file to write: .onnx')
+    .argument('<out>', 'the file to write: .onnx or .tflite')
     .option('--model <name[:arg=value,...]>', 'whose weights the file has, where it does not tell')
     .addOption(namesOption())
     .option(
@@ -33,7 +33,8 @@ export const exportCommand = () =>
     .addHelpText(
       'after',
       `\n${modelHelp(models)}\n\nExamples:\n  chaingrad export ssd-mobilenet-v2-oid detector.onnx --with-postprocess\n` +
-        '  chaingrad export run/best.npz mine.onnx --with-postprocess --score-thresh 0.4',
+        '  chaingrad export run/best.npz mine.onnx --with-postprocess --score-thresh 0.4\n' +
+        '  chaingrad export ssd-mobilenet-v2-oid detector.tflite',
     )
     .action(async (source: string, output: string, options: ExportOptions) => {
       const { exportModel } = await import('./run.ts');

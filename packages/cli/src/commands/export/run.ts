@@ -2,7 +2,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Chain, useBackend } from '@chaingrad/core';
-import { saveOnnx } from '@chaingrad/onnx';
+import { saveOnnx, saveTflite } from '@chaingrad/onnx';
 import { onnxOfDetector, SSD, VGG16 } from '@chaingrad/vision';
 import { load, type NameMapName, openWeights, readAbout } from '@chaingrad/weights';
 import { openDetector } from '../../detector.ts';
@@ -24,12 +24,19 @@ export interface ExportOptions {
 }
 
 /**
- * Writes a model as an ONNX file and tells what was written.
+ * Writes a model as an ONNX or TFLite file and tells what was written.
  * @throws CliError for options that do not fit the model; the errors of the readers and of the export.
  */
 export async function exportModel(source: string, output: string, options: ExportOptions): Promise<void> {
   const { withPostprocess: postprocess = false, opset, batch, layout, foldBn, externalData } = options;
-  if (!/\.onnx$/i.test(output)) throw new CliError(`${output}: the file to write must end in .onnx`);
+  const ending = /\.(onnx|tflite)$/i.exec(output)?.[1]?.toLowerCase();
+  if (ending === undefined) throw new CliError(`${output}: the file to write must end in .onnx or .tflite`);
+  const ownOfOnnx = [postprocess, opset, layout, foldBn, externalData];
+  if (ending === 'tflite' && ownOfOnnx.some((given) => given !== undefined && given !== false)) {
+    throw new CliError(
+      'a .tflite file is channels last, with batch normalizations folded: leave out --with-postprocess, --opset, --layout, --fold-bn and --external-data',
+    );
+  }
   if (layout !== undefined && layout !== 'NCHW' && layout !== 'NHWC') {
     throw new CliError(`--layout must be NCHW or NHWC, got '${layout}'`);
   }
@@ -56,6 +63,12 @@ export async function exportModel(source: string, output: string, options: Expor
         : (model as VGG16).onnxArguments();
     const shapes = batch === undefined ? inputs : inputs.map(([, ...rest]) => [batch, ...rest]);
     await mkdir(dirname(output), { recursive: true });
+    if (ending === 'tflite') {
+      const { inputNames, outputNames, about } = own;
+      await saveTflite(output, model, shapes, { inputNames, outputNames, description: about?.description });
+      process.stdout.write(`wrote ${output} (${((await stat(output)).size / 1e6).toFixed(2)} MB)\n`);
+      return;
+    }
     const saved = await saveOnnx(output, model, shapes, {
       ...own,
       opset,

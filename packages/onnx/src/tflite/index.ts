@@ -1,0 +1,1 @@
+export { exportTflite, saveTflite, type TfliteExportOptions } from './export-tflite.ts';
