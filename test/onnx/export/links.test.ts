@@ -210,6 +210,20 @@ describe('exportOnnx of every link', () => {
     ]);
   });
 
+  for (const groups of [1, 2]) {
+    it(`folds it into a transposed convolution of ${groups} group(s)`, async () => {
+      const chain = new Sequential(
+        new Deconvolution2D(4, 6, 3, { stride: 2, groups, nobias: groups === 2, initialW }),
+        new BatchNormalization(6),
+        relu,
+      );
+      chain.initialize(image.shape);
+      stir(chain);
+      const { ops } = await expectSame(chain, [image], { others: [[more]], foldBatchNormalization: true });
+      expect(ops.join(' ')).to.equal('Transpose ConvTranspose Relu Transpose');
+    });
+  }
+
   it('takes and gives channels first unless asked otherwise', async () => {
     const chain = new Sequential(new Convolution2D(4, 3, 3), relu);
     const model = modelOf(await exportOnnx(chain, [[1, 8, 9, 4]]));

@@ -7,9 +7,10 @@ import {
   DepthwiseConvolution2D,
   InvalidArgumentError,
   Linear,
+  type Link,
   Sequential,
 } from '@chaingrad/core';
-import { exportOnnx, saveOnnx } from '@chaingrad/onnx';
+import { exportOnnx, importOnnx, saveOnnx } from '@chaingrad/onnx';
 import { save } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -51,6 +52,20 @@ describe('saveOnnx', () => {
     }
     const there = await callRuntime(file, input);
     expectClose(there['output']!.data, (await callHere(model, input))[0]!.data);
+  });
+
+  it('does so by itself where there are more bytes than one file may hold, and only then', async () => {
+    const { arrayBytes } = await saveOnnx(join(folder, 'any.onnx'), model, [[1, 8, 8, 3]]);
+    const written = async (externalData: boolean | number) => {
+      const { files } = await saveOnnx(join(folder, 'limit.onnx'), model, [[1, 8, 8, 3]], { externalData });
+      return files.map((file) => String(file).split('/').at(-1));
+    };
+    expect(await written(arrayBytes)).to.deep.equal(['limit.onnx']);
+    expect(await written(arrayBytes - 1)).to.deep.equal(['limit.onnx', 'limit.onnx.data']);
+    const back = await importOnnx(join(folder, 'limit.onnx'));
+    const count = (link: Link) => [...link.namedparams()].length;
+    expect(count(back)).to.equal(count(model));
+    back.dispose();
   });
 
   it('tells the network, its classes and its input', async () => {

@@ -38,7 +38,7 @@ class Layers extends Chain {
   override forward(x: tf.Tensor4D): Record<string, tf.Tensor> {
     const a = this.conv.call(x);
     const b = tf.relu(tf.add(a, this.block.call(a)));
-    const c = tf.leakyRelu(this.norm.call(this.depthwise.call(b)), 0.1);
+    const c = tf.leakyRelu(this.norm.call(this.depthwise.call(b)) as tf.Tensor4D, 0.1);
     const pooled = tf.concat(
       [
         maxPooling2D(c, { ksize: 3, stride: 2, pad: 1, coverAll: false }),

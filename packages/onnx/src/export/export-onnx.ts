@@ -125,10 +125,10 @@ export async function exportOnnx(
 
 export interface SaveOnnxOptions extends OnnxExportOptions {
   /**
-   * Whether the arrays go into a file of their own beside the first: `m.onnx.data`. Default: where they are more than 2 GB,
-   * which one ONNX file cannot hold.
+   * Whether the arrays go into a file of their own beside the first, `m.onnx.data`, or how many bytes of them may stay in the
+   * first. Default: as many as one ONNX file can hold, 2 GB.
    */
-  readonly externalData?: boolean | undefined;
+  readonly externalData?: boolean | number | undefined;
 }
 
 /** What `saveOnnx` wrote. */
@@ -165,7 +165,10 @@ export async function saveOnnx(
     operators: model.graph!.node.length,
     opset: Number(model.opsetImport[0]!.version),
   };
-  if (!(externalData ?? arrayBytes > FILE_LIMIT)) {
+  if (externalData === false && arrayBytes > FILE_LIMIT)
+    throw new InvalidArgumentError('saveOnnx externalData', 'true for more than 2 GB', externalData);
+  const most = Math.min(typeof externalData === 'number' ? externalData : FILE_LIMIT, FILE_LIMIT);
+  if (externalData !== true && arrayBytes <= most) {
     await writeFile(file, filePieces(model, initializers));
     return { files: [file], ...told };
   }

@@ -256,12 +256,13 @@ const normalizationRank: Rule = (kernel, view) => {
   return replaced(kernel, kernel.name, { ...kernel.inputs, x: before }, kernel.attrs);
 };
 
-/** A convolution and the fixed normalization behind it are one convolution. */
+/** A convolution, transposed or not, and the fixed normalization behind it are one convolution. */
 const foldNormalization: Rule = (kernel, view) => {
   if (!view.foldNormalization || kernel.name !== 'FusedBatchNorm') return null;
   const x = kernel.inputs['x']!;
-  const conv = view.made(x, CONV_2D);
-  if (conv === undefined || conv.attrs['activation'] !== 'linear' || !view.usedOnce(x)) return null;
+  const conv = view.made(x, CONV_2D) ?? view.made(x, CONV_2D_BACKPROP_INPUT);
+  if (conv === undefined || !view.usedOnce(x)) return null;
+  if ((conv.attrs['activation'] ?? 'linear') !== 'linear') return null;
   const filter = view.constant(conv.inputs['filter']);
   const bias = conv.inputs['bias'] === undefined ? null : view.constant(conv.inputs['bias']);
   const [mean, variance] = [view.constant(kernel.inputs['mean']), view.constant(kernel.inputs['variance'])];
@@ -275,10 +276,17 @@ const foldNormalization: Rule = (kernel, view) => {
     const [s, v] = [(await scale?.read()) ?? null, await variance.read()];
     return Float64Array.from(v as Float32Array, (each, i) => Number(s?.[i] ?? 1) / Math.sqrt(each + eps));
   };
+  // A transposed convolution's filter is (in, out / groups, kh, kw).
+  const [from, outs, kh, kw] = filter.shape as [number, number, number, number];
+  const shared = from / ((conv.attrs['groups'] as number | undefined) ?? 1);
+  const outOf = (i: number) => {
+    const row = Math.floor(i / (kh * kw));
+    return Math.floor(row / (outs * shared)) * outs + (row % outs);
+  };
   const W = new Constant('float32', filter.shape, filter.label, async () => {
     const [values, f] = [(await filter.read()) as Float32Array, await factors()];
-    const size = values.length / f.length;
-    return values.map((value, i) => value * f[Math.floor(i / size)]!);
+    const channel = conv.name === CONV_2D ? (i: number) => Math.floor((i * f.length) / values.length) : outOf;
+    return values.map((value, i) => value * f[channel(i)]!);
   });
   const label = bias?.label ?? filter.label?.replace(/W$/, 'b') ?? null;
   const b = new Constant('float32', mean.shape, label, async () => {
@@ -296,7 +304,7 @@ const foldNormalization: Rule = (kernel, view) => {
     argument: null,
     size: null,
   });
-  return replaced(kernel, CONV_2D, { x: conv.inputs['x']!, filter: value(W), bias: value(b) }, conv.attrs);
+  return replaced(kernel, conv.name, { ...conv.inputs, filter: value(W), bias: value(b) }, conv.attrs);
 };
 
 const REDUCTIONS = ['Sum', 'Mean', 'Max', 'Min', 'Prod', fused.logSumExp];

@@ -3,7 +3,9 @@
 /** A field of a table. Null leaves it out, which means its default. */
 export type FlatField =
   | null
-  | { readonly kind: 'byte' | 'int' | 'float'; readonly value: number }
+  | { readonly kind: 'byte'; readonly value: number }
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'float'; readonly value: number }
   | FlatTable
   | FlatVector;
 
