@@ -3,13 +3,13 @@ import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, 
 import { readImage } from 'chaingrad';
 import { graphOf } from '../models/index.ts';
 import { tfjsLayout } from '../models/layouts.ts';
-import { onnxChunks } from '../models/onnx.ts';
+import { onnxBytes } from '../models/onnx.ts';
 import { safetensorsHeader } from '../models/safetensors.ts';
 import { drawParam } from '../models/weights.ts';
 import { files, root } from './paths.ts';
 
 /** To be raised when the way in which files are made changes. */
-const VERSION = 2;
+const VERSION = 3;
 
 function write(name: string, chunks: Iterable<Uint8Array>): void {
   const fd = openSync(`${files}${name}.part`, 'w');
@@ -39,10 +39,7 @@ export function prepareModel(name: string): void {
   }
   write(`${name}.safetensors`, plain());
   write(`${name}.tfjs.safetensors`, tfjs());
-  write(
-    `${name}.onnx`,
-    onnxChunks(graph, (key) => params.get(key)!),
-  );
+  write(`${name}.onnx`, [onnxBytes(graph, (key) => params.get(key)!)]);
   writeFileSync(done, '');
 }
 

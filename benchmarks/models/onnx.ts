@@ -1,89 +1,37 @@
-/** A graph as an ONNX file (opset 17), written with nothing but the protobuf wire format. */
+/** A graph as an ONNX file (opset 17): the batch size stays open, as the dimension `N`. */
+import {
+  Constant,
+  create,
+  ElementType,
+  GraphBuilder,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  OperatorSetIdProtoSchema,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  toBinary,
+  ValueInfoProtoSchema,
+} from '@chaingrad/onnx';
 import type { Activation, Graph, Node } from './graph.ts';
 
-/** One protobuf message: fields in the order in which they are added. */
-class Message {
-  readonly chunks: Uint8Array[] = [];
-  length = 0;
-
-  #push(bytes: Uint8Array): void {
-    this.chunks.push(bytes);
-    this.length += bytes.length;
-  }
-
-  #varint(value: number): void {
-    const bytes: number[] = [];
-    // Ten bytes hold any int64; negative ones have their sign bits to the end.
-    let rest = BigInt.asUintN(64, BigInt(value));
-    do {
-      const low = Number(rest & 127n);
-      rest >>= 7n;
-      bytes.push(rest === 0n ? low : low | 128);
-    } while (rest !== 0n);
-    this.#push(Uint8Array.from(bytes));
-  }
-
-  #tag(field: number, type: number): this {
-    this.#varint(field * 8 + type);
-    return this;
-  }
-
-  int(field: number, value: number): this {
-    this.#tag(field, 0).#varint(value);
-    return this;
-  }
-
-  float(field: number, value: number): this {
-    this.#tag(field, 5).#push(new Uint8Array(Float32Array.of(value).buffer));
-    return this;
-  }
-
-  bytes(field: number, value: Uint8Array): this {
-    this.#tag(field, 2).#varint(value.length);
-    this.#push(value);
-    return this;
-  }
-
-  string(field: number, value: string): this {
-    return this.bytes(field, new TextEncoder().encode(value));
-  }
-
-  message(field: number, value: Message): this {
-    this.#tag(field, 2).#varint(value.length);
-    for (const chunk of value.chunks) this.#push(chunk);
-    return this;
-  }
-}
-
-type Attribute = number | readonly number[];
-
-function attribute(name: string, value: Attribute): Message {
-  const m = new Message().string(1, name);
-  if (typeof value === 'number') return m.int(3, value).int(20, 2);
-  for (const item of value) m.int(8, item);
-  return m.int(20, 7);
-}
-
-function floats(name: string, dims: readonly number[], data: Float32Array): Message {
-  const m = new Message();
-  for (const dim of dims) m.int(1, dim);
-  return m
-    .int(2, 1)
-    .string(8, name)
-    .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-}
-
-function integers(name: string, values: readonly number[]): Message {
-  const data = BigInt64Array.from(values, BigInt);
-  return new Message().int(1, values.length).int(2, 7).string(8, name).bytes(9, new Uint8Array(data.buffer));
-}
-
-/** A value's description: float32, first dimension `N`. */
-function valueInfo(name: string, dims: readonly number[]): Message {
-  const shape = new Message().message(1, new Message().string(2, 'N'));
-  for (const dim of dims) shape.message(1, new Message().int(1, dim));
-  const tensor = new Message().int(1, 1).message(2, shape);
-  return new Message().string(1, name).message(2, new Message().message(1, tensor));
+function valueInfo(name: string, dims: readonly number[]) {
+  const dim = ['N', ...dims].map((size) =>
+    create(TensorShapeProto_DimensionSchema, {
+      value:
+        typeof size === 'string'
+          ? { case: 'dimParam', value: size }
+          : { case: 'dimValue', value: BigInt(size) },
+    }),
+  );
+  const shape = create(TensorShapeProtoSchema, { dim });
+  const value = create(TypeProto_TensorSchema, { elemType: ElementType.FLOAT, shape });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: 'tensorType', value } }),
+  });
 }
 
 /** Shape of a value of the network, as ONNX has it: images NCHW, rows and vectors as they are. */
@@ -95,128 +43,105 @@ function dimsOf(graph: Graph, name: string): number[] {
   return [c, h, w];
 }
 
-class OnnxGraph {
-  readonly message = new Message();
-  #temporaries = 0;
-
-  node(
-    op: string,
-    inputs: readonly string[],
-    output: string,
-    attributes: Readonly<Record<string, Attribute>> = {},
-  ): string {
-    const m = new Message();
-    for (const input of inputs) m.string(1, input);
-    m.string(2, output).string(3, `${op}:${output}`).string(4, op);
-    for (const [name, value] of Object.entries(attributes)) m.message(5, attribute(name, value));
-    this.message.message(1, m);
-    return output;
-  }
-
-  temporary(of: string): string {
-    return `${of}:${this.#temporaries++}`;
-  }
-
-  initializer(m: Message): void {
-    this.message.message(5, m);
-  }
-
-  /** What an activation makes of `value`, under `name`. */
-  activate(act: Activation, value: string, name: string): void {
-    if (act === 'relu') this.node('Relu', [value], name);
-    if (act === 'relu6') this.node('Clip', [value, ':zero', ':six'], name);
-  }
-}
-
-function writeNode(g: OnnxGraph, node: Node): void {
+/** Adds what computes a node. @returns the name of its value. */
+function writeNode(
+  g: GraphBuilder,
+  node: Node,
+  inputs: readonly string[],
+  param: (name: string) => string,
+): string {
   const { name } = node;
-  const x = node.inputs[0]!;
+  const x = inputs[0]!;
+  const one = (op: string, of: readonly string[], attributes = {}) => g.one(name, op, of, attributes);
+  const activated = (act: Activation, value: string) => {
+    if (act === 'relu') return one('Relu', [value]);
+    return act === 'relu6' ? one('Clip', [value, g.scalar(0), g.scalar(6)]) : value;
+  };
   switch (node.op) {
     case 'conv': {
       const [top, bottom, left, right] = node.pad;
-      const out = node.act === null ? name : g.temporary(name);
-      g.node('Conv', [x, node.W, node.b], out, {
+      const y = one('Conv', [x, param(node.W), param(node.b)], {
         dilations: [node.dilate, node.dilate],
         group: node.groups,
         kernel_shape: [node.ksize, node.ksize],
         pads: [top, left, bottom, right],
         strides: [node.stride, node.stride],
       });
-      g.activate(node.act, out, name);
-      break;
+      return activated(node.act, y);
     }
     case 'maxpool': {
       const [top, bottom, left, right] = node.pad;
-      g.node('MaxPool', [x], name, {
+      return one('MaxPool', [x], {
         kernel_shape: [node.ksize, node.ksize],
         pads: [top, left, bottom, right],
         strides: [node.stride, node.stride],
       });
-      break;
     }
     case 'l2norm': {
-      const length = g.node('ReduceL2', [x], g.temporary(name), { axes: [1], keepdims: 1 });
-      const above = g.node('Add', [length, ':eps'], g.temporary(name));
-      g.node('Mul', [g.node('Div', [x, above], g.temporary(name)), node.scale], name);
-      break;
+      const length = one('ReduceL2', [x], { axes: [1], keepdims: 1 });
+      return one('Mul', [one('Div', [x, one('Add', [length, g.scalar(1e-5)])]), param(node.scale)]);
     }
     case 'add':
-      g.node('Add', node.inputs, name);
-      break;
+      return one('Add', inputs);
     case 'dense': {
-      const flat = g.node('Flatten', [x], g.temporary(name), { axis: 1 });
-      const out = node.act === null ? name : g.temporary(name);
-      g.node('Gemm', [flat, node.W, node.b], out, { transB: 1 });
-      g.activate(node.act, out, name);
-      break;
+      const flat = one('Flatten', [x], { axis: 1 });
+      return activated(node.act, one('Gemm', [flat, param(node.W), param(node.b)], { transB: 1 }));
     }
     case 'softmax':
-      g.node('Softmax', [x], name, { axis: -1 });
-      break;
+      return one('Softmax', [x], { axis: -1 });
     case 'boxes': {
-      const shape = `${name}:shape`;
-      g.initializer(integers(shape, [0, -1, node.values]));
-      const rows = node.inputs.map((map) => {
-        const last = g.node('Transpose', [map], g.temporary(name), { perm: [0, 2, 3, 1] });
-        return g.node('Reshape', [last, shape], g.temporary(name));
-      });
-      g.node('Concat', rows, name, { axis: 1 });
+      const rows = inputs.map((map) =>
+        one('Reshape', [one('Transpose', [map], { perm: [0, 2, 3, 1] }), g.ints([0, -1, node.values])]),
+      );
+      return one('Concat', rows, { axis: 1 });
     }
   }
 }
 
-/**
- * The ONNX file of a graph, in pieces to be written one after the other.
- *
- * @param param gives the values of a parameter by its name. The batch size stays open, as the dimension `N`.
- */
-export function onnxChunks(graph: Graph, param: (name: string) => Float32Array): readonly Uint8Array[] {
-  const g = new OnnxGraph();
-  for (const node of graph.nodes) writeNode(g, node);
-  g.message.string(2, graph.name);
-  const constants = { ':zero': 0, ':six': 6, ':eps': 1e-5 };
-  for (const [name, value] of Object.entries(constants))
-    g.initializer(floats(name, [], Float32Array.of(value)));
-  // The scale of a normalization goes over the channels, which come first here.
-  for (const [name, shape] of graph.params)
-    g.initializer(floats(name, name.endsWith('/scale') ? [1, shape[0]!, 1, 1] : shape, param(name)));
-  g.message.message(11, valueInfo('x', dimsOf(graph, 'x')));
-  for (const output of graph.outputs) g.message.message(12, valueInfo(output, dimsOf(graph, output)));
-  return new Message()
-    .int(1, 8)
-    .string(2, 'chaingrad-benchmarks')
-    .message(7, g.message)
-    .message(8, new Message().string(1, '').int(2, 17)).chunks;
-}
-
-/** The same in one piece. */
+/** @param param gives the values of a parameter by its name. */
 export function onnxBytes(graph: Graph, param: (name: string) => Float32Array): Uint8Array<ArrayBuffer> {
-  const chunks = onnxChunks(graph, param);
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  const g = new GraphBuilder(17);
+  const values = new Map([['x', g.unique('x')]]);
+  const stored = new Map<string, Constant>();
+  const parameter = (name: string) => {
+    const dims = graph.params.get(name)!;
+    // The scale of a normalization goes over the channels, which come first here.
+    const shape = name.endsWith('/scale') ? [1, dims[0]!, 1, 1] : dims;
+    const constant = stored.get(name) ?? new Constant('float32', shape, name, async () => param(name));
+    stored.set(name, constant);
+    return g.initializer(constant);
+  };
+  for (const node of graph.nodes)
+    values.set(
+      node.name,
+      writeNode(
+        g,
+        node,
+        node.inputs.map((name) => values.get(name)!),
+        parameter,
+      ),
+    );
+  for (const output of graph.outputs) g.rename(values.get(output)!, output);
+  const initializer = g.initializers.map(({ name, constant: { dtype, shape, values, label } }) => {
+    const data = values ?? param(label!);
+    return create(TensorProtoSchema, {
+      name,
+      dims: shape.map(BigInt),
+      dataType: dtype === 'int64' ? ElementType.INT64 : ElementType.FLOAT,
+      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    });
+  });
+  const model = create(ModelProtoSchema, {
+    irVersion: 8n,
+    producerName: 'chaingrad-benchmarks',
+    opsetImport: [create(OperatorSetIdProtoSchema, { version: 17n })],
+    graph: create(GraphProtoSchema, {
+      name: graph.name,
+      node: g.nodes,
+      initializer,
+      input: [valueInfo('x', dimsOf(graph, 'x'))],
+      output: graph.outputs.map((name) => valueInfo(name, dimsOf(graph, name))),
+    }),
+  });
+  return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
 }

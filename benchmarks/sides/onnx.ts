@@ -1,7 +1,6 @@
 /** What both builds of ONNX Runtime have in common. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import type { Graph } from '../models/graph.ts';
-import { onnxBytes } from '../models/onnx.ts';
 import { drawParam } from '../models/weights.ts';
 import type { OpenOptions, Runner } from './side.ts';
 
@@ -35,7 +34,7 @@ export async function openOnnx(
   info: string,
 ): Promise<Runner> {
   const bytes = drawn
-    ? onnxBytes(graph, (name) => drawParam(graph, name))
+    ? (await import('../models/onnx.ts')).onnxBytes(graph, (name) => drawParam(graph, name))
     : await platform.read(`${graph.name}.onnx`);
   const session = await runtime.InferenceSession.create(bytes, {
     ...settings,

@@ -1,3 +1,4 @@
+import { fromBinary, ModelProtoSchema, type TensorShapeProto, type ValueInfoProto } from '@chaingrad/onnx';
 import { openWeights } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { graphOf } from '../../../benchmarks/models/index.ts';
@@ -6,86 +7,43 @@ import { onnxBytes } from '../../../benchmarks/models/onnx.ts';
 import { readSafetensors, safetensorsHeader } from '../../../benchmarks/models/safetensors.ts';
 import { drawParam } from '../../../benchmarks/models/weights.ts';
 
-type Field = number | bigint | Uint8Array<ArrayBuffer>;
-
-/** The fields of a protobuf message by their numbers. */
-function fields(bytes: Uint8Array<ArrayBuffer>): Map<number, Field[]> {
-  const found = new Map<number, Field[]>();
-  let at = 0;
-  const varint = () => {
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = bytes[at++]!;
-      value |= BigInt(byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < bytes.length) {
-    const tag = Number(varint());
-    let value: Field;
-    if (tag % 8 === 0) value = varint();
-    else {
-      expect(tag % 8, 'wire type').to.equal(2);
-      const length = Number(varint());
-      value = bytes.slice(at, at + length);
-      at += length;
-    }
-    found.set(tag >> 3, [...(found.get(tag >> 3) ?? []), value]);
-  }
-  expect(at).to.equal(bytes.length);
-  return found;
-}
-
-const text = (value: Field | undefined) => new TextDecoder().decode(value as Uint8Array);
-const all = (message: Map<number, Field[]>, field: number) =>
-  (message.get(field) ?? []).map((value) => fields(value as Uint8Array<ArrayBuffer>));
-
 describe('benchmarks/models/files', () => {
   const graph = graphOf('small');
 
   it('writes an ONNX model: operations in order, attributes, parameters, open batch size', () => {
-    const model = fields(onnxBytes(graph, (name) => drawParam(graph, name)));
-    const [opset] = all(model, 8);
-    expect(opset!.get(2)).to.deep.equal([17n]);
-    const [onnx] = all(model, 7);
-    const nodes = all(onnx!, 1);
+    const { opsetImport, graph: onnx } = fromBinary(
+      ModelProtoSchema,
+      onnxBytes(graph, (name) => drawParam(graph, name)),
+    );
+    expect(opsetImport.map(({ version }) => version)).to.deep.equal([17n]);
     const layers = ['Conv', 'Relu', 'Conv', 'Relu', 'Conv', 'Relu', 'Conv', 'Relu', 'Conv', 'Relu'];
-    expect(nodes.map((node) => text(node.get(4)![0]))).to.deep.equal([...layers, 'Flatten', 'Gemm']);
+    expect(onnx!.node.map(({ opType }) => opType)).to.deep.equal([...layers, 'Flatten', 'Gemm']);
     const attributes = new Map(
-      all(nodes[2]!, 5).map((attribute) => [
-        text(attribute.get(1)![0]),
-        attribute.get(8) ?? attribute.get(3),
-      ]),
+      onnx!.node[2]!.attribute.map(({ name, ints, i }) => [name, ints.length > 0 ? ints : i]),
     );
     expect(attributes.get('strides')).to.deep.equal([2n, 2n]);
     expect(attributes.get('pads')).to.deep.equal([1n, 1n, 1n, 1n]);
-    expect(attributes.get('group')).to.deep.equal([1n]);
-
-    const tensors = new Map(all(onnx!, 5).map((tensor) => [text(tensor.get(8)![0]), tensor]));
-    const W = tensors.get('conv2/W')!;
-    expect(W.get(1)).to.deep.equal([64n, 32n, 3n, 3n]);
-    const raw = W.get(9)![0] as Uint8Array<ArrayBuffer>;
-    expect(new Float32Array(raw.buffer)).to.deep.equal(drawParam(graph, 'conv2/W'));
-
-    const [input] = all(onnx!, 11);
-    expect(text(input!.get(1)![0])).to.equal('x');
-    const tensorType = all(all(input!, 2)[0]!, 1)[0]!;
-    const dims = all(all(tensorType, 2)[0]!, 1);
-    expect(text(dims[0]!.get(2)![0])).to.equal('N');
-    expect(dims.slice(1).map((dim) => dim.get(1)![0])).to.deep.equal([3n, 32n, 32n]);
+    expect(attributes.get('group')).to.equal(1n);
+    const W = onnx!.initializer.find(({ name }) => name === 'conv2/W')!;
+    expect(W.dims).to.deep.equal([64n, 32n, 3n, 3n]);
+    expect(new Float32Array(W.rawData.slice().buffer)).to.deep.equal(drawParam(graph, 'conv2/W'));
+    const [{ name, type }] = onnx!.input as [ValueInfoProto];
+    expect(name).to.equal('x');
+    const { shape } = type!.value.value as { shape?: TensorShapeProto };
+    expect(shape!.dim.map(({ value }) => value.value)).to.deep.equal(['N', 3n, 32n, 32n]);
   });
 
   it('feeds the last value of every node chain to an output that exists', () => {
     for (const name of ['ssd300', 'ssd-mobilenet-v2']) {
-      const large = graphOf(name);
       // Only the structure: the parameters have no values here.
-      const [onnx] = all(fields(onnxBytes(large, () => new Float32Array(0))), 7);
-      const known = new Set(['x', ...all(onnx!, 5).map((tensor) => text(tensor.get(8)![0]))]);
-      for (const node of all(onnx!, 1)) {
-        for (const input of node.get(1)!) expect(known, text(node.get(3)![0])).to.include(text(input));
-        known.add(text(node.get(2)![0]));
+      const bytes = onnxBytes(graphOf(name), () => new Float32Array(0));
+      const { node, initializer, output } = fromBinary(ModelProtoSchema, bytes).graph!;
+      const known = new Set(['x', ...initializer.map((each) => each.name)]);
+      for (const each of node) {
+        for (const input of each.input) expect(known, each.name).to.include(input);
+        known.add(each.output[0]!);
       }
-      for (const output of all(onnx!, 12)) expect(known).to.include(text(output.get(1)![0]));
+      for (const each of output) expect(known).to.include(each.name);
     }
   });
 
