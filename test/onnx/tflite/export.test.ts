@@ -37,7 +37,7 @@ class Layers extends Chain {
 
   override forward(x: tf.Tensor4D): Record<string, tf.Tensor> {
     const a = this.conv.call(x);
-    const b = tf.relu(tf.add(a, this.block.call(a)));
+    const b = tf.relu(tf.add(a, this.block.call(a))) as tf.Tensor4D;
     const c = tf.leakyRelu(this.norm.call(this.depthwise.call(b)) as tf.Tensor4D, 0.1);
     const pooled = tf.concat(
       [
