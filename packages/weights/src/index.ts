@@ -7,6 +7,7 @@ export * from './about.ts';
 export * from './convert.ts';
 export { MemoryWeights } from './formats/memory-weights.ts';
 export type { ArrayLoss } from './formats/quantize.ts';
+export type { TfjsModel } from './formats/tfjs.ts';
 export {
   readTflite,
   type TfliteActivation,
@@ -22,7 +23,7 @@ export {
 export * from './label-names.ts';
 export { type LoadOptions, load, loadNpz } from './load.ts';
 export * from './names/index.ts';
-export { type OpenOptions, openWeights, type WeightSource } from './open-weights.ts';
+export { type OpenOptions, openTfjsModel, openWeights, type WeightSource } from './open-weights.ts';
 export * from './pretrained.ts';
 export {
   registerWriter,

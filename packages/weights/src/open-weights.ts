@@ -1,17 +1,17 @@
 /** A file of weights of any format from anywhere. */
 import { checkOptions, FormatError, type OptionKinds, pickOptions } from '@chaingrad/core';
-import { neighbour } from './formats/beside.ts';
+import { type Beside, neighbour } from './formats/beside.ts';
 import { Hdf5Weights, isHdf5 } from './formats/hdf5.ts';
 import { isKerasArchive, kerasWeights } from './formats/keras.ts';
 import { MemoryWeights } from './formats/memory-weights.ts';
 import { NpzWeights } from './formats/npz.ts';
 import { isLegacyPytorch, PytorchWeights } from './formats/pytorch.ts';
 import { SafetensorsWeights } from './formats/safetensors.ts';
-import { openManifest } from './formats/tfjs.ts';
+import { openManifest, readTfjsModel, type TfjsModel } from './formats/tfjs.ts';
 import { readTfliteConstants } from './formats/tflite.ts';
 import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
 import { ZipFile } from './formats/zip-file.ts';
-import { findPretrained, type Pretrained } from './pretrained.ts';
+import { findPretrained, type NpmSource, type Pretrained } from './pretrained.ts';
 import { cachedFile, cacheKinds, otherCacheNames } from './sources/cache/cached-file.ts';
 import { type ChainercvOptions, chainercvFile, chainercvKinds } from './sources/chainercv.ts';
 import { retryKinds } from './sources/download/retry.ts';
@@ -62,6 +62,31 @@ export async function openWeights(source: WeightSource, options: OpenOptions = {
   return entry === null ? openAny(source, options) : openPretrained(entry, options);
 }
 
+/**
+ * Reads a tfjs model whole: its `model.json` and the arrays of its shards, which lie beside it.
+ * @throws as `openWeights`; FormatError also where the file is no `model.json`.
+ */
+export async function openTfjsModel(source: WeightSource, options: OpenOptions = {}): Promise<TfjsModel> {
+  checkOptions('openTfjsModel', options, openKinds, otherCacheNames);
+  const entry = typeof source === 'string' ? findPretrained(source)?.source : undefined;
+  const { access, beside } =
+    typeof entry === 'object' && entry.kind === 'npm'
+      ? await openPackaged(entry, options)
+      : await openBeside(source, options);
+  try {
+    return await readTfjsModel(access, beside);
+  } catch (error) {
+    await access.close();
+    throw error;
+  }
+}
+
+/** A file, and how those beside it are opened. */
+interface Opened {
+  readonly access: RandomAccess;
+  readonly beside: Beside;
+}
+
 /** Opens the weights of an entry of the pretrained table. */
 export async function openPretrained(
   { source }: Pick<Pretrained<object>, 'source'>,
@@ -71,17 +96,25 @@ export async function openPretrained(
   if (source.kind === 'chainercv') {
     return openFormat(await openRandomAccess(await chainercvFile(source, options), signalOf(options)), 'npz');
   }
-  const { package: name, version, part, files } = source;
+  const { access, beside } = await openPackaged(source, options);
+  return openFormat(access, undefined, beside);
+}
+
+async function openPackaged(
+  { package: name, version, part, files }: NpmSource,
+  options: OpenOptions,
+): Promise<Opened> {
   const open = async (file: (typeof files)[number]) =>
     openRandomAccess(await packagedFile({ package: name, version, ...file }, options), signalOf(options));
   const whole = await open(files[0]!);
   const access = part === undefined ? whole : new PartAccess(whole, ...part);
-  return openFormat(access, undefined, async (path) => {
+  const beside = async (path: string) => {
     const other = files.find(({ file }) => file.endsWith(`/${path}`));
     if (other === undefined)
       throw new SourceError(access.name, 'a file of the package', path, 'Install it anew.');
     return open(other);
-  });
+  };
+  return { access, beside };
 }
 
 /**
@@ -93,36 +126,42 @@ export async function openAny(
   options: OpenOptions,
   part?: readonly [start: number, end: number],
 ): Promise<WeightFile> {
+  const { access, beside } = await openBeside(source, options, part);
+  return openFormat(access, options.format, beside, Array.isArray(source) ? undefined : part);
+}
+
+async function openBeside(
+  source: WeightSource,
+  options: OpenOptions,
+  part?: readonly [start: number, end: number],
+): Promise<Opened> {
   if (Array.isArray(source)) return openFiles(source as readonly File[], options);
   const access = await openSource(source as ByteSource, options, async (file) => {
     await refusePage(file);
     const isKnown = options.format !== undefined || part !== undefined || (await sniff(file)) !== null;
     if (!isKnown) throw await unknownFormat(file);
   });
-  return openFormat(
-    access,
-    options.format,
-    async (path) => {
-      const other = neighbour(source as ByteSource, path);
-      if (other !== null) return openSource(other, options, refusePage);
-      const advice = 'Give its path or address, or a list of Files: [model.json, ...shards].';
-      throw new SourceError(access.name, `the shard ${path}`, 'a manifest alone', advice);
-    },
-    part,
-  );
+  const beside = async (path: string) => {
+    const other = neighbour(source as ByteSource, path);
+    if (other !== null) return openSource(other, options, refusePage);
+    const advice = 'Give its path or address, or a list of Files: [model.json, ...shards].';
+    throw new SourceError(access.name, `the shard ${path}`, 'a manifest alone', advice);
+  };
+  return { access, beside };
 }
 
 /** A list of Files, as a page gets them from the user. */
-async function openFiles(files: readonly File[], options: OpenOptions): Promise<WeightFile> {
+async function openFiles(files: readonly File[], options: OpenOptions): Promise<Opened> {
   const [first] = files;
   if (first === undefined) throw new SourceError('files', 'at least one File', 'none', 'Choose some.');
   const access = await openRandomAccess(first, signalOf(options));
-  return openFormat(access, options.format, async (path) => {
+  const beside = async (path: string) => {
     const file = files.find(({ name }) => name === path.replace(/^.*[/\\]/, ''));
     if (file === undefined)
       throw new SourceError(first.name, `the shard ${path}`, 'no such File', 'Choose it, too.');
     return openRandomAccess(file, signalOf(options));
-  });
+  };
+  return { access, beside };
 }
 
 /** @param check looks at a file of an address before the cache keeps it, and throws where it is none of weights. */

@@ -1,4 +1,5 @@
-/** A network as an ONNX file has it, checked and in plain types. */
+/** A network in ONNX' operators, checked and in plain types. */
+import type { RuleTable } from './ops/rule.ts';
 import type { Dtype, HostArray } from './values/host-array.ts';
 
 /** What an attribute holds. */
@@ -32,6 +33,18 @@ export interface Door {
   readonly shape: readonly (number | string | null)[] | null;
 }
 
+/** What the names of a file tell of where its arrays belong. */
+export interface Naming {
+  /** Whether an exporter made the name up: it says nothing. */
+  isMadeUp(name: string): boolean;
+  /** The parts of a name. */
+  segmentsOf(name: string): string[];
+  /** The parts of the name of the module that a node computes. */
+  moduleOf(node: Node, index: number): string[];
+  /** Whether an array that takes part in arithmetic under a name that is not made up is trained. */
+  isTrained(name: string, shape: readonly number[]): boolean;
+}
+
 export interface Graph {
   readonly file: string;
   /** The version of ONNX' own operators. */
@@ -45,4 +58,7 @@ export interface Graph {
   readonly nodes: readonly Node[];
   /** The file's own keys and values. */
   readonly metadata: ReadonlyMap<string, string>;
+  readonly naming: Naming;
+  /** Rules of operators that are not ONNX' own: of nodes that have a domain. */
+  readonly rules?: RuleTable;
 }

@@ -2,14 +2,10 @@
 import { InvalidArgumentError } from '@chaingrad/core';
 import { type ByteSource, type ReadBytesOptions, readBytes, sourceName } from '@chaingrad/weights';
 import type * as tf from '@tensorflow/tfjs-core';
-import { plan } from './plan/plan.ts';
 import { type ExternalData, readExternal } from './read/external-data.ts';
 import { decodeModel, readGraph } from './read/model.ts';
-import { build } from './run/build.ts';
-import { OnnxChain, type OnnxOutput } from './run/onnx-chain.ts';
-import { OnnxLayer } from './run/onnx-layer.ts';
-
-const taken = (name: string) => name === 'held' || name in OnnxChain.prototype || name in OnnxLayer.prototype;
+import { chainOf } from './run/build.ts';
+import type { OnnxChain, OnnxOutput } from './run/onnx-chain.ts';
 
 export interface ImportOnnxOptions extends Omit<ReadBytesOptions, 'range'> {
   /** How pictures (float arrays of rank 4) go in and come out. Default 'NCHW', as the file has it; inside they are NHWC. */
@@ -43,6 +39,8 @@ export async function importOnnx<Out extends OnnxOutput = tf.Tensor>(
   const file = sourceName(source);
   const model = decodeModel(await readBytes(source, reading), file);
   const external = await readExternal(model, source, file, externalData, reading.signal);
-  const { program, values } = plan(readGraph(model, file, external), { layout, outputs, taken });
-  return build<Out>(program, values);
+  return chainOf<Out>(readGraph(model, file, external), {
+    layout: layout === 'NHWC' ? 'channels-last' : 'as-is',
+    outputs,
+  });
 }

@@ -1,6 +1,6 @@
-/** The list of operators for docs/onnx.md, from the table of rules. */
-import { newestOpset } from '../read/model.ts';
-import type { Rule } from './rule.ts';
+/** The lists of operators for docs/onnx.md, from the tables of rules. */
+import { operatorGroups } from '../tfjs/operators.ts';
+import { newestOpset, type Rule } from './rule.ts';
 import { ruleGroups } from './table.ts';
 
 const opsetsOf = ({ opsets: [first, last] }: Rule) =>
@@ -12,5 +12,13 @@ export function operatorList(): string {
     const names = Object.entries(rules).map(([name, rule]) => `${name}${opsetsOf(rule)}`);
     return `| ${group} | ${names.join(', ')} |`;
   });
+  return ['| | operators |', '|---|---|', ...rows].join('\n');
+}
+
+/** TensorFlow's operators, likewise. */
+export function tfOperatorList(): string {
+  const rows = Object.entries(operatorGroups).map(
+    ([group, table]) => `| ${group} | ${Object.keys(table).join(', ')} |`,
+  );
   return ['| | operators |', '|---|---|', ...rows].join('\n');
 }

@@ -5,6 +5,9 @@ import type { Attribute, Node } from '../graph.ts';
 import type { HostArray } from '../values/host-array.ts';
 import type { Value } from '../values/value.ts';
 
+/** The newest operators that the rules were written after. */
+export const newestOpset = 25;
+
 export interface Rule {
   /** The versions of ONNX' operators in which this one is computed as its definition says, e.g. '1-25'. */
   readonly opsets: readonly [first: number, last: number];

@@ -1,5 +1,6 @@
 /** Names of a file as paths of parameters: `layer1.0.conv1.weight` is /layer1/0/conv1/weight. */
-import type { Node } from '../graph.ts';
+import type { Naming, Node } from '../graph.ts';
+import { sizeOf } from '../values/host-array.ts';
 
 /** Names that exporters make up: they say nothing. */
 const madeUp =
@@ -9,17 +10,20 @@ const madeUp =
 const results =
   /^_?(to_copy|clone|detach|view|reshape|expand|permute|transpose|unsqueeze|squeeze|select|slice|split|unbind|cat|stack|repeat|add|sub|rsub|mul|div|neg|pow|exp|log|sqrt|reciprocal|cos|sin|outer|arange|linspace|full|ones|zeros|triu|tril|where|index|unsafe_view|convert_element_type)(_\d+)?$/;
 
-export const isMadeUp = (name: string): boolean => madeUp.test(name) || results.test(name);
+const isMadeUp = (name: string): boolean => madeUp.test(name) || results.test(name);
 
 /** Names have some ten parts; of a longer one the rest is one part. */
 const mostSegments = 32;
 
-function segmentsOf(name: string): string[] {
-  const all = name.split(/[./:\s]+/).filter((segment) => segment !== '');
+/** A path of these segments, which is not too long. */
+export function limited(segments: readonly string[]): string[] {
+  const all = segments.filter((segment) => segment !== '');
   return all.length <= mostSegments
     ? all
     : [...all.slice(0, mostSegments - 1), all.slice(mostSegments - 1).join('_')];
 }
+
+const segmentsOf = (name: string): string[] => limited(name.split(/[./:\s]+/));
 
 /** The path of the module that a node computes: what it is said to be, or its name without the operator, `/layer1/layer1.0/conv1/Conv`. */
 function moduleOf(node: Node, index: number): string[] {
@@ -37,22 +41,35 @@ function moduleOf(node: Node, index: number): string[] {
   return inner;
 }
 
+/** The names that PyTorch and other exporters give. */
+export const onnxNaming: Naming = {
+  isMadeUp,
+  segmentsOf,
+  moduleOf,
+  // A single number only under a name of several parts.
+  isTrained: (name, shape) => sizeOf(shape) > 1 || /[./]/.test(name),
+};
+
 /** A tree of names, in which every parameter has a place of its own. */
 export class PathTree {
   readonly #root = new Map<string, Branch>();
   /** How far equal names were numbered, by where they lie. */
   readonly #counts = new WeakMap<Map<string, Branch>, Map<string, number>>();
   readonly #taken: (segment: string) => boolean;
+  readonly #naming: Naming;
 
   /** @param taken names that links need themselves: such a name gets an underscore behind it. */
-  constructor(taken: (segment: string) => boolean) {
+  constructor(naming: Naming, taken: (segment: string) => boolean) {
+    this.#naming = naming;
     this.#taken = taken;
   }
 
   /** The path for a name of the file; where the name says nothing, one after the node that uses it. */
   add(name: string, user: { node: Node; index: number; slot: string } | null): string[] {
-    const said = isMadeUp(name) ? [] : segmentsOf(name);
-    const wanted = said.length > 0 || user === null ? said : [...moduleOf(user.node, user.index), user.slot];
+    const naming = this.#naming;
+    const said = naming.isMadeUp(name) ? [] : naming.segmentsOf(name);
+    const wanted =
+      said.length > 0 || user === null ? said : [...naming.moduleOf(user.node, user.index), user.slot];
     return this.#place(wanted.length > 0 ? wanted : ['constant']);
   }
 

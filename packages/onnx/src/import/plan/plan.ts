@@ -1,14 +1,14 @@
 /** From the graph of a file to a program: what is a parameter, what is folded, what is one step. */
 import { FormatError, UnknownNameError } from '@chaingrad/core';
 import { UnsupportedOperatorError } from '../errors.ts';
-import type { Graph, Node } from '../graph.ts';
+import type { Graph, Naming, Node } from '../graph.ts';
 import { Call, type Rule } from '../ops/rule.ts';
 import { ruleOf } from '../ops/table.ts';
 import { type HostArray, isFloat, spend, withBudget } from '../values/host-array.ts';
 import { Value } from '../values/value.ts';
 import { fuse } from './fuse.ts';
 import { addTo } from './lists.ts';
-import { isMadeUp, PathTree } from './names.ts';
+import { PathTree } from './names.ts';
 import {
   inputsOf,
   type NodeStep,
@@ -25,7 +25,9 @@ const foldingBudget = 2 ** 25;
 
 /** @throws UnsupportedOperatorError that names the first node without a rule, and the other operators that lack one. */
 function withRules(graph: Graph): Ruled[] {
-  const missing = graph.nodes.filter((node) => ruleOf(node.op, node.domain, graph.opset) === null);
+  const find = ({ op, domain }: Node) =>
+    domain === '' ? ruleOf(op, domain, graph.opset) : (graph.rules?.[op] ?? null);
+  const missing = graph.nodes.filter((node) => find(node) === null);
   const first = missing[0];
   if (first !== undefined) {
     const full = ({ op, domain }: Node) => (domain === '' ? op : `${domain}.${op}`);
@@ -35,7 +37,7 @@ function withRules(graph: Graph): Ruled[] {
       `operator ${full(first)} of opset ${graph.opset} is not imported.${others.length > 0 ? ` Nor are ${others.join(', ')}.` : ''}`,
     );
   }
-  return graph.nodes.map((node) => ({ node, rule: ruleOf(node.op, node.domain, graph.opset)! }));
+  return graph.nodes.map((node) => ({ node, rule: find(node)! }));
 }
 
 /** How a constant is used. */
@@ -61,18 +63,22 @@ const slotOf = ({ rule, input }: Use) => rule.weights?.[input];
 
 /**
  * Whether a constant is trained: it is in the place of a weight, or takes part in arithmetic under a name that tells where it
- * belongs (a single number only under one of several parts). What is read on the host, and what exporters made up names for,
- * is none.
+ * belongs. What is read on the host, and what exporters made up names for, is none.
  */
-function weightKind(name: string, array: HostArray, uses: readonly Use[]): 'parameter' | 'statistic' | null {
+function weightKind(
+  name: string,
+  array: HostArray,
+  uses: readonly Use[],
+  naming: Naming,
+): 'parameter' | 'statistic' | null {
   if (!isFloat(array.dtype) || uses.length === 0 || uses.some(isRead)) return null;
   if (uses.some(({ rule, input }) => rule.statistics?.includes(input))) return 'statistic';
   if (uses.some((use) => slotOf(use) !== undefined)) return 'parameter';
-  return (array.data.length > 1 || /[./]/.test(name)) && !isMadeUp(name) ? 'parameter' : null;
+  return !naming.isMadeUp(name) && naming.isTrained(name, array.shape) ? 'parameter' : null;
 }
 
 export interface PlanOptions {
-  readonly layout: 'NCHW' | 'NHWC';
+  readonly layout: Program['layout'];
   /** Values to give in place of the file's outputs. */
   readonly outputs?: readonly string[] | undefined;
   /** Names that links need themselves. */
@@ -88,14 +94,14 @@ export function plan(
   const constants = new Map(graph.initializers);
   const ruled = rewrite(fetchConstants(withRules(graph), constants, graph), constants, graph);
   const uses = usesOf(ruled);
-  const tree = new PathTree(options.taken);
+  const tree = new PathTree(graph.naming, options.taken);
   const weights = new Map<string, Weight>();
   const values = new Map<string, HostArray>();
   const adopt = (names: Iterable<string>) => {
     for (const name of names) {
       const array = constants.get(name)!;
       const own = uses.get(name) ?? [];
-      const kind = weightKind(name, array, own);
+      const kind = weightKind(name, array, own, graph.naming);
       if (kind === null) continue;
       const user = own.find((use) => slotOf(use) !== undefined) ?? own[0]!;
       const path = tree.add(name, { node: user.node, index: user.index, slot: slotOf(user) ?? 'weight' });

@@ -43,8 +43,8 @@ export interface Program {
   readonly inputs: readonly Door[];
   readonly outputs: readonly Door[];
   readonly metadata: ReadonlyMap<string, string>;
-  /** How pictures (arrays of rank 4) come in and go out. */
-  readonly layout: 'NCHW' | 'NHWC';
+  /** How pictures (float arrays of rank 4) come in and go out: as in the graph, or as (N, H, W, C) where they are (N, C, H, W). */
+  readonly layout: 'as-is' | 'channels-last';
   readonly constants: ReadonlyMap<string, HostArray>;
   /** By the name of the value. */
   readonly weights: ReadonlyMap<string, Weight>;

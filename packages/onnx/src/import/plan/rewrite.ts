@@ -5,9 +5,10 @@ import type { HostArray } from '../values/host-array.ts';
 import { addTo } from './lists.ts';
 import type { Ruled } from './program.ts';
 
-/** Who takes each value. */
+/** Who takes and gives each value. */
 class Takers {
   readonly #takers = new Map<string, Ruled[]>();
+  readonly #givers = new Map<string, Node>();
 
   constructor(
     nodes: readonly Ruled[],
@@ -15,7 +16,13 @@ class Takers {
   ) {
     for (const ruled of nodes) {
       for (const name of new Set(ruled.node.inputs)) addTo(this.#takers, name, ruled);
+      for (const name of ruled.node.outputs) this.#givers.set(name, ruled.node);
     }
+  }
+
+  /** The node that gives a value; null where it comes from outside. */
+  giver(name: string): Node | null {
+    return this.#givers.get(name) ?? null;
   }
 
   /** The one node that takes a value, if it is of an operator and nobody else does. */
@@ -68,6 +75,17 @@ function hardSwish(
     (node.op === 'Mul' && close(numberOf(otherOf(node, of), constants), 1 / 6));
   const first = near.only(clip.outputs[0]!, 'Mul', 'Div');
   if (first === null) return null;
+  if (first.op === 'Mul') {
+    // TensorFlow's: (x / 6) * clip.
+    const sixth = near.giver(otherOf(first, clip.outputs[0]!));
+    if (
+      sixth !== null &&
+      near.only(sixth.outputs[0]!, 'Mul') === first &&
+      sixth.inputs.includes(x) &&
+      scales(sixth, x)
+    )
+      return { out: first, x, all: [add, clip, sixth, first] };
+  }
   const second = near.only(first.outputs[0]!, 'Mul', 'Div');
   if (second === null) return null;
   const times = (node: Node, of: string) =>

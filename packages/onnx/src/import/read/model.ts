@@ -12,6 +12,8 @@ import {
   type ValueInfoProto,
 } from '../../proto/index.ts';
 import type { Attribute, Door, Graph, Node } from '../graph.ts';
+import { newestOpset } from '../ops/rule.ts';
+import { onnxNaming } from '../plan/names.ts';
 import type { HostArray } from '../values/host-array.ts';
 import { dtypeName, knownDtype } from './element-types.ts';
 import { checkWire } from './limits.ts';
@@ -74,11 +76,9 @@ export function readGraph(model: ModelProto, file: string, external: ExternalByt
     initializers,
     nodes,
     metadata: new Map(model.metadataProps.map(({ key, value }) => [key, value])),
+    naming: onnxNaming,
   };
 }
-
-/** The newest operators that the rules were written after. */
-export const newestOpset = 25;
 
 function opsetOf(model: ModelProto, file: string): number {
   const own = model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx');

@@ -1,16 +1,20 @@
 /** The tree of links of an imported network. */
 import { type Chain, Parameter, Persistent } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Graph } from '../graph.ts';
+import { type PlanOptions, plan } from '../plan/plan.ts';
 import type { NodeStep, Program } from '../plan/program.ts';
-import type { HostArray } from '../values/host-array.ts';
 import { OnnxChain, OnnxGroup, type OnnxOutput } from './onnx-chain.ts';
 import { OnnxLayer } from './onnx-layer.ts';
 
-/** Makes the links and gives the parameters their values. */
-export function build<Out extends OnnxOutput>(
-  program: Program,
-  values: ReadonlyMap<string, HostArray>,
+const taken = (name: string) => name === 'held' || name in OnnxChain.prototype || name in OnnxLayer.prototype;
+
+/** Plans a graph and makes its links, whose parameters have the graph's values. */
+export function chainOf<Out extends OnnxOutput>(
+  graph: Graph,
+  options: Pick<PlanOptions, 'layout' | 'outputs'>,
 ): OnnxChain<Out> {
+  const { program, values } = plan(graph, { ...options, taken });
   const network = new OnnxChain<Out>(program);
   const layers = new Map<string, NodeStep>();
   for (const step of program.steps)

@@ -108,7 +108,7 @@ export class OnnxChain<Out extends OnnxOutput = tf.Tensor> extends Chain impleme
       const advice = `Cast it first: tf.cast(x, '${wanted}').`;
       throw new InvalidArgumentError(where, `a ${wanted} tensor (${door.dtype})`, tensor.dtype, advice);
     }
-    const picture = this.program.layout === 'NHWC' && tensor.rank === 4 && isFloat(door.dtype);
+    const picture = this.program.layout === 'channels-last' && tensor.rank === 4 && isFloat(door.dtype);
     const value = Value.borrowed(tensor, door.dtype, picture ? channelsLast(4) : plainOrder(tensor.rank));
     const shape = door.shape?.map((n) => (typeof n === 'number' ? n : null)) ?? null;
     if (
@@ -127,7 +127,7 @@ export class OnnxChain<Out extends OnnxOutput = tf.Tensor> extends Chain impleme
   private result(values: ReadonlyMap<string, Value>): Out {
     const tensors: Record<string, tf.Tensor> = {};
     for (const [name, value] of values) {
-      const last = this.program.layout === 'NHWC' && value.rank === 4 && isFloat(value.dtype);
+      const last = this.program.layout === 'channels-last' && value.rank === 4 && isFloat(value.dtype);
       tensors[name] = tf.clone(value.tensor(last ? channelsLast(4) : plainOrder(value.rank)));
     }
     for (const value of values.values()) value.dispose();

@@ -135,8 +135,13 @@ export function strided(
   start = 0,
 ): HostArray {
   const data = numbers(source.dtype, sizeOf(shape));
-  walk(shape, [strides], (at, [offset]) => {
-    data[at] = source.data[start + offset!]!;
+  const { data: from } = source;
+  const count = shape.at(-1) ?? 1;
+  const step = strides.at(-1) ?? 0;
+  // Row by row: to go from element to element takes ten times as long.
+  walk(shape.slice(0, -1), [strides.slice(0, -1)], (row, [offset]) => {
+    const first = start + offset!;
+    for (let i = 0, at = row * count; i < count; i++) data[at++] = from[first + i * step]!;
   });
   return { dtype: source.dtype, shape, data };
 }

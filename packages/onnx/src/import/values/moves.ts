@@ -192,7 +192,7 @@ export function expanded(value: Value, to: readonly number[]): Value {
   );
 }
 
-export type PadMode = 'constant' | 'reflect' | 'edge' | 'wrap';
+export type PadMode = 'constant' | 'reflect' | 'symmetric' | 'edge' | 'wrap';
 
 /** For one axis: where each element of the padded one comes from. */
 function padPlaces(
@@ -206,6 +206,10 @@ function padPlaces(
     const at = i - before;
     if (mode === 'edge') return Math.min(Math.max(at, 0), size - 1);
     if (mode === 'wrap') return mod(at, size);
+    if (mode === 'symmetric') {
+      const turn = mod(at, 2 * size);
+      return turn < size ? turn : 2 * size - 1 - turn;
+    }
     if (size === 1) return 0;
     const turn = mod(at, 2 * (size - 1));
     return turn < size ? turn : 2 * (size - 1) - turn;
