@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { DetectionDataset } from '@chaingrad/vision';
 import { expect } from 'chai';
 import { apReport, apTable } from '../../packages/cli/src/average-precision.ts';
@@ -49,13 +50,16 @@ describe('the images of finetune and evaluate', () => {
     expect(told.at(-1)).to.equal(`${folder.path('coco')}: COCO in train.json, images in images/`);
   });
 
-  it('choose val beside train, test beside trainval, and never what is learnt', async () => {
+  it('are of test, else of val, and never what is learnt; the best is chosen by val beside both', async () => {
+    let chosenBy: string[] | null = null;
     const parts = async (lists: Record<string, number[]>, name: string) => {
       await writeVocFolder(folder.path(name), 4, lists);
-      const { train, test } = await openTraining({ ...skip, data: folder.path(name) }, say);
+      const { train, val, test } = await openTraining({ ...skip, data: folder.path(name) }, say);
+      chosenBy = val === null ? null : names(val);
       return [names(train), names(test), names(await openTest({ ...skip, data: folder.path(name) }, say))];
     };
-    expect(await parts({ train: [0], val: [1], test: [2] }, 'three')).to.deep.equal([['0'], ['1'], ['2']]);
+    expect(await parts({ train: [0], val: [1], test: [2] }, 'three')).to.deep.equal([['0'], ['2'], ['2']]);
+    expect(chosenBy).to.deep.equal(['1']);
     expect(await parts({ train: [0], val: [1], trainval: [0, 1] }, 'voc')).to.deep.equal([
       ['0'],
       ['1'],
@@ -66,6 +70,23 @@ describe('the images of finetune and evaluate', () => {
       ['3'],
       ['3'],
     ]);
+    expect(chosenBy).to.equal(null);
+  });
+
+  it('are spared to choose by, each tenth of many', async () => {
+    await writeVocFolder(folder.path('one'), 1);
+    const ids = Array.from({ length: 200 }, (_, i) => `${i + 1000}`);
+    for (const id of ids) {
+      for (const name of ['Annotations/0.xml', 'JPEGImages/0.png']) {
+        folder.write(`one/${name.replace('/0', `/${id}`)}`, readFileSync(folder.path(`one/${name}`)));
+      }
+    }
+    mkdirSync(folder.path('one/ImageSets/Main'), { recursive: true });
+    folder.write('one/ImageSets/Main/trainval.txt', ids.join('\n'));
+    folder.write('one/ImageSets/Main/test.txt', '0');
+    const { train, val, test } = await openTraining({ ...skip, data: folder.path('one') }, say);
+    expect([train.length, val!.length, test.length]).to.deep.equal([180, 20, 1]);
+    expect(names(val!).slice(0, 2)).to.deep.equal(['1009', '1019']);
   });
 
   it('tell the problems of the training part where the other cannot be opened', async () => {
@@ -118,7 +139,7 @@ describe('settingsOf', () => {
   it('takes defaults for a new run, the old settings for a resumed one, where only its length may change', () => {
     expect(settingsOf(folder.path('new'), false, { data: 'x', lr: undefined, batch: 2 })).to.deep.equal({
       ...defaults,
-      data: 'x',
+      data: resolve('x'),
       batch: 2,
     });
     mkdirSync(folder.path('run'));
@@ -127,7 +148,9 @@ describe('settingsOf', () => {
     expect(settingsOf(folder.path('new'), false, { data: 'x', minutes: 3 }).epochs).to.equal(null);
     expect(settingsOf(folder.path('new'), false, { data: 'x', minutes: 3, epochs: 4 }).epochs).to.equal(4);
     const resumed = settingsOf(folder.path('run'), true, { epochs: 99, batch: 2 });
-    expect(resumed).to.deep.equal({ ...defaults, data: 'x', batch: 2, epochs: 99 });
+    expect(resumed).to.deep.equal({ ...defaults, data: resolve('x'), batch: 2, epochs: 99 });
+    // The images may have moved.
+    expect(settingsOf(folder.path('run'), true, { data: 'y' }).data).to.equal(resolve('y'));
     expect(() => settingsOf(folder.path('run'), true, { batch: 3 })).to.throw(CliError, 'began with batch 2');
     expect(() => settingsOf(folder.path('run'), false, { data: 'x' })).to.throw(CliError, '--resume');
     expect(() => settingsOf(folder.path('new'), true, {})).to.throw(CliError, 'no training to resume');

@@ -29,12 +29,14 @@ export interface DataOptions {
 /** What the user says about which images are for what: a list, a part of the folder, or a JSON file of COCO. */
 interface Splits {
   readonly trainSplit?: string | null | undefined;
+  readonly valSplit?: string | null | undefined;
   readonly testSplit?: string | null | undefined;
 }
 
 /** The problems of a folder, by what the images are for. */
 export interface DataProblems {
   readonly train: readonly DatasetProblem[];
+  readonly val: readonly DatasetProblem[];
   readonly test: readonly DatasetProblem[];
 }
 
@@ -155,11 +157,32 @@ export function heldOut(dataset: DetectionDataset): [train: DetectionDataset, te
   return [dataset.subset(all.filter((i) => i % 5 !== 4)), dataset.subset(all.filter((i) => i % 5 === 4))];
 }
 
+/** What the images of a training are for. */
+export interface TrainingParts {
+  readonly train: DetectionDataset;
+  /** By these the best model is chosen, so that the test images choose nothing; null where there are too few to spare some. */
+  readonly val: DetectionDataset | null;
+  readonly test: DetectionDataset;
+}
+
+/** From so many training images on each tenth is spared to choose by. */
+const SPARED_FROM = 200;
+
+/** Each tenth image apart, where there are enough. */
+function spared(dataset: DetectionDataset): Pick<TrainingParts, 'train' | 'val'> {
+  if (dataset.length < SPARED_FROM) return { train: dataset, val: null };
+  const all = Array.from({ length: dataset.length }, (_, i) => i);
+  return {
+    train: dataset.subset(all.filter((i) => i % 10 !== 9)),
+    val: dataset.subset(all.filter((i) => i % 10 === 9)),
+  };
+}
+
 /**
- * Opens what to learn from and what to test with. Images are not decoded yet.
+ * Opens what to learn from, to choose the best model by, and to test with. Images are not decoded yet.
  *
- * Without `trainSplit` the list trainval, the part train, or the whole folder; without `testSplit` val beside train, test
- * beside trainval, or each fifth image.
+ * Without `trainSplit` the list trainval, the part train, or the whole folder; without `testSplit` test, or val, or each fifth
+ * image; without `valSplit` val where all three are there, else each tenth image of many.
  *
  * @param say is told the layout, and the problems of the training part before anything can go wrong with the other.
  * @throws CliError when the folder has no layout, or not the part; the errors of `openLabelledFolder`.
@@ -167,9 +190,9 @@ export function heldOut(dataset: DetectionDataset): [train: DetectionDataset, te
 export async function openTraining(
   options: DataOptions & Splits,
   say: (text: string) => void,
-): Promise<{ train: DetectionDataset; test: DetectionDataset }> {
+): Promise<TrainingParts> {
   const folder = new DataFolder(options, say);
-  const { trainSplit = null, testSplit = null } = options;
+  const { trainSplit = null, valSplit = null, testSplit = null } = options;
   const trained =
     trainSplit === null ? await folder.training() : await folder.named('--train-split', trainSplit);
   const all = await openParts(options, trained);
@@ -179,14 +202,19 @@ export async function openTraining(
   try {
     if (testSplit !== null) tested = await folder.named('--test-split', testSplit);
     else if (!chosenAlone && !names.has('')) {
-      const order = names.has('train') ? ['val', 'test'] : ['test', 'val'];
-      tested = await folder.first(order.filter((name) => !names.has(name)));
+      tested = await folder.first(['test', 'val'].filter((name) => !names.has(name)));
     }
-    if (tested === null) {
-      const [train, test] = heldOut(all);
-      return { train, test };
+    const others = { ...options, labelNames: all.labelNames };
+    let [train, test] = [all, null as DetectionDataset | null];
+    if (tested === null) [train, test] = heldOut(all);
+    test ??= await openParts(others, tested!);
+    let chosen: readonly LayoutPart[] | null = null;
+    if (valSplit !== null) chosen = await folder.named('--val-split', valSplit);
+    else if (names.has('train') && tested?.some(({ name }) => name === 'test')) {
+      chosen = await folder.first(['val']);
     }
-    return { train: all, test: await openParts({ ...options, labelNames: all.labelNames }, tested) };
+    if (chosen === null) return { ...spared(train), test };
+    return { train, val: await openParts(others, chosen), test };
   } catch (error) {
     tellProblems(options.data, all.problems, say);
     throw error;

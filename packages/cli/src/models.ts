@@ -26,7 +26,7 @@ export interface ModelEntry {
 
 /** A class of detectors, as @chaingrad/vision has them. */
 export interface DetectorClass {
-  new (args: { nFgClass: number; scoreFunction?: SSD['scoreFunction'] }): SSD;
+  new (args: { nFgClass: number; scoreFunction?: SSD['scoreFunction']; insize?: number }): SSD;
   readonly modelName: string;
   readonly pretrained: Readonly<Record<string, { readonly labelNames?: readonly string[] }>>;
   fromPretrained(

@@ -11,6 +11,10 @@ export interface About {
   readonly labelNames: readonly string[] | null;
   /** How class outputs become scores. */
   readonly scoreFunction: 'softmax' | 'sigmoid';
+  /** Side of the input in pixels, where the class has several. */
+  readonly insize?: number;
+  /** Tiles along a side of an image, for detectors that look at it in parts. */
+  readonly tiles?: number;
 }
 
 /** Where the metadata of a file hold it, as JSON. */
@@ -33,17 +37,34 @@ export function readAbout(file: Pick<WeightFile, 'file' | 'metadata'>): About | 
   } catch (error) {
     throw new FormatError(place, 'JSON', (error as Error).message, undefined, error);
   }
-  const { model, nFgClass, labelNames, scoreFunction } = (about ?? {}) as Partial<
+  const { model, nFgClass, labelNames, scoreFunction, insize, tiles } = (about ?? {}) as Partial<
     Record<keyof About, unknown>
   >;
   const names = labelNames ?? null;
   const areNames = Array.isArray(names) && names.every((name) => typeof name === 'string');
   const isFunction = scoreFunction === 'softmax' || scoreFunction === 'sigmoid';
-  const isCount = Number.isSafeInteger(nFgClass) && (nFgClass as number) > 0;
-  if (typeof model !== 'string' || !isCount || !(names === null || areNames) || !isFunction) {
-    throw new FormatError(place, 'model, nFgClass, labelNames and scoreFunction', text.slice(0, 200));
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+  const more = Object.entries({ insize, tiles }).filter(([, value]) => value !== undefined);
+  if (
+    typeof model !== 'string' ||
+    !isCount(nFgClass) ||
+    !(names === null || areNames) ||
+    !isFunction ||
+    !more.every(([, value]) => isCount(value))
+  ) {
+    throw new FormatError(
+      place,
+      'model, nFgClass, labelNames, scoreFunction, and numbers',
+      text.slice(0, 200),
+    );
   }
-  return { model, nFgClass: nFgClass as number, labelNames: names as string[] | null, scoreFunction };
+  return {
+    model,
+    nFgClass: nFgClass as number,
+    labelNames: names as string[] | null,
+    scoreFunction,
+    ...(Object.fromEntries(more) as Pick<About, 'insize' | 'tiles'>),
+  };
 }
 
 /** A file of another model. */

@@ -29,7 +29,7 @@ const rows: Readonly<Record<string, CopyRow>> = {
   ],
   MobileNetV1Extractor512: [() => new vision.MobileNetV1Extractor512(), [[1, 512, 512, 3]]],
   MobileNetV2: [() => new vision.MobileNetV2({ nClass: 3, arch: 'torchvision' }), image],
-  MobileNetV2Extractor300: [() => new vision.MobileNetV2Extractor300(), [[1, 300, 300, 3]]],
+  MobileNetV2Extractor: [() => new vision.MobileNetV2Extractor(300), [[1, 300, 300, 3]]],
   Multibox: [multibox, null],
   MultiboxTrainChain: [
     () => new vision.MultiboxTrainChain(new vision.SSD300({ nFgClass: 2 }), { k: 2 }),

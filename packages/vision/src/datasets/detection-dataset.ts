@@ -32,8 +32,10 @@ export const detectionDatasetKinds: OptionKinds<DetectionDatasetOptions> = {
 };
 
 export interface PreloadOptions {
-  /** Larger images are shrunk to this many pixels along the longer side, boxes too. Default: as they are. */
+  /** Much larger images are shrunk to this many pixels along the longer side, boxes too. Default: as they are. */
   readonly maxSide?: number;
+  /** Pixels of so many bytes are kept; the images after that are decoded, and shrunk, each time they are asked for. Default all. */
+  readonly maxBytes?: number;
   /** Is told after every image. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -44,41 +46,64 @@ export interface PreloadOptions {
  * Annotations are read at once, images when they are asked for; `preload` decodes them all and keeps the pixels.
  */
 export class DetectionDataset extends ImageDataset<DetectionRecord> {
+  /** Larger images are shrunk to this side, as `preload` was asked to. */
+  #maxSide = Number.POSITIVE_INFINITY;
+
   /** @throws DatasetError when the image is missing, broken or of another size than annotated; RangeError outside the list. */
   async get(i: number): Promise<DetectionExample> {
-    const { img, bbox, label, difficult } = (await this.#loaded(
-      this.record(i),
-      this.log.withPolicy('refuse'),
-    ))!;
+    const loaded = (await this.#loaded(this.record(i), this.log.withPolicy('refuse')))!;
+    const isWhole = this.record(i).img === undefined && this.#maxSide < Number.POSITIVE_INFINITY;
+    const { img, bbox, label, difficult } = isWhole ? shrunk(loaded, this.#maxSide) : loaded;
     return { img, bbox, label, difficult };
   }
 
   /**
    * Decodes every image.
-   * @returns a dataset that holds the pixels, as bytes, without the images that were skipped as problems.
+   * @returns a dataset that holds the pixels, as bytes, as far as `maxBytes` goes, without the images that were skipped as problems.
    * @throws DatasetError for an image that the policy refuses.
    */
   async preload(options: PreloadOptions = {}): Promise<DetectionDataset> {
-    const { maxSide = Number.POSITIVE_INFINITY, onProgress } = checkOptions(
-      'DetectionDataset.preload',
-      options,
-      { maxSide: 'number', onProgress: 'function' },
-    );
+    const {
+      maxSide = Number.POSITIVE_INFINITY,
+      maxBytes = Number.POSITIVE_INFINITY,
+      onProgress,
+    } = checkOptions('DetectionDataset.preload', options, {
+      maxSide: 'number',
+      maxBytes: 'number',
+      onProgress: 'function',
+    });
     const log = this.log.withPolicy(this.log.policy);
     log.problems.push(...this.problems);
     const records: DetectionRecord[] = [];
+    let kept = 0;
     for (const [i, record] of this.records.entries()) {
       const loaded = await this.#loaded(record, log);
-      if (loaded !== null) records.push(shrunk(loaded, maxSide));
+      if (loaded !== null) {
+        const small = shrunk(loaded, maxSide);
+        const { byteLength } = small.img.data as Uint8Array;
+        records.push(kept + byteLength <= maxBytes ? small : record);
+        if (kept + byteLength <= maxBytes) kept += byteLength;
+      }
       onProgress?.(i + 1, this.length);
     }
-    return new DetectionDataset(this.files, records, this.labelNames, log, this.decode);
+    return this.#with(records, log, maxSide);
+  }
+
+  #with(records: DetectionRecord[], log: ProblemLog, maxSide: number): DetectionDataset {
+    const dataset = new DetectionDataset(this.files, records, this.labelNames, log, this.decode);
+    dataset.#maxSide = maxSide;
+    return dataset;
+  }
+
+  /** A dataset of these records, which may be of several parts of the same folder. */
+  withRecords(records: readonly DetectionRecord[]): DetectionDataset {
+    return this.#with([...records], this.log, this.#maxSide);
   }
 
   /** Some of the images, e.g. for a quick try. */
   subset(indices: Iterable<number>): DetectionDataset {
     const records = Array.from(indices, (i) => this.record(i));
-    return new DetectionDataset(this.files, records, this.labelNames, this.log, this.decode);
+    return this.#with(records, this.log, this.#maxSide);
   }
 
   /**
@@ -129,11 +154,15 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
   }
 }
 
-/** The record with its image as bytes, no side longer than `maxSide`. */
-function shrunk(record: DetectionRecord & { img: Image }, maxSide: number): DetectionRecord {
+/** An image that would lose less than this is left as it is. */
+const NEARLY = 0.7;
+
+/** The record with its image as bytes, no side much longer than `maxSide`. */
+function shrunk(record: DetectionRecord & { img: Image }, maxSide: number): DetectionRecord & { img: Image } {
   const [height, width, channels] = record.img.shape;
   const factor = maxSide / Math.max(height, width);
-  if (!(factor < 1))
+  // Little would be saved for the time that it takes.
+  if (!(factor < NEARLY))
     return { ...record, img: { data: new Uint8Array(record.img.data), shape: record.img.shape } };
   const size = [Math.max(1, Math.round(height * factor)), Math.max(1, Math.round(width * factor))] as const;
   const { data } = resize(record.img, size, { interpolation: 'area' });

@@ -8,6 +8,8 @@ export interface PredictOptions {
   readonly scoreThresh?: number;
   /** Whose resizing. Default `model.resizeBackend`. */
   readonly resizeBackend?: ResizeBackend;
+  /** Tiles along each side of an image, beside the whole image. Default `model.tiles`. */
+  readonly tiles?: number;
 }
 
 /** What was found, image by image. */

@@ -1,12 +1,11 @@
 /** What `chaingrad evaluate` does, once its options are read. */
 import { useBackend } from '@chaingrad/core';
-import { SerialIterator } from '@chaingrad/training';
-import { DetectionVOCEvaluator } from '@chaingrad/vision';
-import { apReport, apTable } from '../../average-precision.ts';
+import { apTable, confusionTable } from '../../average-precision.ts';
 import { expectObjects, openTest, tellProblems } from '../../detection-data.ts';
 import { openDetector } from '../../detector.ts';
 import { oneLine } from '../../errors.ts';
 import { readLabels } from '../../labels.ts';
+import { measure, preloadFor } from '../../measure.ts';
 import type { detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
 
@@ -40,7 +39,9 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   const { data, images, split, json } = options;
   const say = (text: string) => process.stderr.write(`${text}\n`);
   const onProblem = options.strict ? 'refuse' : 'skip';
-  const dataset = await (await openTest({ data, images, split, labelNames, onProblem }, say)).preload();
+  const dataset = await (await openTest({ data, images, split, labelNames, onProblem }, say)).preload(
+    preloadFor(detector.model),
+  );
   const { problems } = dataset;
   const print = (value: object) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   tellProblems(data, problems, say);
@@ -50,10 +51,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     if (json) print({ images: dataset.length, map: null, ap: {}, problems, error: oneLine(error) });
     throw error;
   }
-  const iterator = new SerialIterator(dataset, 4, { repeat: false, shuffle: false });
-  const evaluator = new DetectionVOCEvaluator(iterator, detector.model, { labelNames });
-  await evaluator.evaluate();
-  const report = apReport(evaluator.result!, labelNames, dataset.length);
+  const report = await measure(detector.model, dataset, labelNames);
   if (json) print({ ...report, problems });
-  else process.stdout.write(apTable(report));
+  else process.stdout.write(apTable(report) + confusionTable(report.confusion));
 }

@@ -43,12 +43,23 @@ export const finetuneCommand = () =>
       'a list or part of the folder, or a JSON file of COCO (default: trainval, train, else four of five images)',
     )
     .option(
-      '--test-split <list>',
-      'likewise (default: test beside trainval, val beside train, else each fifth image)',
+      '--val-split <list>',
+      'likewise, to choose the best model by (default: val beside train and test, else each tenth of 200 images or more)',
     )
-    .addOption(option('--epochs <n>', 'sweeps over the images', 'epochs').argParser(count))
+    .option('--test-split <list>', 'likewise, to test with (default: test, val, else each fifth image)')
+    .option('--epochs <n>', 'sweeps over the images (default: 20, with few images more)', count)
     .option('--minutes <n>', 'learn for so many minutes, instead of --epochs or up to them', positive)
     .option('--updates <n>', 'or so many updates, of a batch of images each', count)
+    .option(
+      '--size <pixels>',
+      "side of the network's input: a larger one sees smaller things, and takes longer",
+      count,
+    )
+    .option(
+      '--tiles <n>',
+      'look at n x n overlapping parts of an image beside the whole: for small things (default: as many as the boxes need)',
+      count,
+    )
     .addOption(option('--batch <n>', 'images an update', 'batch').argParser(count))
     .addOption(option('--lr <x>', 'highest step size of Adam', 'lr').argParser(positive))
     .addOption(option('--extractor-lr <x>', "the extractor's share of it", 'extractorLr').argParser(positive))
@@ -68,7 +79,7 @@ export const finetuneCommand = () =>
         fraction,
       ),
     )
-    .addOption(option('--eval-every <n>', 'epochs between two tests', 'evalEvery').argParser(count))
+    .option('--eval-every <n>', 'epochs between two tests (default: some tests in all)', count)
     .option('--strict', 'refuse broken images, boxes and labels instead of leaving them out')
     .addOption(option('--seed <n>', 'of everything random', 'seed').argParser(whole))
     .addOption(
@@ -77,6 +88,7 @@ export const finetuneCommand = () =>
         'write the best model in this format too: best.onnx, from the picture to the boxes',
       ).choices(['onnx']),
     )
+    .option('--json', 'print one JSON object with the result instead of text')
     .option('--resume', 'go on with the training in --out')
     .addOption(backendOption())
     .addHelpText(

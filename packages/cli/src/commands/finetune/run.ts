@@ -1,14 +1,12 @@
 /** What `chaingrad finetune` does, once its options are read. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
+import { readdir, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Adam, Random, type SerialEntry, setSeed, useBackend } from '@chaingrad/core';
+import { Adam, Random, setSeed, useBackend } from '@chaingrad/core';
 import {
-  type Extension,
   LogReport,
   PlotReport,
   PrintReport,
-  priorities,
   RateSchedule,
   SerialIterator,
   StandardUpdater,
@@ -18,7 +16,6 @@ import {
 } from '@chaingrad/training';
 import {
   type DetectionDataset,
-  DetectionVOCEvaluator,
   MultiboxTrainChain,
   onnxOfDetector,
   type SSD,
@@ -26,21 +23,25 @@ import {
   type SSDTrainExample,
   ssdBatch,
   ssdTransform,
+  tileShare,
 } from '@chaingrad/vision';
-import { load, serialize } from '@chaingrad/weights';
-import { apReport, apTable } from '../../average-precision.ts';
+import { load } from '@chaingrad/weights';
+import { apTable, confusionTable } from '../../average-precision.ts';
 import { drawComparison } from '../../comparison.ts';
 import { type DataProblems, expectObjects, openTraining, tellProblems } from '../../detection-data.ts';
 import { bestFirst } from '../../detector.ts';
 import { CliError, oneLine } from '../../errors.ts';
 import { writeImage } from '../../images.ts';
 import { readLabels } from '../../labels.ts';
+import { type Measurement, measure, preloadFor, SURE } from '../../measure.ts';
 import { detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
 import { makeFolder } from '../../outputs.ts';
 import { lockRun } from './run-lock.ts';
 import { type FinetuneSettings, settingsFile, settingsOf, withClasses } from './settings.ts';
 import { startModel } from './start-model.ts';
+import { smallestClass, tilesFor } from './tiles.ts';
+import { Validation } from './validation.ts';
 
 export interface FinetuneOptions extends Partial<FinetuneSettings> {
   readonly out: string;
@@ -48,16 +49,23 @@ export interface FinetuneOptions extends Partial<FinetuneSettings> {
   readonly backend: BackendChoice;
   /** A format in which the best model is written once more, with its post-processing. */
   readonly export?: 'onnx';
+  /** Print one JSON object with the result on stdout, and everything else on stderr. */
+  readonly json?: boolean;
 }
 
 /** Test images that are drawn at the end. */
 const PICTURES = 12;
 /** Background boxes of an image without objects that count: about as many as of one with three objects. */
 const MIN_NEGATIVES = 9;
-/** Objects below this score are not drawn. */
-const DRAWN_SCORE = 0.5;
-/** Training images are kept this many times as large as the network's input: parts of them are enlarged. */
-const KEPT_SIZE = 1.6;
+/** Sweeps over the images, where the user does not say how long it learns, */
+const EPOCHS = 20;
+/** and updates at least. */
+const MIN_UPDATES = 300;
+/** Tests on the way: many where a part of the images is there to choose by; else few, which are only looked at. */
+const MANY_TESTS = 8;
+const FEW_TESTS = 3;
+/** Updates from a line of the log, and a snapshot, to the next, at least; and lines of a log, about. */
+const PACE = 50;
 
 /**
  * Fine-tunes a detector on the images of a folder and writes into `out`: best.npz (with the names of the classes), log,
@@ -66,7 +74,7 @@ const KEPT_SIZE = 1.6;
  * @throws CliError and the errors of the libraries.
  */
 export async function finetune(options: FinetuneOptions): Promise<void> {
-  const { out, resume = false, backend: _backend, export: _format, ...chosen } = options;
+  const { out, resume = false, backend: _backend, export: _format, json: _json, ...chosen } = options;
   // What cannot be is told before a folder is made for it.
   settingsOf(out, resume, chosen);
   const isNew = !existsSync(out);
@@ -86,18 +94,28 @@ async function run({
   resume = false,
   backend,
   export: format,
+  json = false,
   ...chosen
 }: FinetuneOptions): Promise<void> {
   const chosenSettings = settingsOf(out, resume, chosen);
   const say = (text: string) => process.stderr.write(`${text}\n`);
+  // With --json only the result is on stdout.
+  const print = (text: string) => (json ? process.stderr : process.stdout).write(text);
   setSeed(chosenSettings.seed);
   const { name: backendName } = await useBackend(backend);
-  const { train, test, problems } = await openBoth(chosenSettings, say);
+  if (resume) await expectSnapshot(out);
+  if (resume && !existsSync(chosenSettings.data)) {
+    throw new CliError(
+      `${chosenSettings.data}: the images of the training are not there any more: pass --data with their folder`,
+    );
+  }
+  const { train, val, test, problems, settings } = await openAll(out, chosenSettings, say);
   const { labelNames } = train;
-  const settings = withClasses(out, chosenSettings, labelNames);
-  say(
-    `${train.length} images to learn from, ${test.length} to test with; ${labelNames.length} classes: ${labelNames.join(', ')}${withoutObjects(train, test)}`,
-  );
+  const counted = [`${train.length} images to learn from`];
+  if (val !== null) counted.push(`${val.length} to choose the best model by`);
+  counted.push(`${test.length} to test with`);
+  const names = labelNames.length === 1 ? '1 class' : `${labelNames.length} classes`;
+  say(`${counted.join(', ')}; ${names}: ${labelNames.join(', ')}${withoutObjects(train, test)}`);
 
   using model = await startModel(settings, train, new Random(settings.seed + 2), say);
   const chain = new MultiboxTrainChain(model, { minNegatives: MIN_NEGATIVES });
@@ -118,99 +136,199 @@ async function run({
     settings.batch,
   );
   const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
+  const { epochs, minutes, updates } = lengthOf(settings, train.length);
   const progress = ({ updater: { epochDetail, iteration }, elapsedTime }: Trainer) =>
     Math.max(
-      settings.epochs === null ? 0 : epochDetail / settings.epochs,
-      settings.minutes === null ? 0 : elapsedTime / 60 / settings.minutes,
-      settings.updates === null ? 0 : iteration / settings.updates,
+      epochs === null ? 0 : epochDetail / epochs,
+      minutes === null ? 0 : elapsedTime / 60 / minutes,
+      updates === null ? 0 : iteration / updates,
     );
   const trainer = new Trainer(updater, (self) => progress(self) >= 1, {
     out,
     random: { augmentation: random },
   });
-  const evaluator = new DetectionVOCEvaluator(
-    new SerialIterator(test, 4, { repeat: false, shuffle: false }),
-    model,
-    { labelNames },
-  );
-  evaluator.name = 'validation';
-  const validation = new Validation(evaluator, model);
+  const validation = new Validation(model, val ?? test, val !== null, progress);
   const losses = ['main/loss', 'main/loss/loc', 'main/loss/conf'];
-  const precisions = [validation.key, ...labelNames.map((name) => `validation/main/ap/${name}`)];
+  const precisions = ['validation/main/map', 'validation/main/coco_ap'];
+  const perClass = labelNames.map((name) => `validation/main/ap/${name}`);
+  const { evalEvery } = settings;
   const tested = (self: Trainer) =>
-    (self.updater.isNewEpoch && self.updater.epoch % settings.evalEvery === 0) || progress(self) >= 1;
+    evalEvery === null
+      ? validation.isDue(self, val === null ? 1 / FEW_TESTS : 1 / MANY_TESTS)
+      : (self.updater.isNewEpoch && self.updater.epoch % evalEvery === 0) || progress(self) >= 1;
+  // With few images an epoch is short: its files would take longer to write than it to learn.
+  const total = epochs ?? ((updates ?? Number.POSITIVE_INFINITY) * settings.batch) / train.length;
+  const pace = Math.min(Math.ceil((PACE * settings.batch) / train.length), Math.floor(total / PACE));
+  const paced = [Math.max(1, pace), 'epoch'] as const;
   trainer
     .extend(validation, { trigger: tested })
     .extend(new RateSchedule({ attr: 'alpha', peak: settings.lr, warmup: 20, progress }))
-    .extend(new LogReport())
+    .extend(new LogReport({ trigger: paced }))
     .extend(
-      new PrintReport(['epoch', 'iteration', ...losses, validation.key, 'elapsed_time'], {
-        out: (line) => process.stdout.write(`${line}\n`),
+      new PrintReport(['epoch', 'iteration', ...losses, ...precisions, 'elapsed_time'], {
+        out: (line) => print(`${line}\n`),
       }),
     )
-    .extend(new PlotReport(losses, { xKey: 'epoch', filename: 'loss.svg' }))
-    .extend(new PlotReport(precisions, { xKey: 'epoch', filename: 'precision.svg', trigger: tested }))
-    .extend(snapshot({ nRetains: 1, autoload: resume, onAbort: true, log: say }));
+    .extend(new PlotReport(losses, { xKey: 'epoch', filename: 'loss.svg', trigger: paced }))
+    .extend(
+      new PlotReport([...precisions, ...perClass], {
+        xKey: 'epoch',
+        filename: 'precision.svg',
+        trigger: tested,
+      }),
+    )
+    .extend(snapshot({ nRetains: 1, autoload: resume, onAbort: true, log: say }), { trigger: paced });
   await trainer.store.write(settingsFile, `${JSON.stringify(settings, null, 2)}\n`);
   await trainer.store.write('problems.json', `${JSON.stringify(problems, null, 2)}\n`);
 
-  // The first Ctrl-C keeps what was learnt, the second ends at once.
+  // The first Ctrl-C keeps what was learnt, and tests it; the second ends at once.
   const abort = new AbortController();
-  const stop = () =>
-    abort.abort(new CliError(`stopped; go on with: chaingrad finetune --resume --out ${out}`));
+  const stopped = new CliError(`stopped; go on with: chaingrad finetune --resume --out ${out}`);
+  const stop = () => abort.abort(stopped);
   process.once('SIGINT', stop);
   // Whoever reads along (`| head`) has gone: nobody would see the rest, and what was learnt is kept.
   process.stdout.on('error', stop);
+  let failure: unknown = null;
   try {
     await trainer.run({ signal: abort.signal });
+  } catch (error) {
+    if (error !== stopped) throw error;
+    failure = error;
+    say('stopped: testing what was learnt');
   } finally {
     process.removeListener('SIGINT', stop);
-    process.stdout.removeListener('error', stop);
   }
 
   await validation.measure(trainer);
   await load(model, join(out, validation.file));
-  // A resumed run may not have been better than the one before: then the file is of that one.
-  if (validation.best === null) await evaluator.evaluate();
-  const report = {
-    ...apReport(validation.best ?? evaluator.result!, labelNames, test.length),
-    problems: problems.test,
-  };
+  const measured =
+    val === null && validation.last !== null ? validation.last : await measure(model, test, labelNames);
+  const report = { ...measured, problems: problems.test };
   await trainer.store.write('result.json', `${JSON.stringify(report, null, 2)}\n`);
-  await drawPictures(model, test, labelNames, join(out, 'pictures'));
+  await drawPictures(model, test, measured, join(out, 'pictures'));
   const best = [validation.file];
   if (format === 'onnx') {
     const { saveOnnx } = await import('@chaingrad/onnx');
     await saveOnnx(join(out, 'best.onnx'), model, ...onnxOfDetector(model, { postprocess: true }));
     best.push('best.onnx');
   }
-  process.stdout.write(
-    `${apTable(report)}wrote ${best.map((name) => join(out, name)).join(', ')}, log, loss.svg, precision.svg and pictures\n`,
+  const files = best.map((name) => join(out, name));
+  print(
+    `${apTable(report)}${confusionTable(report.confusion)}wrote ${files.join(', ')}, log, loss.svg, precision.svg and pictures\n`,
+  );
+  if (json) {
+    const { iteration: updatesDone, epochDetail } = updater;
+    const training = { updates: updatesDone, epochs: epochDetail, seconds: trainer.elapsedTime };
+    process.stdout.write(
+      `${JSON.stringify({ out, files, stopped: failure !== null, training, ...report }, null, 2)}\n`,
+    );
+  }
+  process.stdout.removeListener('error', stop);
+  if (failure !== null) throw failure;
+}
+
+/** Without a whole training to go on from, it would begin anew over the model of the one before. */
+async function expectSnapshot(out: string): Promise<void> {
+  const names = await readdir(out);
+  if (names.some((name) => name.startsWith('snapshot_iter_')) || !names.includes('best.npz')) return;
+  throw new CliError(
+    `${out}: there is no snapshot to resume from, and best.npz is there: begin anew with another --out, and --from ${join(out, 'best.npz')}`,
   );
 }
 
+/** How long it learns: with few images a number of epochs that is not the user's own is at least so many updates. */
+function lengthOf(settings: FinetuneSettings, images: number) {
+  const { epochs, minutes, updates, batch } = settings;
+  if (epochs !== null || minutes !== null || updates !== null) return { epochs, minutes, updates };
+  return { epochs: Math.max(EPOCHS, Math.ceil((MIN_UPDATES * batch) / images)), minutes, updates };
+}
+
 /** The images, decoded; what is wrong with them is told also where the run cannot begin. */
-async function openBoth(
-  { data, images, labels, trainSplit, testSplit, strict, model }: FinetuneSettings,
+async function openAll(
+  out: string,
+  chosen: FinetuneSettings,
   say: (text: string) => void,
-): Promise<{ train: DetectionDataset; test: DetectionDataset; problems: DataProblems }> {
+): Promise<{
+  train: DetectionDataset;
+  val: DetectionDataset | null;
+  test: DetectionDataset;
+  problems: DataProblems;
+  settings: FinetuneSettings;
+}> {
+  const { data, images, labels, trainSplit, valSplit, testSplit, strict, model } = chosen;
   const labelNames = labels === 'auto' ? undefined : await readLabels(labels);
   const onProblem = strict ? 'refuse' : 'skip';
   const opened = await openTraining(
-    { data, images: images ?? undefined, labelNames, onProblem, trainSplit, testSplit },
+    { data, images: images ?? undefined, labelNames, onProblem, trainSplit, valSplit, testSplit },
     say,
   );
-  const [, insize] = detectors[model].inputShape;
-  const train = await opened.train.preload({ maxSide: insize * KEPT_SIZE });
-  const test = await opened.test.preload();
-  // What was found before one folder was divided is of both, and told once.
-  const known = new Set(train.problems);
-  const problems = { train: train.problems, test: test.problems.filter((problem) => !known.has(problem)) };
-  tellProblems(data, problems.train, say);
-  tellProblems(data, problems.test, say);
+  const insize = chosen.size ?? detectors[model].inputShape[1];
+  const tiles = chosen.tiles ?? chosenTiles(opened.train, insize, say);
+  const kept = preloadFor({ seenSide: insize / tileShare(tiles) });
+  // One after the other: a large photo is decoded at a time.
+  const train = await opened.train.preload(kept);
+  const val = (await opened.val?.preload(kept)) ?? null;
+  const test = await opened.test.preload(kept);
+  // What was found before one folder was divided is of all parts, and told once.
+  const known = new Set<unknown>();
+  const news = (part: DetectionDataset | null) =>
+    (part?.problems ?? []).filter((problem) => !known.has(problem) && known.add(problem));
+  const problems = { train: news(train), val: news(val), test: news(test) };
+  for (const part of Object.values(problems)) tellProblems(data, part, say);
   expectObjects(data, train, 'to learn from');
+  if (val !== null) expectObjects(data, val, 'to choose by');
   expectObjects(data, test, 'to test with');
-  return { train, test, problems };
+  const files = { train: filesOf(train), val: val === null ? [] : filesOf(val), test: filesOf(test) };
+  const settings = withClasses(out, { ...chosen, tiles }, train.labelNames);
+  return { ...sameFiles(out, settings, { train, val, test }, files, say), problems };
+}
+
+const filesOf = ({ records }: DetectionDataset) => records.map(({ file }) => file);
+
+/** As many tiles as the smallest things need. */
+function chosenTiles(train: DetectionDataset, insize: number, say: (text: string) => void): number {
+  const smallest = smallestClass(train, insize);
+  const tiles = smallest === null ? 1 : tilesFor(smallest.side, tileShare);
+  if (tiles > 1) {
+    say(
+      `${smallest!.name} has about ${Math.round(smallest!.side)} pixels at ${insize} x ${insize}: learning and testing with --tiles ${tiles}`,
+    );
+  }
+  return tiles;
+}
+
+/** A training goes on with the images that it began with: what was learnt must not be tested with, and its order holds. */
+function sameFiles<
+  P extends { train: DetectionDataset; val: DetectionDataset | null; test: DetectionDataset },
+>(
+  out: string,
+  settings: FinetuneSettings,
+  parts: P,
+  files: NonNullable<FinetuneSettings['files']>,
+  say: (text: string) => void,
+): P & { settings: FinetuneSettings } {
+  const before = settings.files;
+  if (before === null) return { ...parts, settings: { ...settings, files } };
+  const all = [parts.train, ...(parts.val === null ? [] : [parts.val]), parts.test];
+  const where = new Map(all.flatMap((part) => part.records.map((record) => [record.file, record] as const)));
+  const missing = Object.values(before)
+    .flat()
+    .filter((file) => !where.has(file));
+  const [then, now] = [Object.values(before).flat().length, where.size];
+  if (missing.length > 0) {
+    throw new CliError(
+      `${out}: the training began with ${then} images, and ${missing.length} of them are not usable now, e.g. ${missing[0]}: put them back, or begin anew with another --out`,
+    );
+  }
+  if (now > then) say(`${then} images then, ${now} now: the training goes on with those it began with`);
+  const take = (names: readonly string[]) => parts.train.withRecords(names.map((name) => where.get(name)!));
+  return {
+    ...parts,
+    settings,
+    train: take(before.train),
+    val: before.val.length === 0 ? null : take(before.val),
+    test: take(before.test),
+  };
 }
 
 /** How many images show only what is not to be found; '' where none does. */
@@ -265,71 +383,21 @@ function augmentation(
     : { fill, ...mirror, maxExpand: 1.5, crop: { minScale: 0.6 } };
 }
 
-/** Evaluates, and keeps the best model in a file. */
-class Validation implements Extension {
-  readonly defaultName = 'validation';
-  readonly priority = priorities.writer;
-  readonly key = 'validation/main/map';
-  readonly file = 'best.npz';
-  #bestMap = Number.NEGATIVE_INFINITY;
-  #best: { ap: Float64Array; map: number } | null = null;
-  #measuredAt = -1;
-
-  constructor(
-    readonly evaluator: DetectionVOCEvaluator,
-    readonly model: SSD,
-  ) {}
-
-  /** Of the model in the file, where this run has written it. */
-  get best(): { readonly ap: ArrayLike<number>; readonly map: number } | null {
-    return this.#best;
-  }
-
-  async call(trainer: Trainer): Promise<void> {
-    trainer.report(await this.measure(trainer));
-  }
-
-  /** Unless this has been done since the last update. */
-  async measure(trainer: Trainer): Promise<Record<string, number>> {
-    const { iteration } = trainer.updater;
-    if (this.#measuredAt === iteration) return {};
-    const values = await this.evaluator.evaluate(trainer.signal);
-    this.#measuredAt = iteration;
-    const result = this.evaluator.result!;
-    // Without any truth the mean is not a number; the last model is as good as any.
-    if (!(result.map <= this.#bestMap)) {
-      this.#best = result;
-      this.#bestMap = result.map;
-      await trainer.store.write(this.file, await serialize(this.model, { compression: false }));
-    }
-    return values;
-  }
-
-  *serialEntries(prefix: string): Generator<SerialEntry> {
-    yield {
-      key: `${prefix}best_map`,
-      kind: 'state',
-      shape: [],
-      read: () => this.#bestMap,
-      write: (value) => {
-        this.#bestMap = Number(value);
-      },
-    };
-  }
-}
-
+/** The images with the most errors, then the first ones. */
 async function drawPictures(
   model: SSD,
   test: DetectionDataset,
-  labelNames: readonly string[],
+  { worst }: Measurement,
   folder: string,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  for (let i = 0; i < Math.min(PICTURES, test.length); i++) {
+  const places = new Map(test.records.map(({ file }, i) => [file, i]));
+  const order = new Set([...worst.map(({ file }) => places.get(file)!), ...test.records.keys()]);
+  for (const i of [...order].slice(0, PICTURES)) {
     const example = await test.get(i);
-    const { bboxes, labels, scores } = await model.predict([example.img], { scoreThresh: DRAWN_SCORE });
+    const { bboxes, labels, scores } = await model.predict([example.img], { scoreThresh: SURE });
     const found = bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
     const name = basename(test.records[i]!.file).replace(/\.[^.]*$/, '');
-    await writeImage(join(folder, `${name}.png`), drawComparison(example, found, labelNames), 'png');
+    await writeImage(join(folder, `${name}.png`), drawComparison(example, found, model.labelNames!), 'png');
   }
 }

@@ -1,6 +1,6 @@
 /** How a fine-tuning is done: what the user chose and the defaults. Kept in the run's folder, for `--resume`. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CliError, oneLine } from '../../errors.ts';
 
 export interface FinetuneSettings {
@@ -10,6 +10,8 @@ export interface FinetuneSettings {
   readonly model: 'ssd-mobilenet-v2-oid' | 'ssd300' | 'ssd512';
   readonly labels: string;
   readonly trainSplit: string | null;
+  /** The images that the best model is chosen by. */
+  readonly valSplit: string | null;
   readonly testSplit: string | null;
   readonly from: string;
   /** The map of another framework's names, for `from`. */
@@ -20,6 +22,10 @@ export interface FinetuneSettings {
   readonly minutes: number | null;
   /** Or after so many updates. */
   readonly updates: number | null;
+  /** Side of the network's input in pixels; null: the model's own. */
+  readonly size: number | null;
+  /** Tiles along a side of an image; null: chosen by the sizes of the boxes. */
+  readonly tiles: number | null;
   readonly batch: number;
   readonly lr: number;
   /** The rate of the extractor as a share of the heads'. */
@@ -29,11 +35,14 @@ export interface FinetuneSettings {
   readonly augment: 'ssd' | 'mild' | 'none';
   readonly flip: 'none' | 'x' | 'xy';
   readonly iouThresh: number;
-  readonly evalEvery: number;
+  /** Epochs between two tests; null: some tests in all. */
+  readonly evalEvery: number | null;
   readonly strict: boolean;
   readonly seed: number;
   /** The names of the classes in the order of the heads: what was learnt means nothing with others. null: not yet known. */
   readonly classes: readonly string[] | null;
+  /** The images of each part, with which a resumed training goes on. null: not yet known. */
+  readonly files: Readonly<Record<'train' | 'val' | 'test', readonly string[]>> | null;
 }
 
 export const defaults: Omit<FinetuneSettings, 'data'> = {
@@ -41,12 +50,15 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   model: 'ssd-mobilenet-v2-oid',
   labels: 'auto',
   trainSplit: null,
+  valSplit: null,
   testSplit: null,
   from: 'pretrained',
   names: null,
-  epochs: 20,
+  epochs: null,
   minutes: null,
   updates: null,
+  size: null,
+  tiles: null,
   batch: 4,
   lr: 0.001,
   extractorLr: 0.3,
@@ -54,14 +66,15 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   augment: 'mild',
   flip: 'x',
   iouThresh: 0.35,
-  evalEvery: 5,
+  evalEvery: null,
   strict: false,
   seed: 0,
   classes: null,
+  files: null,
 };
 
-/** How long it learns may be changed later. */
-const lengths: ReadonlySet<string> = new Set(['epochs', 'minutes', 'updates']);
+/** How long it learns may be changed later, and where the images are. */
+const changeable: ReadonlySet<string> = new Set(['epochs', 'minutes', 'updates', 'data', 'images']);
 
 const FILE = 'settings.json';
 
@@ -83,9 +96,7 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
       throw new CliError(`${out} holds a training already: pass --resume to go on with it, or another --out`);
     }
     if (given.data === undefined) throw new CliError('--data is missing: the folder of the images');
-    // Whoever gives a time wants it used.
-    const epochs = given.minutes === undefined && given.updates === undefined ? defaults.epochs : null;
-    return { ...defaults, epochs, ...given } as FinetuneSettings;
+    return placed({ ...defaults, ...given } as FinetuneSettings);
   }
   if (!existsSync(file)) throw new CliError(`${out} holds no training to resume: there is no ${FILE}`);
   let old: FinetuneSettings;
@@ -94,14 +105,27 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
   } catch (error) {
     throw new CliError(`${file}: ${oneLine(error)}`);
   }
-  for (const [name, value] of Object.entries(given)) {
+  const now = placed({ ...defaults, ...old, ...given } as FinetuneSettings);
+  for (const name of Object.keys(given)) {
+    const value = now[name as keyof FinetuneSettings];
     const before = old[name as keyof FinetuneSettings];
-    if (lengths.has(name) || value === before) continue;
+    if (changeable.has(name) || value === before) continue;
     throw new CliError(
       `the training in ${out} began with ${name} ${before}; it cannot be resumed with ${value}`,
     );
   }
-  return { ...old, ...given } as FinetuneSettings;
+  return now;
+}
+
+/** With whole paths: a resumed training may be started from another folder. */
+function placed(settings: FinetuneSettings): FinetuneSettings {
+  const { data, labels, from } = settings;
+  return {
+    ...settings,
+    data: resolve(data),
+    labels: labels === 'auto' ? labels : resolve(labels),
+    from: existsSync(from) ? resolve(from) : from,
+  };
 }
 
 /**

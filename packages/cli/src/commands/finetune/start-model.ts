@@ -22,8 +22,13 @@ export async function startModel(
   const entry: DetectorEntry = detectors[settings.model];
   const Model = await classOf(entry);
   // New heads learn by softmax, against the background: what ChainerCV's loss is made for.
-  const model = new Model({ nFgClass: labelNames.length, scoreFunction: 'softmax' });
-  model.initialize([...entry.inputShape]);
+  const model = new Model({
+    nFgClass: labelNames.length,
+    scoreFunction: 'softmax',
+    ...(settings.size === null ? {} : { insize: settings.size }),
+  });
+  model.tiles = settings.tiles ?? 1;
+  model.initialize([1, model.insize, model.insize, 3]);
   model.labelNames = labelNames;
   if (settings.from === 'none') return model;
   if (settings.from === 'pretrained') {

@@ -44,18 +44,19 @@ const stages = [
 /** The block whose expanded input is the first feature map. */
 const FIRST_MAP = 13;
 
-/** MobileNetV2 (width 1) and four extra layers: six feature maps of an image of 300 x 300. */
-export class MobileNetV2Extractor300 extends Chain implements SSDExtractor {
-  readonly insize = 300;
-  readonly grids = [19, 10, 5, 3, 2, 1];
+/** MobileNetV2 (width 1) and four extra layers: six feature maps of an image of `insize` x `insize`. */
+export class MobileNetV2Extractor extends Chain implements SSDExtractor {
+  readonly grids: readonly number[];
 
   readonly conv0 = conv(3, 32, 3, 2);
   readonly blocks: ChainList<InvertedResidual>;
   readonly conv1 = conv(320, 1280, 1);
   readonly extras = extraLayers(1280);
 
-  constructor() {
+  constructor(readonly insize: number) {
     super();
+    // Every convolution of stride 2 halves, and pads where that leaves a rest.
+    this.grids = [16, 32, 64, 128, 256, 512].map((stride) => Math.ceil(insize / stride));
     this.blocks = new ChainList();
     let channels = 32;
     for (const [expansion, out, count, stride] of stages) {

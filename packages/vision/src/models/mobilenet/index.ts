@@ -1,5 +1,5 @@
 export { MobileNetV1Extractor512 } from './extractor-v1.ts';
-export { MobileNetV2Extractor300 } from './extractor-v2.ts';
+export { MobileNetV2Extractor } from './extractor-v2.ts';
 export { SSDMobileNetV1Face } from './ssd-mobilenet-v1-face.ts';
 export {
   type PretrainedSSDMobileNetV2Options,

@@ -6,13 +6,18 @@ import { Multibox } from '../ssd/multibox.ts';
 import type { ScoreFunction } from '../ssd/multibox-coder.ts';
 import { type InputPreparation, SSD } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
-import { MobileNetV2Extractor300 } from './extractor-v2.ts';
+import { MobileNetV2Extractor } from './extractor-v2.ts';
+
+/** Side of the input that the pretrained weights were made for. */
+const INSIZE = 300;
 
 export interface SSDMobileNetV2Options {
   /** Classes without the background. */
   readonly nFgClass: number;
   /** How class outputs become scores. Default 'sigmoid', as its pretrained heads; new heads may be trained for 'softmax'. */
   readonly scoreFunction?: ScoreFunction;
+  /** Side of the input in pixels, 128 or more. Default 300, for which its weights were made; a larger one sees smaller things. */
+  readonly insize?: number;
 }
 
 export interface PretrainedSSDMobileNetV2Options extends LoadOptions, Partial<SSDMobileNetV2Options> {}
@@ -21,25 +26,33 @@ export interface PretrainedSSDMobileNetV2Options extends LoadOptions, Partial<SS
  * A light SSD: MobileNetV2 and six feature maps, scores by sigmoid; 4.95 million parameters for 23 classes.
  *
  * With the weights of MediaPipe Objectron's first stage it detects 23 classes of Open Images V4 (cat, person, chair, ...).
- * Children are `extractor` and `multibox`; the input is 300 x 300, RGB scaled to -1..1.
+ * Children are `extractor` and `multibox`; the input is 300 x 300 by default, RGB scaled to -1..1.
  */
-export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
+export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor> {
   static override readonly modelName: string = 'SSDMobileNetV2';
   static readonly pretrained = pretrained.SSDMobileNetV2;
   static readonly inputShape = [1, 300, 300, 3] as const;
 
   /** @throws VisionOptionError without a positive number of classes. */
   constructor(options: SSDMobileNetV2Options) {
-    const { nFgClass, scoreFunction = 'sigmoid' } = checkOptions('SSDMobileNetV2', options, {
+    const {
+      nFgClass,
+      scoreFunction = 'sigmoid',
+      insize = INSIZE,
+    } = checkOptions('SSDMobileNetV2', options, {
       nFgClass: 'any',
       scoreFunction: ['softmax', 'sigmoid'],
+      insize: 'number',
     });
     if (!Number.isInteger(nFgClass) || nFgClass < 1) {
       throw new VisionOptionError('SSDMobileNetV2', 'nFgClass', 'a positive integer', nFgClass);
     }
-    const extractor = new MobileNetV2Extractor300();
+    if (!Number.isInteger(insize) || insize < 128) {
+      throw new VisionOptionError('SSDMobileNetV2', 'insize', 'a whole number of 128 or more', insize);
+    }
+    const extractor = new MobileNetV2Extractor(insize);
     super(extractor, new Multibox(nFgClass + 1, tensorflowCells, { ksize: 1, pad: 0 }), {
-      coder: tensorflowCoder(extractor.grids, 'last'),
+      coder: tensorflowCoder(extractor.grids, 'last', insize / INSIZE),
       scoreFunction,
     });
     this.scoreThresh = 0.5;
@@ -60,11 +73,11 @@ export class SSDMobileNetV2 extends SSD<MobileNetV2Extractor300> {
     source?: 'oid' | WeightSource,
     options?: PretrainedSSDMobileNetV2Options,
   ): Promise<SSDMobileNetV2> {
-    const args = { nFgClass: 'any', scoreFunction: ['softmax', 'sigmoid'] } as const;
+    const args = { nFgClass: 'any', scoreFunction: ['softmax', 'sigmoid'], insize: 'number' } as const;
     return fromPretrained(
       SSDMobileNetV2,
       source,
-      { args, defaults: { scoreFunction: 'sigmoid' }, told: toldByFile },
+      { args, defaults: { scoreFunction: 'sigmoid', insize: INSIZE }, told: toldByFile },
       options,
     );
   }

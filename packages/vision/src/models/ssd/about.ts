@@ -7,8 +7,11 @@ import type { About, WeightFile } from '@chaingrad/weights';
 export async function toldByFile(
   file: WeightFile,
   about: About | null,
-): Promise<{ nFgClass?: number; scoreFunction?: About['scoreFunction'] }> {
-  if (about !== null) return { nFgClass: about.nFgClass, scoreFunction: about.scoreFunction };
+): Promise<{ nFgClass?: number; scoreFunction?: About['scoreFunction']; insize?: number }> {
+  if (about !== null) {
+    const { nFgClass, scoreFunction, insize } = about;
+    return { nFgClass, scoreFunction, ...(insize === undefined ? {} : { insize }) };
+  }
   const [loc, conf] = await Promise.all(
     ['multibox/loc/0/b', 'multibox/conf/0/b'].map(async (key) =>
       file.has(key) ? (await file.info(key)).shape[0] : undefined,

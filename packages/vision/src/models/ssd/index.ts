@@ -30,6 +30,7 @@ export {
 export { ssdBatch } from './ssd-batch.ts';
 export { type SSDTrainExample, type SSDTransformOptions, ssdTransform } from './ssd-transform.ts';
 export { type PretrainedSSDOptions, SSD300, SSD512, type SSDVGG16Options } from './ssd-vgg16.ts';
+export { tileShare } from './tiles.ts';
 export { ssdUpdateHooks } from './update-hooks.ts';
 export { VGG16Extractor, VGG16Extractor300, VGG16Extractor512 } from './vgg16-extractor.ts';
 export { type WarmStart, type WarmStartOptions, warmStartHeads } from './warm-start-heads.ts';

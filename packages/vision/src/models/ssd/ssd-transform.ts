@@ -3,6 +3,7 @@ import type { DetectionExample } from '../../datasets/index.ts';
 import type { Image } from '../../image/index.ts';
 import type { Rng } from '../../rng.ts';
 import { resizeBbox } from '../../transforms/index.ts';
+import { randomTile } from './augmentation/random-tile.ts';
 import { augmentKinds, type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
 import type { SSD } from './ssd.ts';
 
@@ -25,7 +26,7 @@ export interface SSDTransformOptions {
 }
 
 /**
- * Makes training examples of annotated images: augments them, preprocesses them as the model does and encodes their boxes.
+ * Makes training examples of annotated images: takes a tile where the model looks at tiles, augments it, preprocesses them as the model does and encodes their boxes.
  *
  * Chainer counterpart: `Transform` of ChainerCV's example `ssd/train.py`.
  *
@@ -48,7 +49,8 @@ export function ssdTransform(
   const fill = model.mean;
   const size = [insize, insize] as const;
   const scale = model.boxScale(size);
-  return (example) => {
+  return (given) => {
+    const example = randomTile(given, model.tiles, rng);
     const { img, bbox, label } =
       augment === null
         ? plain(example, size)

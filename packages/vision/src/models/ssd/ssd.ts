@@ -3,6 +3,7 @@ import { aboutMetadata } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
 import { type Image, type ImageSource, toImage } from '../../image/index.ts';
+import { crop } from '../../transforms/image/crop.ts';
 import { paste } from '../../transforms/image/paste.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
 import { normalizePixels, stack } from '../batch.ts';
@@ -12,6 +13,7 @@ import type { Multibox } from './multibox.ts';
 import { MultiboxCoder, type ScoreFunction } from './multibox-coder.ts';
 
 import { onnxOfDetector } from './onnx-of-detector.ts';
+import { checkTiles, mergeTiles, tileShare, tileWindows } from './tiles.ts';
 
 /** Default boxes of the extractor's grids and the heads' aspect ratios, or a coder of one's own. */
 export type SSDBoxes =
@@ -53,6 +55,9 @@ export interface InputPreparation {
   readonly mean: number | readonly number[];
 }
 
+/** Tiles of one forward pass. */
+const TILES_AT_ONCE = 4;
+
 export type SSDPreset = 'visualize' | 'evaluate';
 
 const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: number }>> = {
@@ -78,6 +83,11 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
   readonly resizeBackend: ResizeBackend;
   /** Names of the classes in the order of the labels, where the weights came with some. */
   labelNames: readonly string[] | null = null;
+  /**
+   * Along each side of an image so many overlapping tiles are looked at, beside the whole image: things that are small in it are
+   * larger in a tile. 1: the image alone. A detector is trained for its tiles, and its file tells them.
+   */
+  tiles = 1;
   /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. */
   nmsThresh: number | null = PRESETS.visualize.nmsThresh;
   /** Boxes with this score or more are given. */
@@ -107,9 +117,20 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
 
   /** A file of it carries along what is needed to load it again and to decode alike. */
   serialMetadata(): Record<string, string> {
-    const { nFgClass, labelNames, scoreFunction } = this;
-    const { modelName: model } = this.constructor as typeof SSD;
-    return aboutMetadata({ model, nFgClass, labelNames, scoreFunction });
+    const { nFgClass, labelNames, scoreFunction, insize, tiles } = this;
+    const { modelName: model, inputShape } = this.constructor as typeof SSD & {
+      inputShape?: readonly number[];
+    };
+    const usual = inputShape?.[1];
+    return aboutMetadata({
+      model,
+      nFgClass,
+      labelNames,
+      scoreFunction,
+      // What every one of the class has needs no telling.
+      ...(insize === usual ? {} : { insize }),
+      ...(tiles === 1 ? {} : { tiles }),
+    });
   }
 
   /** What an ONNX file of it needs to be told: `save('detector.onnx', model)`. */
@@ -120,6 +141,11 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
   /** Side of the square input in pixels. */
   get insize(): number {
     return this.extractor.insize;
+  }
+
+  /** Side of an image in pixels of which the network sees each one: larger with tiles. */
+  get seenSide(): number {
+    return Math.round(this.insize / tileShare(this.tiles));
   }
 
   /** Classes without the background. */
@@ -172,7 +198,8 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
   }
 
   /**
-   * Finds the objects in images of any sizes, with one forward pass for all of them.
+   * Finds the objects in images of any sizes, with one forward pass for all of them; with `tiles` one for each, where boxes
+   * that a tile cuts are left to its neighbours, and what several see counts once.
    *
    * Boxes are not clipped to the image; they come class by class, by descending score in a class. Dropout and batch
    * normalization work as in a test, whatever `config.train` says. Timers, input and rendering have a turn in each call.
@@ -184,16 +211,37 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
       nmsThresh = this.nmsThresh,
       scoreThresh = this.scoreThresh,
       resizeBackend = this.resizeBackend,
+      tiles = this.tiles,
     } = checkOptions(
       'SSD.predict',
       options,
-      { nmsThresh: 'number | null', scoreThresh: 'number', resizeBackend: 'any' },
+      { nmsThresh: 'number | null', scoreThresh: 'number', resizeBackend: 'any', tiles: 'number' },
       { threshold: 'scoreThresh', iouThresh: 'nmsThresh' },
     );
     const out: Predictions = { bboxes: [], labels: [], scores: [] };
     const images = await Promise.all(imgs.map((img) => toImage(img)));
     await yieldToEventLoop();
     if (images.length === 0) return out;
+    checkTiles(tiles);
+    if (tiles > 1) {
+      for (const img of images) {
+        const windows = tileWindows(img.shape, tiles);
+        const parts: Predictions = { bboxes: [], labels: [], scores: [] };
+        // A few at a time: the memory is that of a batch, however many tiles there are.
+        for (let i = 0; i < windows.length; i += TILES_AT_ONCE) {
+          const some = windows.slice(i, i + TILES_AT_ONCE).map((window) => crop(img, window));
+          const found = await this.predict(some, { nmsThresh, scoreThresh, resizeBackend, tiles: 1 });
+          parts.bboxes.push(...found.bboxes);
+          parts.labels.push(...found.labels);
+          parts.scores.push(...found.scores);
+        }
+        const { bbox, label, score } = mergeTiles(parts, windows, img.shape, nmsThresh);
+        out.bboxes.push(bbox);
+        out.labels.push(label);
+        out.scores.push(score);
+      }
+      return out;
+    }
     const prepared = images.map((img) => this.prepare(img, resizeBackend));
     // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
     const tensors = usingConfig('train', false, () => tf.tidy(() => this.call(stack(prepared))));
