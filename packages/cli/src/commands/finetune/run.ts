@@ -223,7 +223,6 @@ async function run({
       `${JSON.stringify({ out, files, stopped: failure !== null, training, ...report }, null, 2)}\n`,
     );
   }
-  process.stdout.removeListener('error', stop);
   if (failure !== null) throw failure;
 }
 
