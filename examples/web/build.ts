@@ -32,12 +32,21 @@ export async function buildStudio(out: string): Promise<string[]> {
   await rm(out, { recursive: true, force: true });
   await mkdir(join(out, 'examples'), { recursive: true });
   await cp(join(here, 'public'), out, { recursive: true });
+  const weights = await copyWeights(out);
   await build({
     ...common,
     entryPoints: { main: join(here, 'src/main.ts'), worker: join(here, 'src/worker.ts') },
     outdir: out,
     splitting: true,
     chunkNames: '[name]-[hash]',
+    define: { WEIGHTS: JSON.stringify(weights) },
+  });
+  // The library in one file, for the page that goes out with a model.
+  await build({
+    ...common,
+    entryPoints: [join(root, 'packages/vision/src/browser.ts')],
+    outfile: join(out, 'library/chaingrad.js'),
+    external: ['webgpu'],
   });
   await copyFile(
     join(root, 'node_modules/@tensorflow/tfjs-backend-wasm/dist', wasmFile),
@@ -45,7 +54,6 @@ export async function buildStudio(out: string): Promise<string[]> {
   );
   for (const name of ['chelsea', 'astronaut', 'coffee'])
     await copyFile(join(root, `examples/images/${name}.png`), join(out, `examples/${name}.png`));
-  await copyWeights(join(out, 'detector.data'));
 
   const files = (await readdir(out, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
@@ -60,20 +68,27 @@ export async function buildStudio(out: string): Promise<string[]> {
     format: 'iife',
     define: {
       VERSION: JSON.stringify(hash.digest('hex').slice(0, 16)),
-      FILES: JSON.stringify(['./', ...files.filter((file) => file !== 'index.html')]),
+      // The weights are kept by the worker that reads them; the library is fetched when a model goes out.
+      FILES: JSON.stringify([
+        './',
+        ...files.filter((file) => file !== 'index.html' && file !== weights && !file.startsWith('library/')),
+      ]),
     },
   });
   return [...files, 'service-worker.js'];
 }
 
-async function copyWeights(to: string): Promise<void> {
+/** @returns the name of the file, with a hash of its content: so it can be kept for ever. */
+async function copyWeights(out: string): Promise<string> {
   const file = await open(require.resolve('@mediapipe/objectron/objectron_solution_packed_assets.data'));
   try {
     const bytes = new Uint8Array(WEIGHTS_BYTES);
     const { bytesRead } = await file.read(bytes, 0, WEIGHTS_BYTES, 0);
     if (bytesRead !== WEIGHTS_BYTES)
       throw new Error(`@mediapipe/objectron: ${bytesRead} bytes, expected ${WEIGHTS_BYTES}.`);
-    await writeFile(to, bytes);
+    const name = `detector-${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}.data`;
+    await writeFile(join(out, name), bytes);
+    return name;
   } finally {
     await file.close();
   }

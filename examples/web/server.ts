@@ -1,9 +1,11 @@
 /** A small static server with the headers that threads and a strict page need. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
+import type { Certificate } from './certificate.ts';
 
 const types: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -34,11 +36,16 @@ export interface ServerOptions {
   readonly host?: string;
   /** Added to every answer. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** For https. */
+  readonly certificate?: Certificate;
 }
 
 export interface StaticServer {
   /** 'http://localhost:1234/' */
   readonly url: string;
+  readonly port: number;
+  /** Bytes of files that were sent. */
+  readonly sent: number;
   /** Paths that were asked for, in order. */
   readonly requests: readonly string[];
   close(): Promise<void>;
@@ -50,21 +57,23 @@ export interface StaticServer {
  */
 export async function startServer(
   folders: Readonly<Record<string, string>>,
-  { port = 0, host = '127.0.0.1', headers = {} }: ServerOptions = {},
+  { port = 0, host = '127.0.0.1', headers = {}, certificate }: ServerOptions = {},
 ): Promise<StaticServer> {
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
   const requests: string[] = [];
+  let sent = 0;
 
-  const fileOf = async (path: string): Promise<{ file: string; size: number } | null> => {
+  const fileOf = async (path: string): Promise<{ file: string; size: number; tag: string } | null> => {
     const prefix = prefixes.find((each) => path.startsWith(each));
     if (prefix === undefined || path.includes('\0')) return null;
     const inside = normalize(`/${path.slice(prefix.length)}`);
     const file = join(folders[prefix]!, inside.endsWith('/') ? `${inside}index.html` : inside);
     const found = await stat(file).catch(() => null);
-    return found?.isFile() ? { file, size: found.size } : null;
+    if (!found?.isFile()) return null;
+    return { file, size: found.size, tag: `"${found.size.toString(36)}-${found.mtimeMs.toString(36)}"` };
   };
 
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     let path: string;
     try {
       path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
@@ -82,25 +91,37 @@ export async function startServer(
       response.writeHead(404, { ...headers, 'Content-Type': 'text/plain' }).end('Not found');
       return;
     }
+    const fresh = { 'Cache-Control': 'no-cache', ETag: found.tag, ...headers };
+    if (request.headers['if-none-match'] === found.tag) {
+      response.writeHead(304, fresh).end();
+      return;
+    }
+    if (request.method === 'GET') sent += found.size;
     response.writeHead(200, {
       'Content-Type': types[extname(found.file)] ?? 'application/octet-stream',
       'Content-Length': found.size,
-      'Cache-Control': 'no-cache',
       'X-Content-Type-Options': 'nosniff',
-      ...headers,
+      ...fresh,
     });
     if (request.method === 'HEAD') response.end();
     else
       createReadStream(found.file)
         .on('error', () => response.destroy())
         .pipe(response);
-  });
+  };
+  const server =
+    certificate === undefined ? createServer(listener) : createSecureServer({ ...certificate }, listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, resolve);
   });
+  const { port: used } = server.address() as AddressInfo;
   return {
-    url: `http://localhost:${(server.address() as AddressInfo).port}/`,
+    url: `${certificate === undefined ? 'http' : 'https'}://localhost:${used}/`,
+    port: used,
     requests,
+    get sent() {
+      return sent;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

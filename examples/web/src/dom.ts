@@ -24,26 +24,57 @@ export function download(name: string, content: Blob): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Ten colours that can be told apart on light and dark pictures. */
+/** Ten colours that can be told apart on light and dark pictures, and bear white letters. */
 const colours = [
-  '#e6550d',
-  '#3182bd',
-  '#31a354',
-  '#c51b8a',
-  '#e6ab02',
-  '#6a51a3',
-  '#00a6a6',
-  '#a6761d',
-  '#de2d26',
-  '#66a61e',
+  '#c2410c',
+  '#1d6fb8',
+  '#23803a',
+  '#b0136f',
+  '#8a6400',
+  '#5b45a8',
+  '#00787a',
+  '#855a10',
+  '#c42026',
+  '#4b7a0f',
 ];
 export const colourOf = (label: number): string => colours[label % colours.length]!;
 
-export const listOf = (files: FileList | null | undefined): File[] =>
-  [...(files ?? [])].filter(({ type }) => type.startsWith('image/'));
+/** A file with its path, from the folder that was chosen or dropped. */
+export type PathedFile = readonly [path: string, file: File];
+
+/** What an input of files has; it is emptied, so that the same can be chosen again. */
+export function takeFiles(input: HTMLInputElement): PathedFile[] {
+  const files = [...(input.files ?? [])].map((file) => [file.webkitRelativePath || file.name, file] as const);
+  input.value = '';
+  return files;
+}
+
+/** Buttons of which one has the focus: arrow keys, Home and End go on. */
+export function arrowKeys(group: HTMLElement): void {
+  group.addEventListener('keydown', (event) => {
+    const buttons = [...group.querySelectorAll<HTMLButtonElement>('button:not(:disabled)')].filter(
+      (button) => button.dataset['aside'] === undefined,
+    );
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    if (at < 0) return;
+    const steps: Readonly<Record<string, number>> = {
+      ArrowRight: at + 1,
+      ArrowDown: at + 1,
+      ArrowLeft: at - 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: -1,
+    };
+    const next = steps[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    buttons.at(next % buttons.length)!.focus();
+  });
+}
 
 /** Lets an element take dropped files, folders with everything in them included; paths start at what was dropped. */
-export function acceptDrops(element: HTMLElement, take: (files: [path: string, file: File][]) => void): void {
+export function acceptDrops(element: HTMLElement, take: (files: PathedFile[]) => void): void {
   for (const type of ['dragenter', 'dragover'])
     element.addEventListener(type, (event) => {
       event.preventDefault();
@@ -61,13 +92,13 @@ export function acceptDrops(element: HTMLElement, take: (files: [path: string, f
       take([...files].map((file) => [file.name, file]));
       return;
     }
-    const found: [string, File][] = [];
+    const found: PathedFile[] = [];
     for (const entry of entries) await collect(entry, found);
     take(found);
   });
 }
 
-async function collect(entry: FileSystemEntry, into: [string, File][]): Promise<void> {
+async function collect(entry: FileSystemEntry, into: PathedFile[]): Promise<void> {
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) =>
       (entry as FileSystemFileEntry).file(resolve, reject),

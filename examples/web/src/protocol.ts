@@ -1,19 +1,30 @@
 /** What the page and its worker say to each other. */
 import type { BackendInfo } from '@chaingrad/core';
+import type { Box, LabelledBox } from './project/project.ts';
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm' | 'cpu';
-export type ModelChoice = 'pretrained' | 'tuned';
 
 export interface Started extends BackendInfo {
   readonly isolated: boolean;
   readonly hasWebGPU: boolean;
 }
 
-export interface ModelFacts {
-  readonly kind: ModelChoice;
+/** The id of the model that comes with the page. */
+export const BUILT_IN = 'built-in';
+
+/** A model that can be chosen. */
+export interface ModelEntry {
+  readonly id: string;
+  readonly name: string;
   readonly labelNames: readonly string[];
+  /** Where it comes from, in a few words. */
+  readonly note: string;
+}
+
+export interface ModelFacts extends ModelEntry {
   /** Scalars in all parameters. */
   readonly params: number;
+  readonly className: string;
 }
 
 export interface Detections {
@@ -25,11 +36,6 @@ export interface Detections {
   readonly milliseconds: number;
 }
 
-export interface LabelledBox {
-  readonly label: number;
-  readonly box: readonly [yMin: number, xMin: number, yMax: number, xMax: number];
-}
-
 export interface LabelledPicture {
   readonly name: string;
   readonly image: Blob;
@@ -37,8 +43,12 @@ export interface LabelledPicture {
 }
 
 export interface TrainingTask {
+  /** Of the model that comes out. */
+  readonly name: string;
   readonly labelNames: readonly string[];
-  readonly pictures: readonly LabelledPicture[];
+  readonly train: readonly LabelledPicture[];
+  /** Held out, to measure with. */
+  readonly test: readonly LabelledPicture[];
   readonly iterations: number;
   /** Leave the layers on the large maps as they are: half the time of a step. */
   readonly freezeEarly: boolean;
@@ -46,14 +56,12 @@ export interface TrainingTask {
   readonly frozen?: readonly string[];
 }
 
-/** What the fine-tune copy did, and where training begins. */
+/** What the fine-tune copy did. */
 export interface TrainingStart {
   readonly summary: string;
   readonly copied: number;
   readonly skipped: readonly { readonly name: string; readonly why: string }[];
   readonly frozen: number;
-  readonly iteration: number;
-  readonly losses: readonly (readonly [iteration: number, loss: number])[];
 }
 
 /** A training of an earlier visit that can go on. */
@@ -61,6 +69,13 @@ export interface Unfinished {
   readonly labelNames: readonly string[];
   readonly pictures: number;
   readonly iterations: number;
+}
+
+/** Average precision on the held out pictures; null where a class does not occur in them. */
+export interface Measured {
+  readonly iteration: number;
+  readonly map: number | null;
+  readonly ap: readonly (number | null)[];
 }
 
 export interface TreeRow {
@@ -78,35 +93,65 @@ export interface Figure {
   readonly caption: string;
 }
 
+/** How much of the score each part of the picture carries. */
+export interface Explanation {
+  /** `side` x `side` values: the score that is lost when the part around it is covered. */
+  readonly values: Float32Array;
+  readonly side: number;
+  readonly score: number;
+}
+
+export type SavedFormat = 'npz' | 'safetensors' | 'onnx';
+
 /** Calls of the page: argument and answer. */
 export interface Calls {
-  start: [backend: BackendChoice, answer: Started];
-  loadModel: [kind: ModelChoice, answer: ModelFacts];
+  /** `storage`: why the page has none; '' where it has. */
+  start: [{ backend: BackendChoice; storage: string }, Started];
+  models: [null, ModelEntry[]];
+  loadModel: [id: string, ModelFacts];
+  openModel: [{ name: string; bytes: Uint8Array<ArrayBuffer> }, ModelFacts];
+  renameModel: [{ id: string; name: string }, ModelEntry[]];
+  removeModel: [id: string, ModelEntry[]];
   detect: [{ image: ImageBitmap; threshold: number }, Detections];
   train: [TrainingTask, TrainingStart];
   unfinished: [null, Unfinished | null];
   resumeTraining: [null, TrainingStart];
   pause: [boolean, null];
   stop: [null, null];
-  save: ['npz' | 'safetensors', Uint8Array<ArrayBuffer>];
+  /** Ends a training at once, and forgets what of it is stored. */
+  abandon: [null, null];
+  save: [SavedFormat, Uint8Array<ArrayBuffer>];
   tree: [null, TreeRow[]];
   freeze: [{ path: string; frozen: boolean }, TreeRow[]];
   filters: [null, Figure];
   featureMaps: [{ image: ImageBitmap; path: string }, Figure];
+  explain: [{ image: ImageBitmap; box: Box; label: number }, Explanation];
 }
 
 export type CallName = keyof Calls;
 
 export type WorkerEvent =
+  | { readonly event: 'weights'; readonly loaded: number; readonly total: number }
   | {
       readonly event: 'progress';
       readonly iteration: number;
       readonly loss: number;
       readonly seconds: number;
     }
+  | ({ readonly event: 'measured' } & Measured)
   | { readonly event: 'saved'; readonly iteration: number }
-  | { readonly event: 'trained'; readonly stopped: boolean; readonly iteration: number }
+  | {
+      readonly event: 'trained';
+      readonly stopped: boolean;
+      /** It had stopped getting better. */
+      readonly early: boolean;
+      readonly iteration: number;
+      readonly model: ModelEntry;
+      /** Of the model that is kept: the best one. */
+      readonly best: Measured | null;
+    }
   | { readonly event: 'failed'; readonly message: string }
+  | { readonly event: 'notKept'; readonly why: string }
   | { readonly event: 'deviceLost'; readonly message: string; readonly started: Started };
 
 export interface Request {

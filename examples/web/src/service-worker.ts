@@ -22,6 +22,8 @@ interface ServiceWorkerLike {
 }
 
 const cacheName = `studio-${VERSION}`;
+/** The worker keeps the detector's weights there. */
+const weightsCache = 'studio-weights';
 
 scope.addEventListener('install', (event) => {
   event.waitUntil(
@@ -36,7 +38,8 @@ scope.addEventListener('install', (event) => {
 scope.addEventListener('activate', (event) => {
   event.waitUntil(
     (async () => {
-      for (const other of await caches.keys()) if (other !== cacheName) await caches.delete(other);
+      for (const other of await caches.keys())
+        if (other !== cacheName && other !== weightsCache) await caches.delete(other);
       await scope.clients.claim();
     })(),
   );

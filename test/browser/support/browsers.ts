@@ -13,18 +13,23 @@ const paths = {
 export const requireBrowser = (name: keyof typeof paths, context: Mocha.Context): void =>
   requirePresent(existsSync(paths[name]), `the browser ${paths[name]}`, context);
 
-/** Headless Chromium, whose WebGPU is computed on the CPU by SwiftShader. */
-export const startChromium = (args: readonly string[] = []): Promise<Browser> =>
+/** Headless Chromium; its WebGPU, where it shall have one, is computed on the CPU by SwiftShader. */
+export const startChromium = (args: readonly string[] = [], webgpu = true): Promise<Browser> =>
   chromium.launch({
     executablePath: paths.chromium,
     args: [
       '--no-sandbox',
       '--disable-quic',
-      '--enable-unsafe-webgpu',
-      '--use-webgpu-adapter=swiftshader',
+      ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : []),
       ...args,
     ],
   });
 
-export const startFirefox = (): Promise<FirefoxBrowser> =>
-  puppeteer.launch({ browser: 'firefox', executablePath: paths.firefox, headless: true });
+/** @param prefs as on about:config. */
+export const startFirefox = (prefs: Readonly<Record<string, unknown>> = {}): Promise<FirefoxBrowser> =>
+  puppeteer.launch({
+    browser: 'firefox',
+    executablePath: paths.firefox,
+    headless: true,
+    extraPrefsFirefox: { ...prefs },
+  });

@@ -1,46 +1,53 @@
 /** Everything that computes, in the worker: backend, models, training, what is inside. */
-import { clone, gpuLost, keep, type Link, Tensor, useBackend } from '@chaingrad/core';
-import { SSDMobileNetV2, toImage } from '@chaingrad/vision';
+import { clone, gpuLost, keep, Tensor, useBackend } from '@chaingrad/core';
+// The writer of ONNX files.
+import '@chaingrad/onnx';
+import { type SSD, SSDMobileNetV2, toImage } from '@chaingrad/vision';
 import { serialize } from '@chaingrad/weights';
-import type {
-  BackendChoice,
-  Detections,
-  Figure,
-  ModelChoice,
-  ModelFacts,
-  Started,
-  TrainingStart,
-  TrainingTask,
-  TreeRow,
-  Unfinished,
-  WorkerEvent,
+import type { Box } from '../project/project.ts';
+import {
+  type BackendChoice,
+  BUILT_IN,
+  type Detections,
+  type Explanation,
+  type Figure,
+  type Measured,
+  type ModelEntry,
+  type ModelFacts,
+  type SavedFormat,
+  type Started,
+  type TrainingStart,
+  type TrainingTask,
+  type TreeRow,
+  type Unfinished,
+  type WorkerEvent,
 } from '../protocol.ts';
+import { forgiving, openStorage, type Storage } from '../storage/storage.ts';
+import { explain } from './explain.ts';
 import { grid, range } from './figures.ts';
-import { OpfsStore } from './opfs-store.ts';
+import { ModelShelf } from './model-shelf.ts';
+import { openModel } from './open-model.ts';
 import { forgetTask, readTask, Training, unfinished } from './training.ts';
+import { readWeights } from './weights.ts';
 
 const MAX_MAPS = 36;
-const TUNED = 'tuned.npz';
-
-const isFrozen = (link: Link): TreeRow['frozen'] => {
-  const params = [...link.params()];
-  const frozen = params.filter((param) => param.frozen).length;
-  return frozen === 0 ? 'none' : frozen === params.length ? 'all' : 'some';
-};
 
 export class Engine {
   readonly #emit: (event: WorkerEvent) => void;
-  readonly #tunedStore = new OpfsStore('models');
+  #storage: Storage | null = null;
   #pretrained: SSDMobileNetV2 | null = null;
-  #model: { kind: ModelChoice; model: SSDMobileNetV2 } | null = null;
+  #model: { entry: ModelEntry; model: SSD } | null = null;
   #training: Training | null = null;
+  /** Paths of parameters that the user keeps as they are; the next training of any model reads them. */
+  readonly #frozen = new Set<string>();
 
   constructor(emit: (event: WorkerEvent) => void) {
     this.#emit = emit;
   }
 
-  async start(backend: BackendChoice): Promise<Started> {
+  async start({ backend, storage }: { backend: BackendChoice; storage: string }): Promise<Started> {
     if (this.#training !== null) throw new Error('Stop the training before changing the backend.');
+    this.#storage ??= await openStorage(storage);
     this.#forget();
     const info = await useBackend(backend);
     if (info.name === 'webgpu') this.#watchDevice();
@@ -51,6 +58,15 @@ export class Engine {
     };
   }
 
+  get #shelf(): ModelShelf {
+    return new ModelShelf(this.#storage!.area('models'));
+  }
+
+  /** Where a training is kept, if there is room for it. */
+  get #runs() {
+    return forgiving(this.#storage!.area('training'), (why) => this.#emit({ event: 'notKept', why }));
+  }
+
   /** Values that were on a lost device are gone: go on with WASM, and read the models again. */
   #watchDevice(): void {
     void gpuLost().then(async (message) => {
@@ -58,7 +74,7 @@ export class Engine {
       this.#training = null;
       this.#pretrained = null;
       this.#model = null;
-      const started = await this.start('wasm');
+      const started = await this.start({ backend: 'wasm', storage: '' });
       this.#emit({ event: 'deviceLost', message, started });
       if (wasTraining)
         this.#emit({ event: 'failed', message: 'The GPU was lost. Go on from the last saved step.' });
@@ -74,37 +90,88 @@ export class Engine {
 
   async #getPretrained(): Promise<SSDMobileNetV2> {
     if (this.#pretrained === null) {
-      const response = await fetch(new URL('./detector.data', import.meta.url));
-      if (!response.ok) throw new Error(`The detector's weights cannot be read: HTTP ${response.status}.`);
-      this.#pretrained = await SSDMobileNetV2.fromPretrained(new Uint8Array(await response.arrayBuffer()));
+      const bytes = await readWeights((loaded, total) => this.#emit({ event: 'weights', loaded, total }));
+      this.#pretrained = await SSDMobileNetV2.fromPretrained(bytes);
     }
     return this.#pretrained;
   }
 
-  async loadModel(kind: ModelChoice): Promise<ModelFacts> {
+  async models(): Promise<ModelEntry[]> {
+    return [await this.#builtIn(), ...(await this.#shelf.list())];
+  }
+
+  async #builtIn(): Promise<ModelEntry> {
+    const { labelNames } = await this.#getPretrained();
+    return { id: BUILT_IN, name: 'Everyday things', labelNames: labelNames ?? [], note: 'SSD MobileNetV2' };
+  }
+
+  #use(entry: ModelEntry, model: SSD): ModelFacts {
     const previous = this.#model;
-    if (kind === 'pretrained') this.#model = { kind, model: await this.#getPretrained() };
-    else if (previous?.kind !== 'tuned') {
-      this.#model = { kind, model: await SSDMobileNetV2.fromPretrained(await this.#tunedStore.read(TUNED)) };
-    }
-    if (previous !== null && previous.model !== this.#model!.model && previous.kind === 'tuned')
+    this.#model = { entry, model };
+    if (previous !== null && previous.model !== model && previous.model !== this.#pretrained)
       previous.model.dispose();
     return this.#facts();
   }
 
-  #current(): { kind: ModelChoice; model: SSDMobileNetV2 } {
-    if (this.#model === null) throw new Error('There is no model yet.');
-    return this.#model;
+  async loadModel(id: string): Promise<ModelFacts> {
+    if (this.#model?.entry.id === id) return this.#facts();
+    if (id === BUILT_IN) return this.#use(await this.#builtIn(), await this.#getPretrained());
+    const { entry, bytes } = await this.#shelf.read(id);
+    return this.#use(entry, await openModel(entry.file, bytes));
+  }
+
+  /** A file that the user has; it is kept with the other models. */
+  async openModel({ name, bytes }: { name: string; bytes: Uint8Array<ArrayBuffer> }): Promise<ModelFacts> {
+    const model = await openModel(name, bytes);
+    const labelNames = model.labelNames ?? Array.from({ length: model.nFgClass }, (_, i) => `class ${i + 1}`);
+    model.labelNames = labelNames;
+    const [, stem, ending] = /^(.*?)\.?(\w+)$/.exec(name)!;
+    return this.#use(
+      await this.#keep(stem || name, { labelNames, note: `from ${name}` }, bytes, ending!),
+      model,
+    );
+  }
+
+  /** Where there is no room for it, it is still there until the page is left. */
+  async #keep(
+    name: string,
+    about: Pick<ModelEntry, 'labelNames' | 'note'>,
+    bytes: Uint8Array,
+    ending: string,
+  ): Promise<ModelEntry> {
+    try {
+      return await this.#shelf.add(name, about, bytes, ending);
+    } catch (error) {
+      this.#emit({ event: 'notKept', why: error instanceof Error ? error.message : String(error) });
+      return { id: 'unkept', name, ...about };
+    }
+  }
+
+  async renameModel({ id, name }: { id: string; name: string }): Promise<ModelEntry[]> {
+    await this.#shelf.rename(id, name);
+    if (this.#model?.entry.id === id) this.#model = { ...this.#model, entry: { ...this.#model.entry, name } };
+    return this.models();
+  }
+
+  async removeModel(id: string): Promise<ModelEntry[]> {
+    if (this.#model?.entry.id === id) await this.loadModel(BUILT_IN);
+    await this.#shelf.remove(id);
+    return this.models();
+  }
+
+  async #current(): Promise<{ entry: ModelEntry; model: SSD }> {
+    if (this.#model === null) await this.loadModel(BUILT_IN);
+    return this.#model!;
   }
 
   #facts(): ModelFacts {
-    const { kind, model } = this.#current();
-    return { kind, labelNames: model.labelNames ?? [], params: model.countParams() };
+    const { entry, model } = this.#model!;
+    const { modelName } = model.constructor as typeof SSD;
+    return { ...entry, params: model.countParams(), className: modelName };
   }
 
   async detect({ image, threshold }: { image: ImageBitmap; threshold: number }): Promise<Detections> {
-    if (this.#model === null) await this.loadModel('pretrained');
-    const { model } = this.#current();
+    const { model } = await this.#current();
     const picture = await toImage(image);
     image.close();
     const start = performance.now();
@@ -120,18 +187,32 @@ export class Engine {
     };
   }
 
-  unfinished(): Promise<Unfinished | null> {
-    return unfinished();
+  async explain({
+    image,
+    box,
+    label,
+  }: {
+    image: ImageBitmap;
+    box: Box;
+    label: number;
+  }): Promise<Explanation> {
+    try {
+      return await explain((await this.#current()).model, image, box, label);
+    } finally {
+      image.close();
+    }
   }
 
-  async train(task: TrainingTask): Promise<TrainingStart> {
-    const params = [...(this.#model?.model.namedparams() ?? [])];
-    const frozen = params.filter(([, param]) => param.frozen).map(([path]) => path);
-    return this.#begin({ ...task, frozen }, false);
+  unfinished(): Promise<Unfinished | null> {
+    return unfinished(this.#runs);
+  }
+
+  train(task: TrainingTask): Promise<TrainingStart> {
+    return this.#begin({ ...task, frozen: [...this.#frozen] }, false);
   }
 
   async resumeTraining(): Promise<TrainingStart> {
-    const task = await readTask();
+    const task = await readTask(this.#runs);
     if (task === null) throw new Error('There is no training to go on with.');
     return this.#begin(task, true);
   }
@@ -141,8 +222,10 @@ export class Engine {
     const training = await Training.create(
       task,
       await this.#getPretrained(),
+      this.#runs,
       {
         progress: (iteration, loss, seconds) => this.#emit({ event: 'progress', iteration, loss, seconds }),
+        measured: (measured) => this.#emit({ event: 'measured', ...measured }),
         saved: (iteration) => this.#emit({ event: 'saved', iteration }),
       },
       resume,
@@ -153,21 +236,24 @@ export class Engine {
   }
 
   async #finish(training: Training): Promise<void> {
+    const { task, model } = training;
     try {
-      const { stopped, iteration } = await training.run();
-      if (this.#training !== training) return;
-      const { model } = training;
-      await this.#tunedStore.write(TUNED, await serialize(model));
-      const previous = this.#model;
-      this.#model = { kind: 'tuned', model };
-      if (previous?.kind === 'tuned') previous.model.dispose();
-      if (!stopped) await forgetTask();
+      const { stopped, early, iteration, best } = await training.run();
+      if (this.#training !== training) {
+        model.dispose();
+        return;
+      }
+      const about = { labelNames: task.labelNames, note: noteOf(task, best) };
+      const bytes = await serialize(model, { compression: false });
+      const kept = await this.#keep(task.name, about, bytes, 'npz');
+      this.#use(kept, model);
+      if (!stopped) await forgetTask(this.#runs);
       this.#training = null;
-      this.#emit({ event: 'trained', stopped, iteration });
+      this.#emit({ event: 'trained', stopped, early, iteration, model: kept, best });
     } catch (error) {
       if (this.#training !== training) return;
       this.#training = null;
-      training.model.dispose();
+      model.dispose();
       this.#emit({ event: 'failed', message: error instanceof Error ? error.message : String(error) });
     }
   }
@@ -182,53 +268,79 @@ export class Engine {
     return null;
   }
 
-  async save(format: 'npz' | 'safetensors'): Promise<Uint8Array<ArrayBuffer>> {
-    return serialize(this.#current().model, { format });
+  async abandon(): Promise<null> {
+    const training = this.#training;
+    this.#training = null;
+    training?.stop();
+    await forgetTask(this.#runs);
+    return null;
+  }
+
+  async save(format: SavedFormat): Promise<Uint8Array<ArrayBuffer>> {
+    return serialize((await this.#current()).model, { format });
   }
 
   async tree(): Promise<TreeRow[]> {
-    if (this.#model === null) await this.loadModel('pretrained');
-    const { model } = this.#current();
-    const links = new Map(model.namedlinks());
-    return model.summary([1, 300, 300, 3]).rows.map(({ path, link, params, count, outputShapes }) => ({
-      path,
-      link,
-      params,
-      count,
-      outputs: (outputShapes ?? []).map((shape) => `(${shape.join(', ')})`).join(' '),
-      frozen: isFrozen(links.get(path)!),
-    }));
+    const { model } = await this.#current();
+    const names = [...model.namedparams()].map(([name]) => name);
+    return model
+      .summary([1, model.insize, model.insize, 3])
+      .rows.map(({ path, link, params, count, outputShapes }) => ({
+        path,
+        link,
+        params,
+        count,
+        outputs: (outputShapes ?? []).map((shape) => `(${shape.join(', ')})`).join(' '),
+        frozen: this.#isFrozen(names.filter((name) => isUnder(name, path))),
+      }));
   }
 
-  freeze({ path, frozen }: { path: string; frozen: boolean }): Promise<TreeRow[]> {
-    const link = new Map(this.#current().model.namedlinks()).get(path);
-    if (link === undefined) throw new Error(`There is no link ${path}.`);
-    if (frozen) link.disableUpdate();
-    else link.enableUpdate();
+  #isFrozen(params: readonly string[]): TreeRow['frozen'] {
+    const frozen = params.filter((path) => this.#frozen.has(path)).length;
+    return frozen === 0 ? 'none' : frozen === params.length ? 'all' : 'some';
+  }
+
+  /** For the next training: what is in use does not change. */
+  async freeze({ path, frozen }: { path: string; frozen: boolean }): Promise<TreeRow[]> {
+    for (const [name] of (await this.#current()).model.namedparams()) {
+      if (!isUnder(name, path)) continue;
+      if (frozen) this.#frozen.add(name);
+      else this.#frozen.delete(name);
+    }
     return this.tree();
   }
 
+  /** Of the first convolution: what it looks for in a picture's colours. */
   async filters(): Promise<Figure> {
-    if (this.#model === null) await this.loadModel('pretrained');
-    const { W } = this.#current().model.extractor.conv0;
+    const { model } = await this.#current();
+    const W = [...model.params()].find(({ shape }) => shape?.length === 4)!;
     const [out, channels, height, width] = W.shape as [number, number, number, number];
     const data = await W.tensor.data<'float32'>();
     const size = channels * height * width;
-    const ranges = Array.from({ length: out }, (_, i) => range(data, i * size, (i + 1) * size));
+    const at = (tile: number, y: number, x: number, channel: number) =>
+      data[tile * size + (channel * height + y) * width + x]!;
+    // Those that differ most from an even patch first: they show something.
+    const contrast = (tile: number) => range(data, tile * size, (tile + 1) * size)[1];
+    const most = Math.max(...Array.from({ length: out }, (_, i) => contrast(i)));
+    // The others are hardly more than even: stretched, they would show noise.
+    const order = Array.from({ length: out }, (_, i) => i)
+      .filter((i) => contrast(i) > most / 20)
+      .sort((a, b) => contrast(b) - contrast(a));
     return grid(
-      out,
+      order.length,
       [height, width],
       (tile, y, x, channel) => {
-        const [min, extent] = ranges[tile]!;
-        return (data[tile * size + (channel * height + y) * width + x]! - min) / extent;
+        const filter = order[tile]!;
+        const [min, extent] = range(data, filter * size, (filter + 1) * size);
+        return (at(filter, y, x, channel) - min) / extent;
       },
-      12,
-      `${out} filters of ${height} x ${width} in RGB, each stretched to its own range`,
+      16,
+      `${order.length} of the ${out} patches of ${height} x ${width} pixels that the first layer looks for: edges, spots and colours.`,
     );
   }
 
   async featureMaps({ image, path }: { image: ImageBitmap; path: string }): Promise<Figure> {
-    const { model } = this.#current();
+    const { model } = await this.#current();
     const link = new Map(model.namedlinks()).get(path);
     if (link === undefined) throw new Error(`There is no link ${path}.`);
     const picture = await toImage(image);
@@ -270,3 +382,11 @@ export class Engine {
     );
   }
 }
+
+const isUnder = (param: string, link: string): boolean => link === '/' || param.startsWith(`${link}/`);
+
+const noteOf = ({ train, test }: TrainingTask, best: Measured | null): string => {
+  const pictures = train.length + test.length;
+  const learnt = `learnt from ${pictures} ${pictures === 1 ? 'picture' : 'pictures'}`;
+  return best?.map == null ? learnt : `${learnt}, mAP ${best.map.toFixed(2)}`;
+};

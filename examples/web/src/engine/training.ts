@@ -1,83 +1,189 @@
 /** Fine-tuning in the worker: the pretrained network with a new head, a loop that can be paused, snapshots that survive. */
-import { Adam, type MatchReport, Random, setSeed, transferParams } from '@chaingrad/core';
+import { Adam, type MatchReport, Random, type SerialEntry, setSeed, transferParams } from '@chaingrad/core';
 import {
+  type Extension,
   type LogEntry,
   LogReport,
   priorities,
   RateSchedule,
   SerialIterator,
   StandardUpdater,
+  type Store,
   snapshot,
   Trainer,
   TransformDataset,
 } from '@chaingrad/training';
 import {
   type DetectionExample,
+  DetectionVOCEvaluator,
+  type Image,
   MultiboxTrainChain,
   SSDMobileNetV2,
   type SSDTrainExample,
   ssdBatch,
   ssdTransform,
   toImage,
+  warmStartHeads,
 } from '@chaingrad/vision';
-import type { LabelledPicture, TrainingStart, TrainingTask, Unfinished } from '../protocol.ts';
-import { OpfsStore } from './opfs-store.ts';
+import { load, serialize } from '@chaingrad/weights';
+import { BATCH } from '../project/advice.ts';
+import type { LabelledPicture, Measured, TrainingStart, TrainingTask, Unfinished } from '../protocol.ts';
 
 const TASK = 'task.json';
+const BEST = 'best.npz';
 /** A snapshot holds the optimizer's moments too, about 50 MB: not after every step. */
 const SECONDS_BETWEEN_SNAPSHOTS = 10;
 const EARLY = /^\/extractor\/(conv0|blocks\/[0-5])\//;
 const PEAK = 1e-3;
+/** Pictures are kept this many times as large as the network's input: parts of them are enlarged. */
+const KEPT_SIZE = 1.6;
+/** So often the held out pictures are looked at, and so often without getting better before it ends. */
+const MEASUREMENTS = 10;
+const PATIENCE = 4;
 
 export interface TrainingEvents {
   progress(iteration: number, loss: number, seconds: number): void;
+  measured(measured: Measured): void;
   saved(iteration: number): void;
 }
 
-const store = () => new OpfsStore('training');
-const pictureName = (i: number) => `picture-${i}`;
+const pictureName = (part: 'train' | 'test', i: number) => `${part}-${i}`;
+const parts = ['train', 'test'] as const;
+
+async function clear(store: Store): Promise<void> {
+  for (const { name } of await store.list()) await store.remove(name);
+}
 
 /** The task of an earlier visit; null where there is none. */
-export async function readTask(): Promise<TrainingTask | null> {
-  const files = store();
-  const names = new Set((await files.list()).map(({ name }) => name));
+export async function readTask(store: Store): Promise<TrainingTask | null> {
+  const names = new Set((await store.list()).map(({ name }) => name));
   if (!names.has(TASK) || ![...names].some((name) => name.startsWith('snapshot'))) return null;
-  const task = JSON.parse(new TextDecoder().decode(await files.read(TASK))) as TrainingTask;
-  const pictures = await Promise.all(
-    task.pictures.map(async (picture, i) => ({
-      ...picture,
-      image: new Blob([await files.read(pictureName(i))]),
-    })),
-  );
-  return { ...task, pictures };
+  const task = JSON.parse(new TextDecoder().decode(await store.read(TASK))) as TrainingTask;
+  const withImages = (part: 'train' | 'test') =>
+    Promise.all(
+      task[part].map(async (picture, i) => ({
+        ...picture,
+        image: new Blob([await store.read(pictureName(part, i))]),
+      })),
+    );
+  return { ...task, train: await withImages('train'), test: await withImages('test') };
 }
 
-export async function unfinished(): Promise<Unfinished | null> {
-  const task = await readTask();
+export async function unfinished(store: Store): Promise<Unfinished | null> {
+  const task = await readTask(store);
   return task === null
     ? null
-    : { labelNames: task.labelNames, pictures: task.pictures.length, iterations: task.iterations };
+    : {
+        labelNames: task.labelNames,
+        pictures: task.train.length + task.test.length,
+        iterations: task.iterations,
+      };
 }
 
-export const forgetTask = (): Promise<void> => store().clear();
+export const forgetTask = clear;
 
-async function writeTask(task: TrainingTask): Promise<void> {
-  const files = store();
-  await files.clear();
-  for (const [i, { image }] of task.pictures.entries()) await files.write(pictureName(i), image);
-  await files.write(
-    TASK,
-    JSON.stringify({ ...task, pictures: task.pictures.map((p) => ({ ...p, image: null })) }),
-  );
+async function writeTask(task: TrainingTask, store: Store): Promise<void> {
+  await clear(store);
+  for (const part of parts)
+    for (const [i, { image }] of task[part].entries())
+      await store.write(pictureName(part, i), new Uint8Array(await image.arrayBuffer()));
+  const bare = (pictures: readonly LabelledPicture[]) => pictures.map((each) => ({ ...each, image: null }));
+  await store.write(TASK, JSON.stringify({ ...task, train: bare(task.train), test: bare(task.test) }));
 }
 
-async function exampleOf({ image, boxes }: LabelledPicture): Promise<DetectionExample> {
-  return {
-    img: await toImage(image),
-    bbox: Float32Array.from(boxes.flatMap(({ box }) => box)),
-    label: Int32Array.from(boxes, ({ label }) => label),
-    difficult: new Uint8Array(boxes.length),
-  };
+const boxesOf = ({ boxes }: LabelledPicture, scale = 1): Omit<DetectionExample, 'img'> => ({
+  bbox: Float32Array.from(boxes.flatMap(({ box }) => box.map((value) => value * scale))),
+  label: Int32Array.from(boxes, ({ label }) => label),
+  difficult: new Uint8Array(boxes.length),
+});
+
+/** The picture and its boxes, no side longer than `maxSide`. */
+async function smallExample(picture: LabelledPicture, maxSide: number): Promise<DetectionExample> {
+  const bitmap = await createImageBitmap(picture.image);
+  try {
+    const scale = Math.min(1, maxSide / Math.max(bitmap.width, bitmap.height));
+    const canvas = new OffscreenCanvas(
+      Math.max(1, Math.round(bitmap.width * scale)),
+      Math.max(1, Math.round(bitmap.height * scale)),
+    );
+    const context = canvas.getContext('2d')!;
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const { data, shape } = await toImage(canvas);
+    const img: Image = { data: new Uint8Array(data), shape };
+    return { img, ...boxesOf(picture, scale) };
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** Measures on the held out pictures, and keeps the best model. */
+class Validation implements Extension {
+  readonly defaultName = 'validation';
+  readonly priority = priorities.writer;
+  #best: Measured | null = null;
+  #points: Measured[] = [];
+
+  constructor(
+    readonly evaluator: DetectionVOCEvaluator,
+    readonly model: SSDMobileNetV2,
+    readonly store: Store,
+    readonly tell: (measured: Measured) => void,
+    readonly classes: number,
+  ) {}
+
+  get best(): Measured | null {
+    return this.#best;
+  }
+
+  /** Whether it has stopped getting better. */
+  get isOver(): boolean {
+    const best = this.#points.findIndex(({ iteration }) => iteration === this.#best?.iteration);
+    return best >= 0 && this.#points.length - 1 - best >= PATIENCE;
+  }
+
+  async call({ updater: { iteration }, signal }: Trainer): Promise<void> {
+    if (this.#points.at(-1)?.iteration === iteration) return;
+    await this.evaluator.evaluate(signal);
+    const { map, ap } = this.evaluator.result!;
+    const known = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? null : value);
+    const measured: Measured = {
+      iteration,
+      map: known(map),
+      ap: Array.from({ length: this.classes }, (_, l) => known(ap[l])),
+    };
+    this.#points.push(measured);
+    if (this.#best === null || (measured.map ?? 0) > (this.#best.map ?? 0)) {
+      this.#best = measured;
+      await this.store.write(BEST, await serialize(this.model, { compression: false }));
+    }
+    this.tell(measured);
+  }
+
+  /** Puts the best model in the place of the last. */
+  async restore(): Promise<void> {
+    if (this.#best === null || this.#best === this.#points.at(-1)) return;
+    // It is missing where the browser had no room for it; then the last model is as good as any.
+    const bytes = await this.store.read(BEST).catch(() => null);
+    if (bytes === null) this.#best = this.#points.at(-1)!;
+    else await load(this.model, bytes);
+  }
+
+  *serialEntries(prefix: string): Generator<SerialEntry> {
+    yield {
+      key: `${prefix}points`,
+      kind: 'state',
+      shape: [],
+      read: () => JSON.stringify(this.#points),
+      write: (value) => {
+        this.#points = JSON.parse(String(value));
+        for (const point of this.#points) {
+          if (this.#best === null || (point.map ?? 0) > (this.#best.map ?? 0)) this.#best = point;
+          this.tell(point);
+        }
+      },
+    };
+  }
 }
 
 const skippedOf = (report: MatchReport): TrainingStart['skipped'] => [
@@ -91,24 +197,28 @@ const skippedOf = (report: MatchReport): TrainingStart['skipped'] => [
 /** One fine-tuning, from its first step or from a snapshot. */
 export class Training {
   readonly model: SSDMobileNetV2;
+  readonly task: TrainingTask;
   readonly start: TrainingStart;
   readonly #trainer: Trainer;
-  readonly #abort: AbortController;
+  readonly #abort = new AbortController();
   readonly #optimizer: Adam;
+  readonly #validation: Validation | null;
   #gate: { open: () => void; opened: Promise<void> } | null = null;
 
   private constructor(
+    task: TrainingTask,
     model: SSDMobileNetV2,
     optimizer: Adam,
     trainer: Trainer,
     start: TrainingStart,
-    abort: AbortController,
+    validation: Validation | null,
   ) {
+    this.task = task;
     this.model = model;
     this.#optimizer = optimizer;
     this.#trainer = trainer;
     this.start = start;
-    this.#abort = abort;
+    this.#validation = validation;
     trainer.extend(() => this.#gate?.opened, { name: 'pause', priority: -1000 });
   }
 
@@ -116,16 +226,18 @@ export class Training {
   static async create(
     task: TrainingTask,
     source: SSDMobileNetV2,
+    store: Store,
     events: TrainingEvents,
     resume: boolean,
   ): Promise<Training> {
-    if (!resume) await writeTask(task);
+    if (!resume) await writeTask(task, store);
     setSeed(0);
-    const model = new SSDMobileNetV2({ nFgClass: task.labelNames.length, scoreFunction: 'softmax' });
+    const { labelNames } = task;
+    const model = new SSDMobileNetV2({ nFgClass: labelNames.length, scoreFunction: 'softmax' });
     model.initialize([1, 300, 300, 3]);
-    model.labelNames = task.labelNames;
-    const sameCount = source.nFgClass === model.nFgClass;
-    const report = transferParams(source, model, sameCount ? { ignore: /^\/multibox\/conf\// } : {});
+    model.labelNames = labelNames;
+    // What a head of other classes has learnt says nothing about these, also where there are as many.
+    const report = transferParams(source, model, { ignore: /^\/multibox\/conf\// });
     const chain = new MultiboxTrainChain(model);
     const optimizer = new Adam({ alpha: PEAK }).setup(chain);
     let frozen = 0;
@@ -135,7 +247,11 @@ export class Training {
       frozen++;
     }
 
-    const examples = await Promise.all(task.pictures.map(exampleOf));
+    // One after the other: a decoded photo takes forty times as much as its file.
+    const examples: DetectionExample[] = [];
+    for (const picture of task.train) examples.push(await smallExample(picture, model.insize * KEPT_SIZE));
+    // A new class begins from the known one that answers where its things are: few pictures then suffice.
+    if (!resume) await warmStartHeads(source, model, examples, { rng: new Random(2) });
     const random = new Random(1);
     const transform = ssdTransform(model, {
       // Few pictures, known for their layout: light and mirroring, and parts that keep most of each thing.
@@ -145,21 +261,39 @@ export class Training {
     });
     const iterator = new SerialIterator<SSDTrainExample>(
       new TransformDataset(examples, transform),
-      Math.min(4, examples.length),
+      Math.min(BATCH, examples.length),
     );
     const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
-    const files = store();
-    const trainer = new Trainer(updater, [task.iterations, 'iteration'], {
-      out: files,
-      random: { augmentation: random },
-    });
-    const abort = new AbortController();
+    const test = {
+      length: task.test.length,
+      get: async (i: number): Promise<DetectionExample> => {
+        const picture = task.test[i]!;
+        return { img: await toImage(picture.image), ...boxesOf(picture) };
+      },
+    };
+    const evaluator =
+      test.length === 0
+        ? null
+        : new DetectionVOCEvaluator(
+            new SerialIterator(test, BATCH, { repeat: false, shuffle: false }),
+            model,
+          );
+    const validation =
+      evaluator === null ? null : new Validation(evaluator, model, store, events.measured, labelNames.length);
+    const isOver = ({ updater: { iteration } }: Trainer) =>
+      iteration >= task.iterations || (validation?.isOver ?? false);
+    const trainer = new Trainer(updater, isOver, { out: store, random: { augmentation: random } });
     const log = new LogReport({ trigger: [1, 'iteration'], filename: null });
     const progress = ({ updater: { iteration } }: Trainer) => iteration / task.iterations;
     let savedAt = performance.now();
     let saving = 0;
     const tell = (entry: LogEntry) =>
       events.progress(entry['iteration']!, entry['main/loss']!, entry['elapsed_time']!);
+    const every = Math.max(5, Math.round(task.iterations / MEASUREMENTS));
+    if (validation !== null)
+      trainer.extend(validation, {
+        trigger: ({ updater: { iteration } }) => iteration % every === 0 || iteration === task.iterations,
+      });
     trainer
       .extend(new RateSchedule({ attr: 'alpha', peak: PEAK, warmup: 5, progress }))
       .extend(log)
@@ -187,16 +321,13 @@ export class Training {
         },
         { name: 'saved', priority: priorities.snapshot - 1 },
       );
-    const skipped = skippedOf(report);
     const start = {
       summary: report.summary(),
       copied: report.copied.length,
-      skipped,
+      skipped: skippedOf(report),
       frozen,
-      iteration: 0,
-      losses: [],
     };
-    return new Training(model, optimizer, trainer, start, abort);
+    return new Training(task, model, optimizer, trainer, start, validation);
   }
 
   pause(paused: boolean): void {
@@ -217,8 +348,8 @@ export class Training {
     this.pause(false);
   }
 
-  /** @returns whether it was stopped before its end. */
-  async run(): Promise<{ stopped: boolean; iteration: number }> {
+  /** Ends with the best model that was measured, or the last where nothing was. */
+  async run(): Promise<{ stopped: boolean; early: boolean; iteration: number; best: Measured | null }> {
     const { signal } = this.#abort;
     try {
       await this.#trainer.run({ signal });
@@ -227,6 +358,16 @@ export class Training {
     } finally {
       this.#optimizer.dispose();
     }
-    return { stopped: signal.aborted, iteration: this.#trainer.updater.iteration };
+    await this.#validation?.restore();
+    // The next training begins with its own.
+    this.model.enableUpdate();
+    const { iteration } = this.#trainer.updater;
+    const best = this.#validation?.best ?? null;
+    return {
+      stopped: signal.aborted,
+      early: !signal.aborted && iteration < this.task.iterations,
+      iteration,
+      best,
+    };
   }
 }

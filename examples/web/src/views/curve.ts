@@ -1,8 +1,9 @@
-/** The loss by step: every value faintly, their running mean as the line that one reads. */
+/** The loss by step, every value faintly and their running mean as the line that one reads; and the precision, dashed. */
 
 export class Curve {
   readonly #canvas: HTMLCanvasElement;
   #points: [iteration: number, loss: number][] = [];
+  #precision: [iteration: number, map: number][] = [];
   #due = false;
   #length = 1;
 
@@ -14,12 +15,19 @@ export class Curve {
 
   reset(length: number): void {
     this.#points = [];
+    this.#precision = [];
     this.#length = length;
     this.#redraw();
   }
 
   add(iteration: number, loss: number): void {
     if (Number.isFinite(loss)) this.#points.push([iteration, loss]);
+    this.#redraw();
+  }
+
+  /** @param map 0 to 1, the whole height. */
+  addPrecision(iteration: number, map: number): void {
+    this.#precision.push([iteration, map]);
     this.#redraw();
   }
 
@@ -60,7 +68,11 @@ export class Curve {
     }
     context.fillText(`step ${this.#length}`, width - right, height - 12);
     context.textAlign = 'left';
-    context.fillText('loss', left, height - 12);
+    context.fillText(
+      this.#precision.length > 0 ? 'loss, and precision (dashed, 0 to 1)' : 'loss',
+      left,
+      height - 12,
+    );
     const path = (values: readonly (readonly [number, number])[]) => {
       context.beginPath();
       for (const [iteration, loss] of values) context.lineTo(x(iteration), y(loss));
@@ -79,5 +91,15 @@ export class Curve {
         return [iteration, mean] as const;
       }),
     );
+    context.strokeStyle = ink;
+    context.setLineDash([10, 6]);
+    context.lineWidth = 3;
+    path(this.#precision.map(([iteration, map]) => [iteration, map * highest] as const));
+    for (const [iteration, map] of this.#precision) {
+      context.beginPath();
+      context.arc(x(iteration), y(map * highest), 4, 0, 2 * Math.PI);
+      context.fill();
+    }
+    context.setLineDash([]);
   }
 }

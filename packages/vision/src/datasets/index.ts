@@ -20,6 +20,13 @@ export {
   openFolderDataset,
 } from './folder-dataset.ts';
 export type { DatasetOptions, DecodeImage } from './image-dataset.ts';
+export { type ImageHeader, imageHeader } from './image-header.ts';
+export {
+  type LabelFiles,
+  type LabelFilesOptions,
+  type LabelledImage,
+  labelFiles,
+} from './label-files.ts';
 export { findCocoPart, openLabelledFolder } from './labelled-folder.ts';
 export {
   type DetectionLayout,

@@ -1,0 +1,232 @@
+/** What the studio keeps, and what it says and does where it can keep nothing. */
+import { expect } from 'chai';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Page as FirefoxPage } from 'puppeteer-core';
+import type { StaticServer } from '../../examples/web/server.ts';
+import { requireBrowser, startChromium, startFirefox } from './support/browsers.ts';
+import { openStudio, picture, removeStudio, said, serveStudio } from './support/studio.ts';
+
+/** A name that is no secure context, on this machine. */
+const HOST = 'studio.test';
+
+describe('what the studio keeps', () => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let server: StaticServer;
+
+  removeStudio();
+  before(async function () {
+    requireBrowser('chromium', this);
+    server = await serveStudio();
+    browser = await startChromium([`--host-resolver-rules=MAP ${HOST} 127.0.0.1`], false);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    context = await browser.newContext();
+    context.setDefaultTimeout(60_000);
+  });
+  afterEach(() => context.close());
+
+  /** One picture with one box, drawn with the keyboard. */
+  async function label(page: Page): Promise<void> {
+    await page.click('#tab-train');
+    await page.fill('#class-name', 'thing');
+    await page.press('#class-name', 'Enter');
+    await page.setInputFiles('#train-files', picture('coffee'));
+    await page.waitForSelector('#editor:visible');
+    await page.focus('#editor');
+    await page.keyboard.press('Enter');
+    await said(page, '#task', /^1 box/);
+  }
+
+  /** What the menu says is used. */
+  const uses = (page: Page, text: string) =>
+    page.waitForFunction(
+      (wanted) => document.querySelector<HTMLSelectElement>('#model')!.selectedOptions[0]?.text === wanted,
+      text,
+    );
+
+  const train = async (page: Page, steps: number) => {
+    await page.fill('#steps', String(steps));
+    await page.click('#train-start');
+  };
+
+  it('works under plain http, where a phone in the network is, and keeps labels there too', async () => {
+    const page = await context.newPage();
+    const url = `http://${HOST}:${server.port}/`;
+    await openStudio(page, url);
+    expect(await page.evaluate(() => [isSecureContext, navigator.storage === undefined])).to.deep.equal([
+      false,
+      true,
+    ]);
+    expect(await page.textContent('#status')).to.match(/^Runs on WASM, 1 thread.*https/);
+    await page.click('[data-picture=chelsea]');
+    await said(page, '#found', /^Cat/);
+    await label(page);
+    await page.waitForTimeout(500);
+    await openStudio(page, url);
+    expect(await page.textContent('#task')).to.match(/^1 box/);
+  });
+
+  it('says that nothing is kept where storage is refused, and works', async () => {
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException('storage is switched off', 'SecurityError');
+      };
+    });
+    await openStudio(page, server.url);
+    expect(await page.textContent('#notice-text')).to.match(/keeps nothing more: storage is switched off/);
+    await label(page);
+    await train(page, 20);
+    await page.waitForSelector('#trained:visible', { timeout: 200_000 });
+    await uses(page, 'thing (1)');
+  });
+
+  it('trains to the end where the quota is full, and says so', async () => {
+    const page = await context.newPage();
+    await openStudio(page, server.url);
+    await label(page);
+    await page.waitForTimeout(500);
+    const session = await context.newCDPSession(page);
+    await session.send('Storage.overrideQuotaForOrigin', {
+      origin: new URL(server.url).origin,
+      quotaSize: 1000,
+    });
+    await train(page, 20);
+    await said(page, '#notice-text', /keeps nothing more/, 100_000);
+    await page.waitForSelector('#trained:visible', { timeout: 200_000 });
+    // It is there until the page is left, and the menu says what is used.
+    await uses(page, 'thing (1)');
+  });
+
+  it('keeps trained models by name; the menu tells the truth; the backend waits', async () => {
+    const page = await context.newPage();
+    await openStudio(page, server.url);
+    await label(page);
+    await page.fill('#run-name', 'My cups');
+    await train(page, 20);
+    await said(page, '#train-state', /^Step/, 100_000);
+    expect(await page.locator('#backend').isDisabled()).to.equal(true);
+    await page.waitForSelector('#trained:visible', { timeout: 200_000 });
+    expect(await page.locator('#backend').isDisabled()).to.equal(false);
+    await uses(page, 'My cups (1)');
+    // What one training froze is not frozen in the next.
+    expect(await page.textContent('#report-text')).to.match(/(\d+) are frozen/);
+    const frozen = await page.textContent('#report-text');
+    await page.click('#tab-inspect');
+    await page.waitForSelector('#filters[data-drawn]');
+    expect(await page.locator('#tree input:checked').count()).to.equal(0);
+    await page.click('#tab-train');
+    await page.uncheck('#freeze-early');
+    await train(page, 20);
+    await said(page, '#report-text', /, 0 are frozen/, 100_000);
+    expect(frozen).not.to.match(/, 0 are frozen/);
+    await page.click('#train-stop');
+    await page.waitForSelector('#trained:visible', { timeout: 100_000 });
+
+    await openStudio(page, server.url);
+    await uses(page, 'thing (1)');
+    await page.click('#tab-detect');
+    await page.selectOption('#model', { label: 'My cups (1)' });
+    await said(page, '#model-note', /learnt from 1 picture/);
+    await page.click('#rename-model');
+    await page.fill('#ask-input', 'Cups');
+    await page.click('#ask-yes');
+    await said(page, '#model', /Cups \(1\)/);
+    await page.click('#remove-model');
+    await page.click('#ask-yes');
+    await page.waitForFunction(() => !/Cups/.test(document.querySelector('#model')!.textContent!));
+    await uses(page, 'Everyday things (23)');
+    // Saved in every format, a detector comes back by each.
+    for (const format of ['npz', 'safetensors', 'onnx']) {
+      await page.selectOption('#model', { label: 'thing (1)' });
+      await said(page, '#model-note', /learnt from/);
+      if (!(await page.locator('#use-code').isVisible())) await page.click('#take-model summary');
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.click(`[data-save=${format}]`),
+      ]);
+      const path = await download.path();
+      const { readFileSync } = await import('node:fs');
+      await page.setInputFiles('#open-model', {
+        name: `mine.${format}`,
+        mimeType: '',
+        buffer: readFileSync(path),
+      });
+      await said(page, '#model-note', new RegExp(`from mine\\.${format}`));
+      expect(await page.locator('#class-list li').allTextContents()).to.deep.equal(['thing']);
+    }
+    await page.setInputFiles('#open-model', { name: 'junk.npz', mimeType: '', buffer: Buffer.alloc(50) });
+    await said(page, '#notice-text', /junk\.npz/);
+  });
+
+  it('lets one tab have the project, and hands it over', async () => {
+    const first = await context.newPage();
+    await openStudio(first, server.url);
+    await label(first);
+    await first.waitForTimeout(500);
+    const second = await context.newPage();
+    await openStudio(second, server.url);
+    await second.click('#tab-train');
+    expect(await second.textContent('#elsewhere')).to.include('open in another tab');
+    expect(await second.locator('#train-start').isVisible()).to.equal(false);
+    await second.click('#take-over');
+    await second.waitForFunction(() => /^1 box/.test(document.querySelector('#task')?.textContent ?? ''));
+    await first.waitForSelector('#elsewhere:visible');
+    expect(await first.locator('#train-start').isVisible()).to.equal(false);
+  });
+});
+
+describe('the studio in Firefox, in a private window', () => {
+  let browser: Awaited<ReturnType<typeof startFirefox>>;
+  let server: StaticServer;
+
+  removeStudio();
+  before(async function () {
+    requireBrowser('firefox', this);
+    server = await serveStudio();
+    browser = await startFirefox({ 'browser.privatebrowsing.autostart': true });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  const says = (page: FirefoxPage, selector: string, pattern: RegExp) =>
+    page.waitForFunction(
+      (place, source) => new RegExp(source).test(document.querySelector(place)?.textContent ?? ''),
+      { timeout: 120_000, polling: 200 },
+      selector,
+      pattern.source,
+    );
+
+  it('finds the cat, takes boxes and learns', async () => {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    await page.waitForSelector('html[data-ready]', { timeout: 120_000 });
+    await page.click('[data-picture=chelsea]');
+    await says(page, '#found', /^Cat/);
+    await page.click('#tab-train');
+    await page.type('#class-name', 'thing');
+    await page.keyboard.press('Enter');
+    const input = (await page.$('input#train-files'))!;
+    await input.uploadFile(picture('coffee'));
+    await page.waitForSelector('#train-strip button');
+    await page.focus('#editor');
+    await page.keyboard.press('Enter');
+    await says(page, '#task', /^1 box/);
+    await page.$eval('#steps', (steps) => {
+      (steps as HTMLInputElement).value = '20';
+      steps.dispatchEvent(new Event('input'));
+    });
+    await page.click('#train-start');
+    await says(page, '#train-state', /^Step/);
+    await page.click('#train-stop');
+    await page.waitForSelector('#trained', { visible: true, timeout: 120_000 });
+    await page.close();
+  });
+});
