@@ -97,6 +97,7 @@ export class Editor {
     }
     if (this.selected >= this.#boxes.length) this.selected = -1;
     this.#canvas.hidden = picture === null;
+    this.#canvas.dataset['picture'] = picture?.name ?? '';
     this.draw();
   }
 
