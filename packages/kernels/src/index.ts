@@ -27,7 +27,7 @@ export {
   type UpdateKind,
 } from './ops/fused-update.ts';
 export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
-export { sparseMatMul, sparseMax } from './ops/sparse.ts';
+export { sparseArgMax, sparseMatMul, sparseMax } from './ops/sparse.ts';
 export { assertKernel, runKernel } from './run.ts';
 export { isRecording } from './tfjs-internals.ts';
 export { Turns } from './turns.ts';

@@ -47,14 +47,15 @@ export class Goldens {
   tensor(name: string): tf.Tensor {
     const { shape, dtype, data } = this.array(name);
     if (dtype === '|b1') return tf.tensor(data as Uint8Array, shape, 'bool');
-    return tf.tensor(data as Float32Array, shape, dtype.includes('i') ? 'int32' : 'float32');
+    if (dtype.includes('i')) return tf.tensor(data as Int32Array, shape, 'int32');
+    return tf.tensor(data instanceof Float64Array ? new Float32Array(data) : (data as Float32Array), shape);
   }
 
-  /** What was not an input in Chainer, but decides the result: masks and drawn numbers, by the last part of their key. */
-  #given(name: string): string[] {
-    return [...this.#arrays.keys()].filter((key) => {
+  /** What was not an input in Chainer, but decides the result: masks and drawn numbers, with their shapes. */
+  given(name: string): [key: string, shape: number[]][] {
+    return [...this.#arrays].flatMap(([key, { shape }]): [string, number[]][] => {
       const rest = key.startsWith(`${name}/`) ? key.slice(name.length + 1) : '';
-      return rest !== '' && !/^(in|out|gout|gin)\//.test(rest);
+      return /^(mask|draw\/\d+)$/.test(rest) ? [[rest, shape]] : [];
     });
   }
 
@@ -62,7 +63,7 @@ export class Goldens {
     const { inputs } = this.cases[name] as Case;
     const found: Inputs = {};
     for (const key of Object.keys(inputs)) found[key] = this.tensor(`${name}/in/${key}`);
-    for (const key of this.#given(name)) found[key.slice(name.length + 1)] = this.tensor(key);
+    for (const [key] of this.given(name)) found[key] = this.tensor(`${name}/${key}`);
     return found;
   }
 
@@ -99,10 +100,15 @@ export class Goldens {
     const upstream = outputs.map((_, i) => this.tensor(`${name}/gout/${i}`));
     const loss = (...xs: tf.Tensor[]) => {
       const given = Object.fromEntries(grads.map((key, i) => [key, xs[i]!]));
-      const outs = [run({ ...inputs, ...given }, attrs, this.host(name))].flat();
+      // As lists: webgpu chooses between no more than four axes.
+      const outs = [run({ ...inputs, ...given }, attrs, this.host(name))]
+        .flat()
+        .map((out) => tf.reshape(out, [-1]));
       // Where minus infinity stands for nothing, there is nothing to multiply.
       const finite = outs.map((out) => tf.where(tf.isFinite(out), out, tf.zerosLike(out)));
-      return tf.addN(finite.map((out, i) => tf.sum(tf.mul(out, upstream[i]!)))) as tf.Scalar;
+      return tf.addN(
+        finite.map((out, i) => tf.sum(tf.mul(out, tf.reshape(upstream[i]!, [-1])))),
+      ) as tf.Scalar;
     };
     const found = tf.grads(loss)(grads.map((key) => inputs[key]!));
     for (const [i, key] of grads.entries()) await this.expectEqual(found[i]!, `${name}/gin/${key}`, loose);

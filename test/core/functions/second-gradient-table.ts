@@ -21,6 +21,28 @@ const on = (of: (x: tf.Tensor) => tf.Tensor, x: Input = wide): GradientCase => (
   of: of as GradientCase['of'],
   inputs: [x],
 });
+const volume: Input = { shape: [1, 3, 2, 2, 2] };
+const onVolume = (of: (x: tf.Tensor) => tf.Tensor) => on(of, volume);
+
+/** A layer of two units over steps of two and of one sequence; all in one list of numbers, which is small. */
+const recurrent = (
+  gates: number,
+  of: (hx: tf.Tensor3D, layer: core.LayerWeights, xs: tf.Tensor[]) => tf.Tensor[],
+): GradientCase => ({
+  of: (hx, W, b, x) => {
+    const ws = tf.unstack(W!);
+    const bs = tf.unstack(b!);
+    const ys = of(hx as tf.Tensor3D, { ws, bs }, [x!, tf.slice(x!, [0], [1])]);
+    return tf.concat(ys.map((y) => tf.reshape(y, [-1])));
+  },
+  inputs: [
+    { shape: [1, 2, 2] },
+    { shape: [2 * gates, 2, 2], scale: 1 / 32 },
+    { shape: [2 * gates, 2], scale: 1 / 32 },
+    { shape: [2, 2] },
+  ],
+});
+
 const onMaps = (of: (x: tf.Tensor4D) => tf.Tensor, x = maps) => on(of as (x: tf.Tensor) => tf.Tensor, x);
 
 /** Two inputs of one shape whose differences are no whole numbers. */
@@ -221,4 +243,184 @@ export const rows: Readonly<Record<string, Row>> = {
       inputs: [small, { ...small, offset: 1 / 64 }],
     },
   ],
+  averagePooling1D: on((x) =>
+    core.averagePooling1D(tf.square(x) as tf.Tensor3D, { ksize: 2, stride: 1, pad: 1 }),
+  ),
+  averagePooling3D: onVolume((x) => core.averagePooling3D(tf.square(x) as tf.Tensor5D, { ksize: 2 })),
+  batchL2NormSquared: on(core.batchL2NormSquared),
+  bernoulliNLL: pair((x, y) => core.bernoulliNLL(x, y)),
+  bilinear: {
+    of: (...xs) => {
+      const [e1, e2, W, V1, V2, b] = xs as [
+        tf.Tensor2D,
+        tf.Tensor2D,
+        tf.Tensor3D,
+        tf.Tensor2D,
+        tf.Tensor2D,
+        tf.Tensor1D,
+      ];
+      return core.bilinear(e1, e2, W, { V1, V2, b });
+    },
+    inputs: [[2, 3], [2, 2], [3, 2, 2], [3, 2], [2, 2], [2]].map((shape) => ({ shape })),
+  },
+  binaryAccuracy: 'counts: it has no gradient',
+  classificationSummary: 'counts: it has no gradient',
+  connectionistTemporalClassification: {
+    of: (...xs) =>
+      core.connectionistTemporalClassification(
+        xs as tf.Tensor2D[],
+        tf.tensor2d([1, 1, 2, 1], [2, 2], 'int32'),
+        0,
+        { inputLength: [4, 3], labelLength: [2, 1] },
+      ),
+    inputs: Array.from({ length: 4 }, (_, i) => ({ shape: [2, 3], offset: i / 32 })),
+  },
+  contrastive: {
+    of: (a, b) =>
+      core.contrastive(a as tf.Tensor2D, b as tf.Tensor2D, labels([1, 0, 0]) as tf.Tensor1D, { margin: 3 }),
+    inputs: [scores, { ...scores, offset: 1 / 16 }],
+  },
+  convolution1D: {
+    of: (x, W, b) =>
+      core.convolution1D(x as tf.Tensor3D, W as tf.Tensor3D, b as tf.Tensor1D, { stride: 2, pad: 1 }),
+    inputs: [small, { shape: [2, 4, 3] }, { shape: [2] }],
+  },
+  convolution3D: {
+    of: (x, W, b) =>
+      core.convolution3D(x as tf.Tensor5D, W as tf.Tensor5D, b as tf.Tensor1D, {
+        stride: [2, 1, 1],
+        pad: 1,
+        groups: 2,
+      }),
+    inputs: [volume, { shape: [2, 1, 2, 2, 2] }, { shape: [2] }],
+  },
+  crelu: on((x) => core.crelu(tf.square(x))),
+  crossCovariance: {
+    of: (y, z) => core.crossCovariance(y as tf.Tensor2D, z as tf.Tensor2D),
+    inputs: [{ shape: [3, 2] }, { shape: [3, 3] }],
+  },
+  deconvolution1D: {
+    of: (x, W, b) =>
+      core.deconvolution1D(x as tf.Tensor3D, W as tf.Tensor3D, b as tf.Tensor1D, { stride: 2, pad: 1 }),
+    inputs: [small, { shape: [4, 2, 3] }, { shape: [2] }],
+  },
+  deconvolution3D: {
+    of: (x, W, b) =>
+      core.deconvolution3D(x as tf.Tensor5D, W as tf.Tensor5D, b as tf.Tensor1D, {
+        stride: [2, 1, 1],
+        groups: 2,
+      }),
+    inputs: [volume, { shape: [2, 1, 2, 2, 2] }, { shape: [2] }],
+  },
+  decov: on((h) => core.decov(h as tf.Tensor2D), { shape: [3, 2] }),
+  depth2space: onMaps((x) => core.depth2space(tf.square(x), 2), { ...maps, shape: [1, 2, 2, 4] }),
+  diagonal: on((x) => core.diagonal(tf.square(x), -1)),
+  erfc: on(core.erfc, small),
+  fix: 'a step: its gradient is zero',
+  fmod: pair((x, y) => core.fmod(x, tf.add(tf.square(y), 1))),
+  gaussian: pair((m, v) => core.gaussian(m, v, { eps: tf.ones([2, 3, 4]) })),
+  gaussianKLDivergence: pair((m, v) => core.gaussianKLDivergence(m, v)),
+  gaussianNLL: {
+    of: (x, m, v) => core.gaussianNLL(x!, m!, v!),
+    inputs: [small, { ...small, offset: 1 / 32 }, small],
+  },
+  gelu: [on((x) => core.gelu(x), small), on((x) => core.gelu(x, 'tanh'), small)],
+  gumbelSoftmax: on((x) => core.gumbelSoftmax(x, 0.7, { noise: tf.zeros([2, 3, 4]) })),
+  linearInterpolate: {
+    of: (p, x, y) => core.linearInterpolate(p!, x!, y!),
+    inputs: [small, { ...small, offset: 1 / 32 }, small],
+  },
+  log10: on((x) => core.log10(x), { shape: [4], offset: 2 }),
+  log2: on((x) => core.log2(x), { shape: [4], offset: 2 }),
+  lstm: {
+    of: (c, x) => tf.concat(core.lstm(c!, x!).map((y) => tf.reshape(y, [-1]))),
+    inputs: [{ shape: [3, 2] }, { shape: [2, 8] }],
+  },
+  maxPooling1D: on((x) => core.maxPooling1D(tf.square(x) as tf.Tensor3D, { ksize: 2 }), {
+    shape: [2, 3, 4],
+    offset: 5,
+  }),
+  maxPooling2DIndices: 'gives places',
+  maxPooling3D: on((x) => core.maxPooling3D(tf.square(x) as tf.Tensor5D, { ksize: 2 }), {
+    ...volume,
+    offset: 5,
+  }),
+  maxout: on((x) => core.maxout(tf.square(x), 2), { shape: [2, 3, 4], offset: 5 }),
+  nStepGRU: recurrent(3, (hx, layer, xs) => core.nStepGRU(hx, [layer], xs).flat()),
+  nStepLSTM: recurrent(4, (hx, layer, xs) => core.nStepLSTM(hx, hx, [layer], xs).flat()),
+  nStepRNN: recurrent(1, (hx, layer, xs) => core.nStepRNN(hx, [layer], xs).flat()),
+  ndtr: on(core.ndtr, small),
+  padSequence: {
+    of: (x, y) => core.padSequence([tf.square(x!), y!], { padding: 1 }),
+    inputs: [{ shape: [3, 2] }, { shape: [1, 2] }],
+  },
+  permutate: on((x) => core.permutate(tf.square(x), [2, 0, 1], { axis: 1 })),
+  prelu: { of: (x, W) => core.prelu(x!, W!), inputs: [wide, channels] },
+  r2Score: 'measures: nothing is trained by it',
+  rrelu: on((x) => core.rrelu(tf.square(x), { r: tf.fill([2, 3, 4], 0.2) })),
+  scaledDotProductAttention: {
+    of: (q, k, v) =>
+      core.scaledDotProductAttention(q!, k!, v!, { mask: tf.tensor2d([1, 0, 1, 1, 1, 0], [2, 3]) }),
+    inputs: [{ shape: [1, 2, 3] }, { shape: [1, 3, 3] }, { shape: [1, 3, 2] }],
+  },
+  scatterAdd: {
+    of: (x, y) => core.scatterAdd(x!, labels([2, 0, 2]) as tf.Tensor1D, tf.square(y!)),
+    inputs: [{ shape: [4, 2] }, { shape: [3, 2] }],
+  },
+  slstm: {
+    of: (c, x) => tf.concat(core.slstm(c!, tf.square(c!), x!, tf.neg(x!)).map((y) => tf.reshape(y, [-1]))),
+    inputs: [{ shape: [2, 2] }, { shape: [2, 8] }],
+  },
+  space2depth: onMaps((x) => core.space2depth(tf.square(x), 2), { ...maps, shape: [1, 2, 4, 2] }),
+  spatialPyramidPooling2D: onMaps((x) => core.spatialPyramidPooling2D(tf.square(x), 2), apart),
+  spatialTransformerGrid: on((t) => core.spatialTransformerGrid(tf.square(t) as tf.Tensor3D, [2, 3]), {
+    shape: [2, 2, 3],
+  }),
+  spatialTransformerSampler: {
+    of: (x, grid) => core.spatialTransformerSampler(x as tf.Tensor4D, grid as tf.Tensor4D),
+    inputs: [
+      { ...maps, shape: [1, 5, 4, 2] },
+      { shape: [1, 2, 2, 2], offset: 0.1, scale: 0.11 },
+    ],
+  },
+  sumTo: on((x) => core.sumTo(tf.square(x), [3, 1])),
+  swish: [on((x) => core.swish(x)), { of: (x, beta) => core.swish(x!, beta!), inputs: [wide, channels] }],
+  tensordot: {
+    of: (a, b) =>
+      core.tensordot(a!, b!, [
+        [2, 0],
+        [0, 1],
+      ]),
+    inputs: [{ shape: [2, 2, 3] }, { shape: [3, 2, 2] }],
+  },
+  transposeSequence: {
+    of: (x, y) => tf.concat(core.transposeSequence([tf.square(x!), y!]), 0),
+    inputs: [{ shape: [3, 2] }, { shape: [1, 2] }],
+  },
+  treeLstm: {
+    of: (c, x) => tf.concat(core.treeLstm([c!, tf.square(c!)], x!), 0),
+    inputs: [{ shape: [2, 2] }, { shape: [2, 10] }],
+  },
+  triplet: {
+    of: (a, p, n) => core.triplet(a as tf.Tensor2D, p as tf.Tensor2D, n as tf.Tensor2D, { margin: 3 }),
+    inputs: [scores, { ...scores, offset: 1 / 16 }, scores],
+  },
+  upsampling2D: onMaps(
+    (x) =>
+      core.upsampling2D(tf.square(x), tf.tensor4d([0, 3, 8, 1], [1, 2, 2, 1], 'int32'), {
+        ksize: 3,
+        stride: 2,
+      }),
+    { ...maps, shape: [1, 2, 2, 1] },
+  ),
+  zoneout: pair((h, x) =>
+    core.usingConfig('train', true, () =>
+      core.zoneout(tf.square(h), x, 0.5, {
+        mask: tf.tensor(
+          Array.from({ length: 24 }, (_, i) => i % 2),
+          [2, 3, 4],
+        ),
+      }),
+    ),
+  ),
 };

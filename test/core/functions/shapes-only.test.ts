@@ -26,11 +26,13 @@ describe('functions on shapes only', () => {
             const inputs: Inputs = {};
             for (const [key, [shape, dtype]] of Object.entries(shapes))
               inputs[key] = tf.zeros(shape, dtype as 'float32' | 'int32' | 'bool');
-            if (name === 'dropout/given_mask') inputs['mask'] = tf.ones(shapes['x']![0]);
+            for (const [key, shape] of goldens.given(name)) inputs[key] = tf.ones(shape);
             return [run(inputs, attrs, goldens.host(name))].flat().map(({ shape, dtype }) => [shape, dtype]);
           }),
         );
-        expect(made).to.deep.equal(outputs);
+        // tfjs has no numbers of 64 bits.
+        const expected = outputs.map(([shape, dtype]) => [shape, dtype.replace('64', '32')]);
+        expect(made).to.deep.equal(expected);
       });
     }
 });

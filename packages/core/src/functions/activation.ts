@@ -1,8 +1,19 @@
 /** Activation functions. Elementwise, of any shape, unless they have an axis. */
 import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
+import { config } from '../configuration.ts';
 import { InvalidArgumentError } from '../errors.ts';
-import { type Axes, resolveAxes, resolveAxis } from './arguments.ts';
+import { metaMode } from '../meta/mode.ts';
+import { checkOptions } from '../options.ts';
+import { defaultRandom, type Random } from '../random.ts';
+import {
+  type Axes,
+  checkInteger,
+  checkOneOf,
+  checkSameShape,
+  resolveAxes,
+  resolveAxis,
+} from './arguments.ts';
 
 /** max(x, 0). */
 export function relu<T extends tf.Tensor>(x: T): T {
@@ -60,6 +71,90 @@ export function clippedRelu<T extends tf.Tensor>(x: T, z = 20): T {
 /** min(max(0.2 x + 0.5, 0), 1). */
 export function hardSigmoid<T extends tf.Tensor>(x: T): T {
   return tf.tidy(() => tf.clipByValue(tf.add(tf.mul(x, 0.2), 0.5), 0, 1) as T);
+}
+
+/**
+ * x where it is positive, else W * x, W learned (He et al., 2015; `chainer.functions.prelu`).
+ *
+ * @param W broadcasts over x from its last axis on: (C) for one slope a channel, () for one of all.
+ */
+export function prelu<T extends tf.Tensor>(x: T, W: tf.Tensor): T {
+  return tf.prelu<tf.Tensor>(x, W) as T;
+}
+
+/**
+ * Leaky relu whose slope is drawn for each element while `config.train` is on, else (lower + upper) / 2 (Xu et al., 2015;
+ * `chainer.functions.rrelu`).
+ *
+ * @param options lower and upper: the bounds of the slopes, 1/8 and 1/3 unless given. r: the slopes, of x's shape, instead of drawing.
+ *   rng: where they are drawn from; default the default generator.
+ * @throws InvalidArgumentError unless 0 <= lower <= upper <= 1; ShapeMismatchError when r does not have x's shape.
+ */
+export function rrelu<T extends tf.Tensor>(
+  x: T,
+  options: { lower?: number; upper?: number; r?: tf.Tensor; rng?: Random } = {},
+): T {
+  const {
+    lower = 1 / 8,
+    upper = 1 / 3,
+    r,
+    rng = defaultRandom(),
+  } = checkOptions('rrelu', options, { lower: 'number', upper: 'number', r: 'object', rng: 'object' });
+  if (!(lower >= 0 && lower <= upper && upper <= 1))
+    throw new InvalidArgumentError('rrelu lower, upper', '0 <= lower <= upper <= 1', `${lower}, ${upper}`);
+  if (r !== undefined) checkSameShape('rrelu r', x.shape, r.shape);
+  if (!config.train || metaMode() !== null) return tf.leakyRelu(x, (lower + upper) / 2);
+  return tf.tidy(() => {
+    if (r !== undefined) return prelu(x, r);
+    const slopes = Float32Array.from({ length: x.size }, () => rng.uniform(lower, upper));
+    return prelu(x, tf.tensor(slopes, x.shape));
+  });
+}
+
+/**
+ * x sigmoid(beta x) (Ramachandran et al., 2017; `chainer.functions.swish`); with the beta of 1 also known as SiLU.
+ *
+ * @param beta a number, or a tensor that broadcasts over x from its last axis on: (C).
+ */
+export function swish<T extends tf.Tensor>(x: T, beta: number | tf.Tensor = 1): T {
+  return tf.tidy(() => tf.mul(x, tf.sigmoid(beta === 1 ? x : tf.mul(x, beta))) as T);
+}
+
+/**
+ * x times the probability that a normal number is below x (Hendrycks and Gimpel, 2016). Chainer has none; PyTorch's `gelu`.
+ *
+ * @param approximate 'tanh' for the formula of BERT and GPT-2. Default 'none': with erf, which tfjs computes within 1.5e-7.
+ */
+export function gelu<T extends tf.Tensor>(x: T, approximate: 'none' | 'tanh' = 'none'): T {
+  checkOneOf('gelu approximate', approximate, ['none', 'tanh']);
+  return tf.tidy(() => {
+    const inner =
+      approximate === 'none'
+        ? tf.erf(tf.mul(x, Math.SQRT1_2))
+        : tf.tanh(tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), 0.044715)), Math.sqrt(2 / Math.PI)));
+    return tf.mul(tf.mul(x, 0.5), tf.add(inner, 1)) as T;
+  });
+}
+
+/** relu(x) and relu(-x) side by side along `axis`: twice as many channels (Shang et al., 2016). @param axis default the last. */
+export function crelu(x: tf.Tensor, axis = -1): tf.Tensor {
+  const at = resolveAxis('crelu', axis, x.rank);
+  return tf.tidy(() => tf.concat([tf.relu(x), tf.relu(tf.neg(x))], at));
+}
+
+/**
+ * The largest of each `poolSize` neighbours along `axis` (Goodfellow et al., 2013; `chainer.functions.maxout`).
+ *
+ * @param axis default the last: channels. Its size becomes size / poolSize.
+ * @throws InvalidArgumentError when poolSize does not divide the size.
+ */
+export function maxout(x: tf.Tensor, poolSize: number, axis = -1): tf.Tensor {
+  const at = resolveAxis('maxout', axis, x.rank);
+  checkInteger('maxout poolSize', poolSize, 1);
+  const size = x.shape[at]!;
+  if (size % poolSize !== 0)
+    throw new InvalidArgumentError('maxout poolSize', `a number that divides ${size}`, poolSize);
+  return tf.tidy(() => tf.max(tf.reshape(x, x.shape.toSpliced(at, 1, size / poolSize, poolSize)), at + 1));
 }
 
 /** Runs `fn`, which works on the last axis, on another one. */

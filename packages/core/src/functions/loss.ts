@@ -65,7 +65,8 @@ export function huberLoss(
  * The cross entropy of sigmoid(x) and binary labels (`chainer.functions.sigmoid_cross_entropy`).
  *
  * @param x scores before the sigmoid.
- * @param t int32 of the same shape: 1, 0, or -1 for what does not count.
+ * @param t of the same shape, int32: 1, 0, or -1 for what does not count; or float32: probabilities in 0..1, all of which count. It gets
+ *   no gradient.
  * @param options normalize: 'mean' divides by the number of labels that count (at least 1), with false by the batch size.
  *   Default true. reduce: 'mean' gives a scalar, 'no' x's shape. Default 'mean'.
  * @throws ShapeMismatchError when the shapes differ; InvalidArgumentError on labels that are not int32.
@@ -81,10 +82,12 @@ export function sigmoidCrossEntropy(
     reduce: ['mean', 'no'],
   });
   checkSameShape(`${name} labels`, x.shape, t.shape);
-  if (t.dtype !== 'int32') throw new InvalidArgumentError(`${name} labels`, 'an int32 tensor', t.dtype);
-  checkLabelRange(name, t, 2, -1);
+  const isSoft = t.dtype === 'float32';
+  if (!isSoft && t.dtype !== 'int32')
+    throw new InvalidArgumentError(`${name} labels`, 'an int32 or float32 tensor', t.dtype);
+  if (!isSoft) checkLabelRange(name, t, 2, -1);
   return tf.tidy(() => {
-    const counted = tf.notEqual(t, -1);
+    const counted = isSoft ? tf.onesLike(tf.cast(t, 'bool')) : tf.notEqual(t, -1);
     const mask = tf.cast(counted, 'float32');
     const labels = tf.cast(t, 'float32');
     const share = tf.div(1, normalize ? tf.maximum(tf.sum(mask), 1) : x.shape[0]!);

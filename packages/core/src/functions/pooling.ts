@@ -1,9 +1,17 @@
 /** Pooling over NHWC activations. */
-import { AVG_POOL_2D_GRAD, avgPool2d, maxPool2d, runKernel } from '@chaingrad/kernels';
+import {
+  AVG_POOL_2D_GRAD,
+  avgPool2d,
+  CONV_2D_BACKPROP_INPUT,
+  CSRMatrix,
+  maxPool2d,
+  runKernel,
+  sparseArgMax,
+} from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
-import { checkRank, type IntOrPair, toPair } from './arguments.ts';
+import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, type Window2D, windowPad } from './windows.ts';
 
 const nhwc = ['N', 'H', 'W', 'C'];
@@ -15,9 +23,11 @@ export interface AveragePooling2DOptions {
   stride?: IntOrPair;
   /** Pixels on each side. Default 0. */
   pad?: IntOrPair;
+  /** What padding counts as: zeros, or null: not at all, the mean is over real pixels. Default 0. */
+  padValue?: 0 | null;
 }
 
-export interface MaxPooling2DOptions extends AveragePooling2DOptions {
+export interface MaxPooling2DOptions extends Omit<AveragePooling2DOptions, 'padValue'> {
   /** Whether partial windows cover what whole ones leave over. Default true: 75 pixels by 2 give 38. */
   coverAll?: boolean;
 }
@@ -27,8 +37,9 @@ export interface Unpooling2DOptions extends MaxPooling2DOptions {
   outsize?: readonly [height: number, width: number];
 }
 
-const averageKinds: OptionKinds<AveragePooling2DOptions> = { ksize: 'any', stride: 'any', pad: 'any' };
-const maxKinds: OptionKinds<MaxPooling2DOptions> = { ...averageKinds, coverAll: 'boolean' };
+const windowKinds = { ksize: 'any', stride: 'any', pad: 'any' } as const;
+const averageKinds: OptionKinds<AveragePooling2DOptions> = { ...windowKinds, padValue: 'any' };
+const maxKinds: OptionKinds<MaxPooling2DOptions> = { ...windowKinds, coverAll: 'boolean' };
 const unpoolingKinds: OptionKinds<Unpooling2DOptions> = { ...maxKinds, outsize: 'object' };
 
 function windows(
@@ -70,13 +81,167 @@ export function averagePooling2D(x: tf.Tensor4D, options: AveragePooling2DOption
   checkRank(`${name} x`, x, nhwc);
   const w = windows(name, checkOptions(name, options, averageKinds), false);
   const kernelPad = windowPad(`${name} x`, [x.shape[1], x.shape[2]], w);
-  return avgPool2d(x, { ksize: w.ksize, stride: w.stride, pad: kernelPad });
+  const window = { ksize: w.ksize, stride: w.stride, pad: kernelPad };
+  if (options.padValue !== null || kernelPad.every((n) => n === 0)) return avgPool2d(x, window);
+  // The mean of ones is the share of real pixels.
+  return tf.tidy(() =>
+    tf.div(avgPool2d(x, window), avgPool2d(tf.ones([1, x.shape[1], x.shape[2], 1]), window)),
+  );
+}
+
+/**
+ * Where in its window each value of `maxPooling2D` comes from: int32, row by row, as `upsampling2D` takes it (in Chainer `return_indices` of
+ * `max_pooling_2d`). Not differentiable.
+ *
+ * @param x (N, H, W, C).
+ * @returns (N, OH, OW, C), in 0..kh kw - 1.
+ * @throws InvalidArgumentError when an argument does not fit or no window fits.
+ */
+export function maxPooling2DIndices(x: tf.Tensor4D, options: MaxPooling2DOptions): tf.Tensor4D {
+  const name = 'maxPooling2DIndices';
+  checkRank(`${name} x`, x, nhwc);
+  const w = windows(name, options, checkOptions(name, options, maxKinds).coverAll ?? true);
+  const [n, height, width, channels] = x.shape;
+  windowPad(`${name} x`, [height, width], w);
+  const outsize = ([0, 1] as const).map((i) =>
+    getConvOutsize(x.shape[i + 1]!, {
+      ksize: w.ksize[i],
+      stride: w.stride[i],
+      pad: w.pad[i],
+      coverAll: w.coverAll,
+    }),
+  ) as [number, number];
+  const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const starts = ([0, 1] as const).map((i) => range(outsize[i]).map((o) => o * w.stride[i] - w.pad[i]));
+  const inside = (at: number, size: number) => at >= 0 && at < size;
+  const matrix = CSRMatrix.of(
+    n * height * width,
+    range(n).flatMap((image) =>
+      starts[0]!.flatMap((top) =>
+        starts[1]!.map((left) =>
+          range(w.ksize[0] * w.ksize[1]).flatMap((tap): [number, number][] => {
+            const [y, column] = [top + Math.floor(tap / w.ksize[1]), left + (tap % w.ksize[1])];
+            return inside(y, height) && inside(column, width)
+              ? [[(image * height + y) * width + column, 1]]
+              : [];
+          }),
+        ),
+      ),
+    ),
+  );
+  return tf.tidy(() => {
+    const found = sparseArgMax(matrix, tf.reshape(x, [-1, channels]));
+    const pixel = tf.reshape(tf.floorDiv(found, tf.scalar(channels, 'int32')), [n, ...outsize, channels]);
+    const [row, column] = [
+      tf.floorDiv(pixel, tf.scalar(width, 'int32')),
+      tf.mod(pixel, tf.scalar(width, 'int32')),
+    ];
+    const y = tf.sub(
+      tf.mod(row, tf.scalar(height, 'int32')),
+      tf.tensor(starts[0]!, [1, outsize[0], 1, 1], 'int32'),
+    );
+    const x0 = tf.sub(column, tf.tensor(starts[1]!, [1, 1, outsize[1], 1], 'int32'));
+    return tf.add(tf.mul(y, tf.scalar(w.ksize[1], 'int32')), x0);
+  });
+}
+
+/**
+ * Puts each value back to where `maxPooling2D` took it from, zeros elsewhere (`chainer.functions.upsampling_2d`; SegNet).
+ *
+ * @param x (N, OH, OW, C): what was pooled.
+ * @param indexes int32 of x's shape: places in the windows, from `maxPooling2DIndices`.
+ * @param options outsize: (height, width) of the output, default the smallest: 2 n - 1 for windows of 2.
+ * @returns (N, H, W, C). Windows that overlap add up.
+ * @throws ShapeMismatchError when indexes do not have x's shape; InvalidArgumentError when another argument does not fit.
+ */
+export function upsampling2D(x: tf.Tensor4D, indexes: tf.Tensor4D, options: Unpooling2DOptions): tf.Tensor4D {
+  const name = 'upsampling2D';
+  checkRank(`${name} x`, x, nhwc);
+  checkSameShape(`${name} indexes`, x.shape, indexes.shape);
+  const w = windows(name, options, checkOptions(name, options, unpoolingKinds).coverAll ?? true);
+  const outsize = unpooledSize(name, x, w, options.outsize);
+  const [n, height, width, channels] = x.shape;
+  const taps = w.ksize[0] * w.ksize[1];
+  return tf.tidy(() => {
+    const places = tf.cast(tf.oneHot(tf.reshape(indexes, [-1]), taps), 'float32');
+    const spread = tf.reshape(tf.mul(tf.reshape(x, [-1, 1]), places), [n, height, width, channels * taps]);
+    const whole = windowPad(`${name} outsize`, outsize, w);
+    // Each tap of a channel goes to its own place: a transposed convolution whose filters are single ones.
+    const filter = tf.reshape(tf.tile(tf.eye(taps), [channels, 1]), [channels * taps, 1, ...w.ksize]);
+    return runKernel<tf.Tensor4D>(
+      CONV_2D_BACKPROP_INPUT,
+      { dy: spread, filter },
+      {
+        stride: w.stride,
+        pad: whole,
+        dilation: [1, 1],
+        groups: channels,
+        activation: 'linear',
+        inputShape: [n, ...outsize, channels],
+      },
+    );
+  });
+}
+
+/**
+ * The largest values of 1, 4, 16, ... parts of a map, whatever its size (He et al., 2014;
+ * `chainer.functions.spatial_pyramid_pooling_2d`).
+ *
+ * @param x (N, H, W, C).
+ * @param pyramidHeight how many levels: level i has 2^i x 2^i parts.
+ * @returns (N, 1, 1, C (1 + 4 + 16 + ...)): level by level in Chainer's order, channels before parts. A part that is all padding is minus
+ *   infinity.
+ */
+export function spatialPyramidPooling2D(x: tf.Tensor4D, pyramidHeight: number): tf.Tensor4D {
+  checkRank('spatialPyramidPooling2D x', x, nhwc);
+  checkInteger('spatialPyramidPooling2D pyramidHeight', pyramidHeight, 1);
+  return tf.tidy(() => {
+    const levels = Array.from({ length: pyramidHeight }, (_, level) => {
+      const parts = 2 ** level;
+      const sizes = ([1, 2] as const).map((i) => Math.ceil(x.shape[i] / parts)) as [number, number];
+      const pad = ([1, 2] as const).map((i) => Math.floor((sizes[i - 1]! * parts - x.shape[i]) / 2)) as [
+        number,
+        number,
+      ];
+      const pooled = maxPooling2D(x, { ksize: sizes, stride: sizes, pad });
+      return tf.reshape(tf.transpose(pooled, [0, 3, 1, 2]), [x.shape[0], 1, 1, -1]);
+    });
+    return tf.concat(levels, 3) as tf.Tensor4D;
+  });
 }
 
 /** The mean over all pixels: (N, H, W, C) to (N, C). */
 export function globalAveragePooling2D(x: tf.Tensor4D): tf.Tensor2D {
   checkRank('globalAveragePooling2D x', x, nhwc);
   return tf.mean(x, [1, 2]);
+}
+
+/** The size of what windows were taken from: the one that is asked for, else the smallest. */
+function unpooledSize(
+  name: string,
+  x: tf.Tensor4D,
+  w: Window2D & { readonly coverAll: boolean },
+  asked: readonly [height: number, width: number] | undefined,
+): [height: number, width: number] {
+  const direction = (i: 0 | 1) => ({
+    ksize: w.ksize[i],
+    stride: w.stride[i],
+    pad: w.pad[i],
+    coverAll: w.coverAll,
+  });
+  const smallest = ([0, 1] as const).map((i) => getDeconvOutsize(x.shape[i + 1]!, direction(i)));
+  const outsize = toPair(`${name} outsize`, asked ?? [smallest[0]!, smallest[1]!], 1);
+  for (const i of [0, 1] as const) {
+    const back = getConvOutsize(outsize[i], direction(i));
+    if (back !== x.shape[i + 1]) {
+      throw new InvalidArgumentError(
+        `${name} outsize`,
+        `a size whose pooling gives ${x.shape[i + 1]} windows`,
+        `${outsize[i]}, which gives ${back}`,
+      );
+    }
+  }
+  return outsize;
 }
 
 /**
@@ -89,26 +254,7 @@ export function unpooling2D(x: tf.Tensor4D, options: Unpooling2DOptions): tf.Ten
   const name = 'unpooling2D';
   checkRank(`${name} x`, x, nhwc);
   const w = windows(name, options, checkOptions(name, options, unpoolingKinds).coverAll ?? true);
-  const sizes = ([0, 1] as const).map((i) =>
-    getDeconvOutsize(x.shape[i + 1]!, {
-      ksize: w.ksize[i],
-      stride: w.stride[i],
-      pad: w.pad[i],
-      coverAll: w.coverAll,
-    }),
-  );
-  const outsize = toPair(`${name} outsize`, options.outsize ?? [sizes[0]!, sizes[1]!], 1);
-  for (const i of [0, 1] as const) {
-    const direction = { ksize: w.ksize[i], stride: w.stride[i], pad: w.pad[i], coverAll: w.coverAll };
-    const back = getConvOutsize(outsize[i], direction);
-    if (back !== x.shape[i + 1]) {
-      throw new InvalidArgumentError(
-        `${name} outsize`,
-        `a size whose pooling gives ${x.shape[i + 1]} windows`,
-        `${outsize[i]}, which gives ${back}`,
-      );
-    }
-  }
+  const outsize = unpooledSize(name, x, w, options.outsize);
   // The gradient of average pooling spreads a value over its window and divides it by the window's size.
   const attrs = {
     ksize: w.ksize,
@@ -122,8 +268,15 @@ export function unpooling2D(x: tf.Tensor4D, options: Unpooling2DOptions): tf.Ten
   });
 }
 
+export interface ResizeImagesOptions {
+  /** Default 'bilinear'. */
+  mode?: 'bilinear' | 'nearest';
+  /** Of 'bilinear': whether corner pixels lie on the corners; else pixels are areas that meet at their edges. Default true. */
+  alignCorners?: boolean;
+}
+
 /**
- * Bilinear resizing with the corner pixels on the corners, as `chainer.functions.resize_images`.
+ * Resizes maps, as `chainer.functions.resize_images`. Nothing is averaged where a map shrinks.
  *
  * @param x (N, H, W, C).
  * @param outputShape (height, width) in pixels.
@@ -131,7 +284,21 @@ export function unpooling2D(x: tf.Tensor4D, options: Unpooling2DOptions): tf.Ten
 export function resizeImages(
   x: tf.Tensor4D,
   outputShape: readonly [height: number, width: number],
+  options: ResizeImagesOptions = {},
 ): tf.Tensor4D {
+  const { mode = 'bilinear', alignCorners = true } = checkOptions('resizeImages', options, {
+    mode: ['bilinear', 'nearest'],
+    alignCorners: 'boolean',
+  });
   checkRank('resizeImages x', x, nhwc);
-  return tf.image.resizeBilinear(x, toPair('resizeImages outputShape', outputShape, 1), true);
+  const size = toPair('resizeImages outputShape', outputShape, 1);
+  if (mode === 'bilinear') return tf.image.resizeBilinear(x, size, alignCorners, !alignCorners);
+  return tf.tidy(() => {
+    // Whole numbers: the kernels' product of floats may miss one.
+    const places = ([0, 1] as const).map((i) => {
+      const from = Array.from({ length: size[i] }, (_, o) => Math.floor((o * x.shape[i + 1]!) / size[i]));
+      return tf.tensor1d(from, 'int32');
+    });
+    return tf.gather(tf.gather(x, places[0]!, 1), places[1]!, 2);
+  });
 }

@@ -1,5 +1,6 @@
 import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
+import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions } from '../options.ts';
 import { checkLabelRange, checkLabels, checkSameShape } from './arguments.ts';
 
@@ -12,14 +13,28 @@ export interface SoftmaxCrossEntropyOptions {
   classWeight?: readonly number[] | tf.Tensor1D | null;
   /** 'mean' gives a scalar, 'no' a loss for each label. Default 'mean'. */
   reduce?: 'mean' | 'no';
+  /** Of soft targets: whether their own entropy is subtracted. Default 'cross-entropy'. */
+  softTargetLoss?: 'cross-entropy' | 'kl-divergence';
+  /** The share of each label that is given to all classes alike (Szegedy et al., 2016; PyTorch's label_smoothing). Default 0. */
+  labelSmoothing?: number;
+}
+
+/** Each row's -sum t log softmax(x), or for a divergence less t's own entropy. Gradients go to x and t. */
+function softLosses(logp: tf.Tensor, t: tf.Tensor, isDivergence: boolean): tf.Tensor {
+  const cross = tf.neg(tf.sum(tf.mul(t, logp), 1));
+  if (!isDivergence) return cross;
+  // 0 log 0 is 0.
+  const own = tf.mul(t, tf.log(tf.where(tf.greater(t, 0), t, tf.onesLike(t))));
+  return tf.add(cross, tf.sum(own, 1));
 }
 
 /**
  * -log softmax(x)[t], as `chainer.functions.softmax_cross_entropy`.
  *
  * @param x (N, ..., classes): scores before the softmax, classes last.
- * @param t (N, ...) int32: labels in 0..classes-1, or `ignoreLabel`. Any other label makes the loss NaN.
- * @returns a scalar, or with reduce 'no' t's shape, 0 at ignored labels.
+ * @param t (N, ...) int32: labels in 0..classes-1, or `ignoreLabel`. Any other label makes the loss NaN. Or float32 of x's shape: a soft
+ *   target, a weight for each class, of which all count.
+ * @returns a scalar, or with reduce 'no' one for each label, 0 at ignored ones.
  * @throws ShapeMismatchError when t or the class weights do not fit x; InvalidArgumentError on labels that are not int32
  *   and, with `config.debug`, on labels out of range.
  */
@@ -34,20 +49,39 @@ export function softmaxCrossEntropy(
     ignoreLabel = -1,
     classWeight = null,
     reduce = 'mean',
+    softTargetLoss = 'cross-entropy',
+    labelSmoothing = 0,
   } = checkOptions(name, options, {
     normalize: 'boolean',
     ignoreLabel: 'number',
     classWeight: 'any',
     reduce: ['mean', 'no'],
+    softTargetLoss: ['cross-entropy', 'kl-divergence'],
+    labelSmoothing: 'number',
   });
-  checkLabels(name, x, t);
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
+    throw new InvalidArgumentError(`${name} labelSmoothing`, 'a number in [0, 1)', labelSmoothing);
   const classes = x.shape[x.rank - 1]!;
-  checkLabelRange(name, t, classes, ignoreLabel);
+  const isSoft = t.dtype === 'float32' && t.rank === x.rank;
+  if (isSoft) checkSameShape(`${name} target`, x.shape, t.shape);
+  else {
+    checkLabels(name, x, t);
+    checkLabelRange(name, t, classes, ignoreLabel);
+  }
   return tf.tidy(() => {
     const weights = Array.isArray(classWeight)
       ? tf.tensor1d(classWeight)
       : (classWeight as tf.Tensor1D | null);
     if (weights !== null) checkSameShape(`${name} classWeight`, [classes], weights.shape);
+    const logp = tf.logSoftmax(tf.reshape(x, [-1, classes]));
+    const weighed = weights === null ? logp : tf.mul(logp, weights);
+    const smooth = () => tf.neg(tf.mean(weighed, 1));
+    if (isSoft) {
+      const own = softLosses(weighed, tf.reshape(t, [-1, classes]), softTargetLoss === 'kl-divergence');
+      const losses = labelSmoothing === 0 ? own : mixed(own, smooth(), labelSmoothing);
+      if (reduce === 'no') return tf.reshape(losses, x.shape.slice(0, -1));
+      return normalize ? tf.mean(losses) : tf.div(tf.sum(losses), x.shape[0]!);
+    }
     const labels = tf.reshape(t, [-1]) as tf.Tensor1D;
     const counted = tf.notEqual(labels, ignoreLabel);
     const mask = tf.cast(counted, 'float32');
@@ -55,8 +89,7 @@ export function softmaxCrossEntropy(
     const share = tf.div(1, normalize ? tf.maximum(tf.sum(mask), 1) : x.shape[0]!);
     const maskedHot = tf.mul(tf.cast(hot, 'float32'), tf.expandDims(mask, 1));
     const target = weights === null ? maskedHot : tf.mul(maskedHot, weights);
-    const logp = tf.logSoftmax(tf.reshape(x, [-1, classes]));
-    return withGradient(
+    const hard = withGradient(
       logp,
       (input) => {
         // Where the class is not the label's nothing counts, not even minus infinity.
@@ -75,5 +108,15 @@ export function softmaxCrossEntropy(
         return tf.mul(target, tf.neg(each));
       },
     );
+    if (labelSmoothing === 0) return hard;
+    const spread = tf.mul(smooth(), mask);
+    return mixed(
+      hard,
+      reduce === 'no' ? tf.reshape(spread, t.shape) : tf.mul(tf.sum(spread), share),
+      labelSmoothing,
+    );
   });
 }
+
+const mixed = (own: tf.Tensor, smooth: tf.Tensor, part: number) =>
+  tf.add(tf.mul(own, 1 - part), tf.mul(smooth, part));

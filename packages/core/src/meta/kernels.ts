@@ -391,18 +391,6 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map<string, ShapeR
   ['TensorScatterUpdate', ({ tensor }) => ({ out: { shape: tensor!.shape, dtype: tensor!.dtype } })],
   ['ScatterNd', attrShape('shape', 'updates')],
   [
-    'Einsum',
-    (inputs, { equation }) => {
-      const [terms, letters] = (equation as string).replaceAll(' ', '').split('->') as [string, string];
-      const sizes = new Map(
-        terms
-          .split(',')
-          .flatMap((term, i) => [...term].map((letter, axis) => [letter, inputs[i]!.shape[axis]!])),
-      );
-      return { out: { shape: [...letters].map((letter) => sizes.get(letter)!), dtype: inputs[0]!.dtype } };
-    },
-  ],
-  [
     'SpaceToBatchND',
     ({ x }, { blockShape, paddings }) => {
       const block = blockShape as number[];
@@ -446,6 +434,24 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map<string, ShapeR
     (_, { shape, dtype }) => ({ out: { shape: shape as number[], dtype: dtype as DataType } }),
   ],
   // matrices, convolutions, pools
+  [
+    'Einsum',
+    (inputs, { equation }) => {
+      const [from, to] = (equation as string).replaceAll(' ', '').split('->') as [string, string];
+      const all = Object.values(inputs);
+      const sizes = new Map(
+        from.split(',').flatMap((part, i) => [...part].map((name, k) => [name, all[i]!.shape[k]!])),
+      );
+      const product = [...sizes.values()].reduce((a, b) => a * b, 1);
+      return { out: { shape: [...to].map((name) => sizes.get(name)!), dtype: all[0]!.dtype }, macs: product };
+    },
+  ],
+  [
+    'UnsortedSegmentSum',
+    ({ x, segmentIds }, { numSegments }) => ({
+      out: { shape: [numSegments as number, ...x!.shape.slice(segmentIds!.shape.length)], dtype: x!.dtype },
+    }),
+  ],
   ['BatchMatMul', matMul],
   ['_FusedMatMul', matMul],
   ['Conv2D', conv(false)],

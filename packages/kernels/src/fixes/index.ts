@@ -1,5 +1,6 @@
 /** tfjs' own kernels that a backend lacks or has wrong (tfjs 4.22; test/kernels/fixes shows each). */
 import { type KernelTable, kernel } from '../kernel.ts';
+import { addN } from './add-n.ts';
 import * as booleans from './booleans.ts';
 import * as convolution from './convolution.ts';
 import * as dilation from './dilation.ts';
@@ -24,6 +25,7 @@ export const cpuFixes: KernelTable = {
 
 export const webgpuFixes: KernelTable = {
   ...everywhere,
+  AddN: addN,
   MaxPoolGrad: kernel(pooling.maxPoolGrad),
 };
 

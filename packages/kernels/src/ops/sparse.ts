@@ -31,6 +31,20 @@ export function sparseMatMul(matrix: CSRMatrix, x: tf.Tensor2D): tf.Tensor2D {
 }
 
 /**
+ * In each channel, where among the elements of x (M C, row by row) the first largest is of those rows of x that a row of the matrix
+ * names. It has no gradient.
+ *
+ * @param matrix (N, M); its values do not matter.
+ * @param x float32 (M, C).
+ * @returns int32 (N, C); -1 by a row without entries.
+ * @throws KernelArgumentError when the arguments do not fit; UnsupportedKernelError on other backends than cpu, wasm, webgpu.
+ */
+export function sparseArgMax(matrix: CSRMatrix, x: tf.Tensor2D): tf.Tensor2D {
+  checkRows('sparseArgMax', matrix, x);
+  return runKernel<tf.Tensor2D>(SPARSE_ARG_MAX, { x }, { matrix });
+}
+
+/**
  * In each channel, the largest of those rows of x that a row of the matrix names; its values do not matter. Differentiable any
  * number of times on every backend: the gradient goes to the first maximum in the order of the entries.
  *

@@ -59,12 +59,11 @@ export async function foldConstants({ kernels, outputs }: KernelGraph): Promise<
       }
       const label =
         inputs.map((value) => constantOf(value)?.label ?? null).find((each) => each !== null) ?? null;
+      const named = Object.entries(kernel.inputs).map(([key, value]) => [key, tensors.get(value)!] as const);
+      // Kernels that take a list were traced with its places as names.
+      const isList = named.every(([key], i) => key === `${i}`);
       const run = () =>
-        runKernel(
-          kernel.name,
-          Object.fromEntries(Object.entries(kernel.inputs).map(([key, value]) => [key, tensors.get(value)!])),
-          kernel.attrs,
-        );
+        runKernel(kernel.name, isList ? named.map(([, x]) => x) : Object.fromEntries(named), kernel.attrs);
       [tf.tidy(run)].flat().forEach((tensor, i) => {
         const value = kernel.outputs[i]!;
         tensors.set(value, tensor);
