@@ -92,6 +92,7 @@ describe('options of vision', () => {
     scale: (o) => vision.scale(img, 1, o),
     ssdAugment: (o) => vision.ssdAugment(example, o),
     ssdTransform: (o) => vision.ssdTransform(ssd, o),
+    toImage: (o) => vision.toImage(img, o),
     translateBbox: (o) => vision.translateBbox([], o),
     visBbox: (o) => vision.visBbox(null as never, null, [], null, null, o),
   };

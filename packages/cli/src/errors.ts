@@ -1,4 +1,5 @@
 /** What goes wrong in the hands of a user: one line that says what, where and what to do. */
+import { listNames } from '@chaingrad/core';
 import { CommanderError } from 'commander';
 
 /** An error whose message is meant for the user as it is: one line, no stack. */
@@ -28,7 +29,7 @@ export class UnknownNameError extends CliError {
     readonly valid: readonly string[],
   ) {
     super(
-      `unknown ${what} '${got}'; ${valid.length === 0 ? 'there are none' : `valid are: ${valid.join(', ')}`}`,
+      `unknown ${what} '${got}'; ${valid.length === 0 ? 'there are none' : `valid are: ${listNames(valid, 50)}`}`,
     );
   }
 }

@@ -1,9 +1,12 @@
 /** Images from files to pixels and back. */
 import { readFile } from 'node:fs/promises';
-import type { Image } from '@chaingrad/vision';
+import { type Image, maxImagePixels } from '@chaingrad/vision';
 import { writeFile } from '@chaingrad/weights';
 import sharp from 'sharp';
 import { CliError, ImageError, oneLine } from './errors.ts';
+
+/** Larger pictures are not decoded. */
+const maxPixels = (): number => Number(process.env['CHAINGRAD_MAX_PIXELS']) || maxImagePixels;
 
 const formats = ['png', 'jpeg', 'webp'] as const;
 export type ImageFormat = (typeof formats)[number];
@@ -19,7 +22,7 @@ export interface ImageFile {
  * transparent parts on white, the first frame of an animation.
  *
  * @param file path of a PNG, JPEG or WebP file; the content decides, not the name.
- * @throws ImageError when the file is missing, broken, cut short or of another format.
+ * @throws ImageError when the file is missing, broken, cut short, too large or of another format.
  */
 export async function readImage(file: string): Promise<ImageFile> {
   return decodeImage(file, await readBytes(file));
@@ -33,15 +36,22 @@ export async function readImage(file: string): Promise<ImageFile> {
 export async function decodeImage(file: string, bytes: Uint8Array): Promise<ImageFile> {
   // The reader tells formats apart by content, and has more of them than we promise (and than a browser reads).
   // failOn 'error' refuses images that are cut short or damaged, but not those with a harmless oddity in a header.
-  const reader = sharp(bytes, { failOn: 'error' });
+  const reader = sharp(bytes, { failOn: 'error', limitInputPixels: false });
   let format: string;
+  let [height, width] = [0, 0];
   try {
-    ({ format } = await reader.metadata());
+    ({ format, height, width } = await reader.metadata());
   } catch (error) {
     throw new ImageError(file, headerProblem(bytes, error));
   }
   if (!isSupported(format))
     throw new ImageError(file, `${format.toUpperCase()} is not supported; use PNG, JPEG or WebP`);
+  if (height * width > maxPixels()) {
+    throw new ImageError(
+      file,
+      `too large: ${width} x ${height} pixels, at most ${maxPixels()} are decoded; shrink it, or set CHAINGRAD_MAX_PIXELS`,
+    );
+  }
   try {
     const { data, info } = await reader
       .autoOrient()

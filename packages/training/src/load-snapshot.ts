@@ -1,4 +1,4 @@
-import { checkOptions, type NameFilter, transferParams } from '@chaingrad/core';
+import { checkOptions, listNames, type NameFilter, transferParams } from '@chaingrad/core';
 import { openWeights, type WeightFile, type WeightSource } from '@chaingrad/weights';
 import { formatDuration, formatG } from './format.ts';
 import type { Trainer } from './trainer.ts';
@@ -97,11 +97,7 @@ function summarize(report: Omit<ResumeReport, 'summary'>): string {
     ...changed.map(
       ({ name, program, snapshot }) => `  ${name} is ${snapshot}, as in the snapshot, not ${program}.`,
     ),
-    ...(missing.length === 0 ? [] : [`  Not in the snapshot, begins anew: ${listed(missing)}`]),
-    ...(unused.length === 0 ? [] : [`  Only in the snapshot, not used: ${listed(unused)}`]),
+    ...(missing.length === 0 ? [] : [`  Not in the snapshot, begins anew: ${listNames(missing, 8)}`]),
+    ...(unused.length === 0 ? [] : [`  Only in the snapshot, not used: ${listNames(unused, 8)}`]),
   ].join('\n');
 }
-
-/** The first names of a list that may be as long as the model has layers; the report has them all. */
-const listed = (names: readonly string[]): string =>
-  names.length <= 8 ? names.join(', ') : `${names.slice(0, 8).join(', ')} and ${names.length - 8} more`;

@@ -10,6 +10,7 @@ import { SafetensorsWeights } from './formats/safetensors.ts';
 import { openManifest, readTfjsModel, type TfjsModel } from './formats/tfjs.ts';
 import { readTfliteConstants } from './formats/tflite.ts';
 import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
+import { withoutWrapper } from './formats/without-wrapper.ts';
 import { ZipFile } from './formats/zip-file.ts';
 import { findPretrained, type NpmSource, type Pretrained } from './pretrained.ts';
 import { cachedFile, cacheKinds, otherCacheNames } from './sources/cache/cached-file.ts';
@@ -267,25 +268,33 @@ async function openFormat(
       if (part === undefined || access.size < part[1]) throw await unknownFormat(access);
       return await openFormat(new PartAccess(access, ...part), undefined, beside);
     }
-    switch (found) {
-      case 'npz':
-        return await NpzWeights.open(access);
-      case 'safetensors':
-        return await SafetensorsWeights.open(access);
-      case 'pytorch':
-        return await PytorchWeights.open(access);
-      case 'hdf5':
-        return await Hdf5Weights.open(await kerasWeights(access));
-      case 'tfjs':
-        return await openManifest(access, beside!);
-      case 'tflite': {
-        const arrays = readTfliteConstants(await access.read(0, access.size), access.name);
-        await access.close();
-        return new MemoryWeights(access.name, 'tflite', arrays);
-      }
-    }
+    return withoutWrapper(await openAs(found, access, beside));
   } catch (error) {
     await access.close();
     throw error;
+  }
+}
+
+async function openAs(
+  format: WeightFormat,
+  access: RandomAccess,
+  beside?: (path: string) => Promise<RandomAccess>,
+): Promise<WeightFile> {
+  switch (format) {
+    case 'npz':
+      return await NpzWeights.open(access);
+    case 'safetensors':
+      return await SafetensorsWeights.open(access);
+    case 'pytorch':
+      return await PytorchWeights.open(access);
+    case 'hdf5':
+      return await Hdf5Weights.open(await kerasWeights(access));
+    case 'tfjs':
+      return await openManifest(access, beside!);
+    case 'tflite': {
+      const arrays = readTfliteConstants(await access.read(0, access.size), access.name);
+      await access.close();
+      return new MemoryWeights(access.name, 'tflite', arrays);
+    }
   }
 }

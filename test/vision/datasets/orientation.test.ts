@@ -1,7 +1,7 @@
 import { type DecodeImage, openVocDataset } from '@chaingrad/vision';
 import { expect } from 'chai';
 import sharp from 'sharp';
-import { imageHeader } from '../../../packages/vision/src/datasets/image-header.ts';
+import { imageHeader } from '../../../packages/vision/src/image/image-header.ts';
 import { filesOf, vocXml } from './support.ts';
 
 /** (yMin, xMin, yMax, xMax) of a white block on black, in the stored pixels. */

@@ -2,7 +2,10 @@
 import { FormatError, readArray } from '@chaingrad/core';
 import { openWeights } from '@chaingrad/weights';
 import { expect } from 'chai';
+import { writeNpz } from '../../../packages/weights/src/formats/npz.ts';
+import { writeSafetensors } from '../../../packages/weights/src/formats/safetensors.ts';
 import { rejection } from '../../support/errors.ts';
+import { floats } from '../support.ts';
 import { int, pth, storage, unicode } from './pickle-builder.ts';
 
 type Code = string | number[];
@@ -93,10 +96,24 @@ describe("PyTorch's checkpoints", () => {
       expect(
         await keysOf(dict({ 'module._orig_mod.a.weight': one, 'module._orig_mod.b': one })),
       ).to.deep.equal(['a.weight', 'b']);
-      expect(said).to.have.length(2);
-      expect(said[0]).to.match(/every name begins with 'module\.'/);
+      expect(said).to.have.length(1);
+      expect(said[0]).to.match(/every name begins with 'module\._orig_mod\.'/);
       expect(await keysOf(dict({ 'module.a': one, b: one }))).to.deep.equal(['module.a', 'b']);
-      expect(said).to.have.length(2);
+      expect(said).to.have.length(1);
+      for (const format of ['npz', 'safetensors'] as const) {
+        const write = format === 'npz' ? writeNpz : writeSafetensors;
+        await using wrapped = await openWeights(
+          write([
+            ['_orig_mod.module.a', floats([2])],
+            ['_orig_mod.module.b.weight', floats([3])],
+          ]),
+        );
+        expect(wrapped).to.include({ format });
+        expect(wrapped.keys()).to.deep.equal(['a', 'b.weight']);
+        expect(wrapped.has('_orig_mod.module.a')).to.equal(false);
+        expect((await readArray(wrapped, 'b.weight')).shape).to.deep.equal([3]);
+      }
+      expect(said).to.have.length(3);
     } finally {
       console.warn = warn;
     }
@@ -105,5 +122,38 @@ describe("PyTorch's checkpoints", () => {
   it('have names that are plain names', async () => {
     expect(await keysOf(dict({ ['__proto__']: one, constructor: one }))).to.include('constructor');
     expect(await keysOf(['}', unicode('__proto__'), ...one, 's'])).to.deep.equal(['__proto__']);
+  });
+
+  it('may have element types without a storage class, as bytes of a storage without type', async () => {
+    const typed = (type: string, count: number, bytes = 16): Code[] => [
+      'ctorch._utils\n_rebuild_tensor_v3\n((',
+      unicode('storage'),
+      'ctorch.storage\nUntypedStorage\n',
+      unicode('0'),
+      unicode('cpu'),
+      int(bytes),
+      'tQ',
+      int(1),
+      '(',
+      int(count),
+      't(',
+      int(1),
+      't',
+      [0x89],
+      'ccollections\nOrderedDict\n)R',
+      `ctorch\n${type}\n`,
+      'tR',
+    ];
+    await using opened = await openWeights(file(dict({ a: typed('uint16', 7), b: typed('uint64', 1) })));
+    expect(await opened.info('a')).to.deep.equal({ shape: [7], dtype: 'uint16' });
+    expect(await opened.info('b')).to.deep.equal({ shape: [1], dtype: 'uint64' });
+    expect((await readArray(opened, 'a')).data).to.have.length(7);
+    for (const [code, message] of [
+      [typed('uint16', 8), /a view of 8 values/],
+      [typed('float8_e4m3fn', 2), /of type uint16, uint32, uint64, got .*float8_e4m3fn/],
+      [typed('uint64', 1, 15), /whole values of uint64/],
+    ] as const) {
+      expect(await rejection(openWeights(file(dict({ a: code }))), FormatError)).to.match(message);
+    }
   });
 });

@@ -94,3 +94,9 @@ class BriefText {
     this.#text += brackets[1];
   }
 }
+
+/** Names for a message, of which there may be any number: the first of them, and how many more there are. */
+export function listNames(names: readonly string[], most = 20): string {
+  const first = names.slice(0, most).map((name) => name.slice(0, briefLength));
+  return first.join(', ') + (names.length > most ? ` and ${names.length - most} more` : '');
+}

@@ -1,9 +1,9 @@
 import { checkOptions, type OptionKinds } from '@chaingrad/core';
+import { imageHeader, isTransposed, turnBoxes } from '../image/image-header.ts';
 import type { Image } from '../image/index.ts';
 import { resize, resizeBbox } from '../transforms/index.ts';
 import type { DetectionRecord } from './detection-record.ts';
 import { type DatasetOptions, datasetKinds, ImageDataset } from './image-dataset.ts';
-import { imageHeader, isTransposed, turnBoxes } from './image-header.ts';
 import type { ProblemLog } from './problems.ts';
 
 /** An image with what is in it. */
@@ -72,8 +72,7 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
       maxBytes: 'number',
       onProgress: 'function',
     });
-    const log = this.log.withPolicy(this.log.policy);
-    log.problems.push(...this.problems);
+    const log = this.log.continued();
     const records: DetectionRecord[] = [];
     let kept = 0;
     for (const [i, record] of this.records.entries()) {

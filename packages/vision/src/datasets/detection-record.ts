@@ -1,4 +1,5 @@
 /** Annotations of one image, and what is left of them once they are checked. */
+import { listNames } from '@chaingrad/core';
 import type { DetectionExample } from './detection-dataset.ts';
 import type { ImageRecord } from './image-dataset.ts';
 import type { ProblemLog } from './problems.ts';
@@ -31,6 +32,17 @@ export interface Annotation {
 export const namesOf = (annotations: readonly Annotation[]): string[] =>
   [...new Set(annotations.flatMap(({ boxes }) => boxes.map(({ name }) => name)))].sort();
 
+/** The classes: the number of each by its name, and all of them for messages. */
+export interface Labels {
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly told: string;
+}
+
+export const labelsOf = (names: readonly string[]): Labels => ({
+  numbers: new Map(names.map((name, label) => [name, label])),
+  told: listNames(names),
+});
+
 /**
  * Checks the boxes of an annotation: cuts them to the image, drops those without area there, with an unknown label, or there
  * twice.
@@ -39,7 +51,7 @@ export const namesOf = (annotations: readonly Annotation[]): string[] =>
  */
 export function checkedRecord(
   { source, file, size, boxes, incomplete = false }: Annotation,
-  labelNames: readonly string[],
+  labels: Labels,
   keepEmpty: boolean,
   log: ProblemLog,
   slack: number,
@@ -50,8 +62,8 @@ export function checkedRecord(
   const [height, width] = size;
   const seen = new Map<string, number>();
   boxes.forEach(({ name, box, difficult: isDifficult }, i) => {
-    const what = `object ${i + 1} (${name})`;
-    const index = labelNames.indexOf(name);
+    const what = `object ${i + 1} (${name.slice(0, 100)})`;
+    const index = labels.numbers.get(name);
     const key = JSON.stringify([name, ...box]);
     const twin = seen.get(key);
     seen.set(key, twin ?? i);
@@ -63,8 +75,8 @@ export function checkedRecord(
       Math.min(height, yMax),
       Math.min(width, xMax),
     ] as const;
-    if (index < 0) {
-      log.add('label', source, `${what}: the label is not one of ${labelNames.join(', ')}`, 'box left out');
+    if (index === undefined) {
+      log.add('label', source, `${what}: the label is not one of ${labels.told}`, 'box left out');
     } else if (!box.every(Number.isFinite) || !(yMax > yMin && xMax > xMin)) {
       log.add('box', source, `${what}: the box ${shown} has no area`, 'box left out');
     } else if (twin !== undefined) {

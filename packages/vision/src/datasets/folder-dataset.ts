@@ -1,8 +1,14 @@
-import { checkOptions } from '@chaingrad/core';
+import { checkOptions, listNames } from '@chaingrad/core';
 import { VisionOptionError } from '../errors.ts';
 import type { Image } from '../image/index.ts';
 import { type DatasetSource, openFiles } from './files.ts';
-import { type DatasetOptions, datasetKinds, ImageDataset, type ImageRecord } from './image-dataset.ts';
+import {
+  type DatasetOptions,
+  datasetKinds,
+  decoderOf,
+  ImageDataset,
+  type ImageRecord,
+} from './image-dataset.ts';
 import { ProblemLog } from './problems.ts';
 
 /** An image of one class. */
@@ -42,8 +48,7 @@ export class FolderDataset extends ImageDataset<LabelRecord> {
    * @throws DatasetError for an image that the policy refuses.
    */
   async preload(transform: (img: Image) => Image = (img) => img): Promise<FolderDataset> {
-    const log = this.log.withPolicy(this.log.policy);
-    log.problems.push(...this.problems);
+    const log = this.log.continued();
     const records: LabelRecord[] = [];
     for (const record of this.records) {
       const img = record.img ?? (await this.load(record, log))?.img;
@@ -69,13 +74,13 @@ export async function openFolderDataset(
   const {
     labelNames = 'auto',
     onProblem = 'refuse',
-    decode,
     extensions = IMAGE_EXTENSIONS,
   } = checkOptions('openFolderDataset', options, {
     ...datasetKinds,
     labelNames: 'any',
     extensions: 'object',
   });
+  const decode = decoderOf(options);
   const files = openFiles(source);
   const log = new ProblemLog(files.name, onProblem);
   const { folders } = await files.list('');
@@ -97,7 +102,7 @@ export async function openFolderDataset(
   };
   for (const folder of folders) {
     if (!names.includes(folder))
-      log.add('label', folder, `the folder is not one of ${names.join(', ')}`, 'left out');
+      log.add('label', folder, `the folder is not one of ${listNames(names)}`, 'left out');
   }
   for (const [label, name] of names.entries()) {
     const before = records.length;

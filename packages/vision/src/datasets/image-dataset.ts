@@ -1,6 +1,8 @@
 import type { OptionKinds } from '@chaingrad/core';
 import { ImageFormatError } from '../errors.ts';
-import { type Image, toImage } from '../image/index.ts';
+import { decodedPixels } from '../image/drawable.ts';
+import { imageHeader, refuseTooLarge } from '../image/image-header.ts';
+import { type Image, maxImagePixels, toImage } from '../image/index.ts';
 import { type DatasetFiles, whyUnreadable } from './files.ts';
 import type { DatasetProblem, ProblemLog, ProblemPolicy } from './problems.ts';
 
@@ -18,14 +20,26 @@ export type DecodeImage = (bytes: Uint8Array<ArrayBuffer>, file: string) => Imag
 export interface DatasetOptions {
   /** How image files are decoded. In a page the browser does it; in Node give one, e.g. made with sharp. */
   readonly decode?: DecodeImage;
+  /** Larger images are refused by their headers, before they are decoded. Default 2 ** 27, which are 400 MB. */
+  readonly maxPixels?: number;
   /** What to do about files that cannot be used. Default 'refuse'. */
   readonly onProblem?: ProblemPolicy;
 }
 
-export const datasetKinds: OptionKinds<DatasetOptions> = { decode: 'function', onProblem: 'any' };
+export const datasetKinds: OptionKinds<DatasetOptions> = {
+  decode: 'function',
+  maxPixels: 'number',
+  onProblem: 'any',
+};
 
-/** How the browser decodes; in Node `toImage` says that pixels must be given. */
-export const decodeInPage: DecodeImage = (bytes) => toImage(new Blob([bytes]));
+/** What decodes the images of a dataset that are not too large. Without `decode` the browser does it; in Node `toImage` says that pixels must be given. */
+export const decoderOf =
+  ({ decode, maxPixels = maxImagePixels }: DatasetOptions): DecodeImage =>
+  async (bytes, file) => {
+    const header = imageHeader(bytes);
+    if (header !== null) refuseTooLarge(file, header.size, maxPixels);
+    return toImage(await (decode?.(bytes, file) ?? new Blob([bytes])), { maxPixels });
+  };
 
 /** Images of a folder, which are decoded when they are asked for. */
 export abstract class ImageDataset<R extends ImageRecord> {
@@ -37,7 +51,7 @@ export abstract class ImageDataset<R extends ImageRecord> {
     readonly records: readonly R[],
     readonly labelNames: readonly string[],
     protected readonly log: ProblemLog,
-    protected readonly decode: DecodeImage = decodeInPage,
+    protected readonly decode: DecodeImage = decoderOf({}),
   ) {
     this.problems = log.problems;
   }
@@ -67,15 +81,10 @@ export abstract class ImageDataset<R extends ImageRecord> {
       return null;
     }
     try {
-      return { img: await toImage(await this.decode(bytes, file)), bytes };
+      return { img: await this.decode(bytes, file), bytes };
     } catch (error) {
       // That no decoder was given is a mistake of the program, not of the file.
-      if (
-        this.decode === decodeInPage &&
-        error instanceof ImageFormatError &&
-        typeof createImageBitmap !== 'function'
-      )
-        throw error;
+      if (error instanceof ImageFormatError && error.expected === decodedPixels) throw error;
       const message = (error as Error).message.replace(`${file}: `, '');
       log.add('image', file, `cannot be decoded: ${message}`, 'left out');
       return null;

@@ -1,17 +1,22 @@
 import { checkOptions } from '@chaingrad/core';
-import { toImage } from '../image/index.ts';
+import { imageHeader, isTransposed } from '../image/image-header.ts';
 import {
   DetectionDataset,
   type DetectionDatasetOptions,
   detectionDatasetKinds,
 } from './detection-dataset.ts';
-import { type Annotation, checkedRecord, type DetectionRecord, namesOf } from './detection-record.ts';
+import {
+  type Annotation,
+  checkedRecord,
+  type DetectionRecord,
+  labelsOf,
+  namesOf,
+} from './detection-record.ts';
 import { type DatasetFiles, type DatasetSource, openFiles } from './files.ts';
 import { cocoPartOf } from './formats/coco.ts';
 import type { ReadContext } from './formats/format.ts';
 import { formats } from './formats/index.ts';
-import { decodeInPage } from './image-dataset.ts';
-import { imageHeader, isTransposed } from './image-header.ts';
+import { type DecodeImage, decoderOf } from './image-dataset.ts';
 import type { LayoutPart } from './layout/layout-part.ts';
 import { Tree } from './layout/tree.ts';
 import { joinPath } from './paths.ts';
@@ -39,8 +44,8 @@ export async function openLabelledFolder(
     labelNames = 'auto',
     keepEmpty = false,
     onProblem = 'refuse',
-    decode,
   } = checkOptions('openLabelledFolder', options, detectionDatasetKinds);
+  const decode = decoderOf(options);
   const files = openFiles(source);
   const log = new ProblemLog(files.name, onProblem);
   const tree = await Tree.read(
@@ -52,13 +57,14 @@ export async function openLabelledFolder(
   const orders: (readonly string[] | undefined)[] = [];
   for (const part of parts) {
     const read = await formats.find(({ name }) => name === part.format)!.read(part, context);
-    annotations.push(...read.annotations);
+    for (const annotation of read.annotations) annotations.push(annotation);
     orders.push(read.names);
   }
   const names = labelNames === 'auto' ? namesInOrder(annotations, orders) : labelNames;
+  const labels = labelsOf(names);
   const records = annotations
     // Conventions differ by a pixel, and fractions are rounded: that far over the border is no problem.
-    .map((annotation) => checkedRecord(annotation, names, keepEmpty, log, 1))
+    .map((annotation) => checkedRecord(annotation, labels, keepEmpty, log, 1))
     .filter((record): record is DetectionRecord => record !== null);
   return new DetectionDataset(files, records, names, log, decode);
 }
@@ -89,13 +95,13 @@ async function sizeOf(
   file: string,
   files: DatasetFiles,
   log: ProblemLog,
-  decode = decodeInPage,
+  decode: DecodeImage,
 ): Promise<readonly [height: number, width: number] | null> {
   try {
     const bytes = await files.read(file);
     const header = imageHeader(bytes);
     if (header === null) {
-      const [height, width] = (await toImage(await decode(bytes, file))).shape;
+      const [height, width] = (await decode(bytes, file)).shape;
       return [height, width];
     }
     const [height, width] = header.size;

@@ -47,6 +47,13 @@ export class ProblemLog {
     return new ProblemLog(this.dataset, policy);
   }
 
+  /** A log that goes on from this one. */
+  continued(): ProblemLog {
+    const log = this.withPolicy(this.policy);
+    for (const problem of this.problems) log.problems.push(problem);
+    return log;
+  }
+
   /** @throws DatasetError when the policy refuses it. */
   add(kind: DatasetProblemKind, file: string, message: string, skipped?: string): void {
     const problem = { kind, file, message, skipped };

@@ -1,6 +1,7 @@
 /** What a 2-d canvas can draw, in a browser or with `@napi-rs/canvas`, and how its pixels are read. */
 import { ImageFormatError } from '../errors.ts';
 import type { Image } from './image.ts';
+import { imageHeader, refuseTooLarge } from './image-header.ts';
 
 interface CanvasLike {
   readonly width: number;
@@ -26,8 +27,14 @@ export const isDrawable = (input: object): boolean =>
     isInstance(input, name),
   );
 
+/** What is expected where nothing decodes. */
+export const decodedPixels = 'decoded pixels';
+
+/** How much of a file is looked at for its header, which may stand behind a preview or a colour profile. */
+const headerBytes = 1 << 20;
+
 /** RGBA pixels of a drawable. Images that are still loading are waited for. */
-export async function drawnPixels(input: object): Promise<Image> {
+export async function drawnPixels(input: object, maxPixels: number): Promise<Image> {
   const scratch = (width: number, height: number): CanvasLike | null => {
     if (typeof OffscreenCanvas === 'function') return new OffscreenCanvas(width, height);
     if (typeof document === 'undefined') return null;
@@ -38,14 +45,17 @@ export async function drawnPixels(input: object): Promise<Image> {
     if (typeof createImageBitmap !== 'function') {
       throw new ImageFormatError(
         'toImage',
-        'decoded pixels',
+        decodedPixels,
         'a Blob',
         'Only a browser decodes blobs; in Node decode the file first.',
       );
     }
+    const start = await (input as Blob).slice(0, headerBytes).arrayBuffer();
+    const header = imageHeader(new Uint8Array(start));
+    if (header !== null) refuseTooLarge('toImage', header.size, maxPixels);
     const bitmap = await decoded(createImageBitmap(input as Blob));
     try {
-      return await drawnPixels(bitmap);
+      return await drawnPixels(bitmap, maxPixels);
     } finally {
       bitmap.close();
     }
@@ -56,6 +66,7 @@ export async function drawnPixels(input: object): Promise<Image> {
   if (!(width > 0 && height > 0)) {
     throw new ImageFormatError('toImage', 'an image with at least one pixel', `${width} x ${height}`);
   }
+  refuseTooLarge('toImage', [height, width], maxPixels);
   const canvas = scratch(width, height);
   if (canvas !== null) {
     const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;

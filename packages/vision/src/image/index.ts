@@ -1,2 +1,3 @@
 export type { Image, PixelData } from './image.ts';
-export { type ImageDataLike, type ImageSource, toImage } from './to-image.ts';
+export { maxImagePixels } from './image-header.ts';
+export { type ImageDataLike, type ImageSource, type ToImageOptions, toImage } from './to-image.ts';

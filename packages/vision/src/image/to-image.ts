@@ -1,13 +1,20 @@
+import { checkOptions } from '@chaingrad/core';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import { ImageFormatError } from '../errors.ts';
 import { drawnPixels, isDrawable } from './drawable.ts';
 import { checkImage, type Image, isPixelData, type PixelData } from './image.ts';
+import { maxImagePixels } from './image-header.ts';
 
 /** Pixels as the browser's `ImageData` has them: with a width and a height, RGBA; RGB and grey are taken, too. */
 export interface ImageDataLike {
   readonly data: PixelData;
   readonly width: number;
   readonly height: number;
+}
+
+export interface ToImageOptions {
+  /** Larger images are refused, files before they are decoded. Default 2 ** 27, which are 400 MB. */
+  readonly maxPixels?: number | undefined;
 }
 
 /** Whatever can be read as an image: see `toImage`. The browser's own types are there where the browser is. */
@@ -33,13 +40,15 @@ const isTensor = (input: object): input is Tensor3D =>
  * and images of `@napi-rs/canvas`. Values are 0..255. Grey is repeated in three channels, alpha is dropped. An
  * `Image` of three channels is returned itself, not copied.
  *
- * @throws ImageFormatError if the input is none of these, has not 1, 3 or 4 channels or not as many values as its shape says.
+ * @throws ImageFormatError if the input is none of these, has not 1, 3 or 4 channels or not as many values as its shape says, or
+ *   must be decoded and is too large; UnknownOptionError.
  */
-export async function toImage(input: ImageSource): Promise<Image> {
+export async function toImage(input: ImageSource, options: ToImageOptions = {}): Promise<Image> {
   const where = 'toImage';
+  const { maxPixels = maxImagePixels } = checkOptions(where, options, { maxPixels: 'number' });
   if (typeof input !== 'object' || input === null) throw notAnImage(input);
   if (isTensor(input)) return rgb(await fromTensor(input), where);
-  if (isDrawable(input)) return rgb(await drawnPixels(input), where);
+  if (isDrawable(input)) return rgb(await drawnPixels(input, maxPixels), where);
   if (!('data' in input)) throw notAnImage(input);
   if (!isPixelData(input.data)) {
     throw new ImageFormatError(

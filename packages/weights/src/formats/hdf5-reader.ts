@@ -291,7 +291,7 @@ export class Hdf5Reader {
         if (level === 0) yield { address, key };
         else children.push({ address, level: level - 1 });
       }
-      stack.push(...children.reverse());
+      for (const child of children.reverse()) stack.push(child);
     }
   }
 

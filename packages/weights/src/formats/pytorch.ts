@@ -32,6 +32,13 @@ const storages: Readonly<Record<string, BinaryDtype>> = {
   CharStorage: 'int8',
   ByteStorage: 'uint8',
   BoolStorage: 'bool',
+  UntypedStorage: 'uint8',
+};
+/** The element types that have no storage class of their own; tensors of them are made by `_rebuild_tensor_v3`. */
+const laterTypes: Readonly<Record<string, BinaryDtype>> = {
+  uint16: 'uint16',
+  uint32: 'uint32',
+  uint64: 'uint64',
 };
 
 /** Values in the file that tensors are views of. */
@@ -92,7 +99,7 @@ export class PytorchWeights implements WeightFile {
   static of(values: Values, root: unknown): PytorchWeights {
     const tensors = tensorsOf(root, values.name);
     refuseMultiples(tensors, values.name);
-    return new PytorchWeights(values, withoutWrapper(tensors, values.name));
+    return new PytorchWeights(values, tensors);
   }
 
   get file(): string {
@@ -287,9 +294,13 @@ const dtypeNames =
 /** What may be named, by module, as far as PyTorch's own loader allows it with `weights_only`. */
 const allowed = new Map<string, (name: string) => boolean>([
   ['collections', (name) => name === 'OrderedDict' || name === 'Counter'],
-  ['torch._utils', (name) => /^_rebuild_(tensor|tensor_v2|parameter|parameter_with_state)$/.test(name)],
+  [
+    'torch._utils',
+    (name) => /^_rebuild_(tensor|tensor_v2|tensor_v3|parameter|parameter_with_state)$/.test(name),
+  ],
   ['torch._tensor', (name) => name === '_rebuild_from_type_v2'],
   ['torch.nn.parameter', (name) => name === 'Parameter'],
+  ['torch.storage', (name) => name === 'UntypedStorage'],
   ['torch.serialization', (name) => name === '_get_layout'],
   ['_codecs', (name) => name === 'encode'],
   ['builtins', (name) => /^(set|bytearray|complex)$/.test(name)],
@@ -303,6 +314,8 @@ const allowed = new Map<string, (name: string) => boolean>([
 /** Names of which the pickle of a state dict may make use. */
 class StateDictRules implements PickleRules {
   readonly storages = new Map<string, Storage>();
+  /** Storages as tensors of another type see them. */
+  readonly #typed = new Map<string, Storage>();
 
   constructor(readonly place: FormatPlace) {}
 
@@ -341,6 +354,8 @@ class StateDictRules implements PickleRules {
       case 'torch._utils._rebuild_tensor':
       case 'torch._utils._rebuild_tensor_v2':
         return this.#tensor(args);
+      case 'torch._utils._rebuild_tensor_v3':
+        return this.#typedTensor(args);
       default:
         throw new FormatError(this.place, 'a tensor', `a call of ${module}.${name}`);
     }
@@ -348,7 +363,9 @@ class StateDictRules implements PickleRules {
 
   persistent(id: unknown): Storage {
     const [tag, type, key, , length] = Array.isArray(id) ? (id as unknown[]) : [];
-    const dtype = isGlobal(type) && type.module === 'torch' ? storages[type.name] : undefined;
+    const isStorage =
+      isGlobal(type) && /^torch(\.storage)?$/.test(type.module) && Object.hasOwn(storages, type.name);
+    const dtype = isStorage ? storages[type.name] : undefined;
     if (tag !== 'storage' || dtype === undefined || typeof key !== 'string' || !isSize(length)) {
       throw new FormatError(this.place, 'a storage with type, key and length', show(id));
     }
@@ -382,6 +399,28 @@ class StateDictRules implements PickleRules {
       );
     }
     return this.call(make, args as unknown[]);
+  }
+
+  /** A tensor of bytes of a storage without type, and its element type after shape, strides and the two of gradients. */
+  #typedTensor([storage, offset, shape, strides, , , type]: readonly unknown[]): Tensor {
+    const isKnown = isGlobal(type) && type.module === 'torch' && Object.hasOwn(laterTypes, type.name);
+    if (!isKnown || !(storage instanceof Storage)) {
+      const types = Object.keys(laterTypes).join(', ');
+      throw new FormatError(this.place, `a tensor of a storage, of type ${types}`, show([storage, type]));
+    }
+    const dtype = laterTypes[type.name]!;
+    const id = JSON.stringify([storage.key, dtype]);
+    const length = (storage.length * itemSizes[storage.dtype]) / itemSizes[dtype];
+    const typed = this.#typed.get(id) ?? new Storage(dtype, storage.key, Math.floor(length));
+    this.#typed.set(id, typed);
+    if (!Number.isInteger(length)) {
+      throw new FormatError(
+        { ...this.place, key: storage.key },
+        `whole values of ${dtype}`,
+        `${length} of them`,
+      );
+    }
+    return this.#tensor([typed, offset, shape, strides]);
   }
 
   #tensor([storage, offset, givenShape, givenStrides]: readonly unknown[]): Tensor {
@@ -450,26 +489,12 @@ function directTensors(dict: unknown): Map<string, Tensor> | null {
 
 /** @throws FormatError when the tensors are so many views of the same values that the file unfolds to any size. */
 function refuseMultiples(tensors: ReadonlyMap<string, Tensor>, file: string): void {
-  const used = new Set([...tensors.values()].map(({ storage }) => storage));
-  const stored = [...used].reduce((n, { length }) => n + length, 0);
+  const used = new Map([...tensors.values()].map(({ storage }) => [storage.key, storage.length]));
+  const stored = [...used.values()].reduce((n, length) => n + length, 0);
   let total = 0;
   for (const { shape } of tensors.values()) total += elementCount(shape, { file });
   const most = maxSharing * stored + (1 << 18);
   if (total > most) throw new FormatError({ file }, `tensors of at most ${most} values in all`, `${total}`);
-}
-
-/** Beginnings that every name has where a model was wrapped: by DataParallel, by torch.compile. */
-const wrappers = ['module.', '_orig_mod.'];
-
-/** The tensors by the names that they have in the model itself. */
-function withoutWrapper(tensors: Map<string, Tensor>, file: string): Map<string, Tensor> {
-  let bare = tensors;
-  for (const wrapper of wrappers) {
-    if (![...bare.keys()].every((key) => key.startsWith(wrapper))) continue;
-    console.warn(`${file}: every name begins with '${wrapper}', as of a wrapped model: read without it.`);
-    bare = new Map([...bare].map(([key, tensor]) => [key.slice(wrapper.length), tensor]));
-  }
-  return bare;
 }
 
 const isGlobal = (value: unknown): value is PickleGlobal =>

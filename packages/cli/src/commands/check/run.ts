@@ -30,14 +30,14 @@ export async function check(data: string, { images, size, out, json = false }: C
   const layout = await layoutOf({ data, images });
   const { dataset, parts, problems } = await openUnique({ data, images, onProblem: 'skip' }, layout);
   const report = new FolderReport(layout, parts, dataset.labelNames, size);
-  const known = new Set(dataset.problems);
+  const known = dataset.problems.length;
   const every = Math.max(1, Math.floor(dataset.length / PICTURES));
   const shown: Parameters<typeof contactSheet>[0][number][] = [];
   const progress = createProgress(dataset.length);
   for (let i = 0; i < dataset.length; i++) {
     progress.next(dataset.records[i]!.file);
     const one = await dataset.subset([i]).preload({ maxSide: SIDE });
-    problems.push(...one.problems.filter((problem) => !known.has(problem)));
+    for (const problem of one.problems.slice(known)) problems.push(problem);
     if (one.length === 0) continue;
     const example = await one.get(0);
     report.add(dataset.records[i]!, example);

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Adam, Random, setSeed, useBackend } from '@chaingrad/core';
+import { Adam, listNames, Random, setSeed, useBackend } from '@chaingrad/core';
 import {
   LogReport,
   PlotReport,
@@ -115,7 +115,7 @@ async function run({
   if (val !== null) counted.push(`${val.length} to choose the best model by`);
   counted.push(`${test.length} to test with`);
   const names = labelNames.length === 1 ? '1 class' : `${labelNames.length} classes`;
-  say(`${counted.join(', ')}; ${names}: ${labelNames.join(', ')}${withoutObjects(train, test)}`);
+  say(`${counted.join(', ')}; ${names}: ${listNames(labelNames, 50)}${withoutObjects(train, test)}`);
 
   using model = await startModel(settings, train, new Random(settings.seed + 2), say);
   const chain = new MultiboxTrainChain(model, { minNegatives: MIN_NEGATIVES });

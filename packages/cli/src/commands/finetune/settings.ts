@@ -1,6 +1,7 @@
 /** How a fine-tuning is done: what the user chose and the defaults. Kept in the run's folder, for `--resume`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { listNames } from '@chaingrad/core';
 import { CliError, oneLine } from '../../errors.ts';
 
 export interface FinetuneSettings {
@@ -142,7 +143,7 @@ export function withClasses(
     return { ...settings, classes };
   }
   throw new CliError(
-    `${join(out, FILE)}: the training began with the classes ${before.join(', ')}, and the data has ${classes.join(', ')} now; ` +
+    `${join(out, FILE)}: the training began with the classes ${listNames(before)}, and the data has ${listNames(classes)} now; ` +
       'it goes on only with the same names in the same order: undo the change, or begin anew with another --out',
   );
 }

@@ -142,7 +142,7 @@ async function read(part: LayoutPart, context: ReadContext): Promise<ReadPart> {
     });
   });
 
-  const annotations = new Map<string, Annotation>();
+  const annotations = new Map<string, Annotation & { boxes: AnnotatedBox[] }>();
   list('images').forEach((entry, i) => {
     if (
       !isRecord(entry) ||
@@ -165,11 +165,13 @@ async function read(part: LayoutPart, context: ReadContext): Promise<ReadPart> {
     const before = annotations.get(path);
     if (before !== undefined)
       log.add('duplicate', file, `${name} is listed twice`, 'its boxes are put together');
+    const all = before?.boxes ?? [];
+    for (const box of boxes) all.push(box);
     annotations.set(path, {
       source: path,
       file: path,
       size: [entry['height'], entry['width']],
-      boxes: [...(before?.boxes ?? []), ...boxes],
+      boxes: all,
       incomplete: (before?.incomplete ?? false) || unreadable.has(entry['id']),
     });
   });

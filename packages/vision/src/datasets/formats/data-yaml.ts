@@ -31,7 +31,7 @@ export function parseDataYaml(source: string): Map<string, string[]> {
     if (line.trim() === '' || line === '---') continue;
     if (pending !== '') {
       pending += ` ${line.trim()}`;
-      if (!/[\]}]$/.test(pending)) continue;
+      if (!/[\]}]$/.test(line)) continue;
       out.set(key, flow(pending));
       pending = '';
       continue;

@@ -1,4 +1,5 @@
 /** What the first bytes of an image file say, without decoding it: how large it is, and how it is turned. */
+import { ImageFormatError } from '../errors.ts';
 
 export interface ImageHeader {
   /** Of the pixels as they are stored. */
@@ -15,9 +16,9 @@ const ascii = (view: View, at: number, length: number): string =>
     : String.fromCharCode(...new Uint8Array(view.buffer, view.byteOffset + at, length));
 
 /**
- * The header of a JPEG, PNG, GIF or BMP file; null of any other, or where it is cut short.
+ * The header of a JPEG, PNG, GIF, BMP or WebP file; null of any other, or where it is cut short.
  *
- * Source: ITU T.81 (JPEG), CIPA DC-008 (EXIF), the PNG, GIF89a and BMP formats.
+ * Source: ITU T.81 (JPEG), CIPA DC-008 (EXIF), RFC 9649 (WebP), the PNG, GIF89a and BMP formats.
  */
 export function imageHeader(bytes: Uint8Array<ArrayBuffer>): ImageHeader | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -25,6 +26,7 @@ export function imageHeader(bytes: Uint8Array<ArrayBuffer>): ImageHeader | null 
     if (view.getUint16(0) === 0xffd8) return jpegHeader(view);
     if (ascii(view, 1, 3) === 'PNG') return pngHeader(view);
     if (ascii(view, 0, 3) === 'GIF') return upright(view.getUint16(8, true), view.getUint16(6, true));
+    if (ascii(view, 0, 4) === 'RIFF' && ascii(view, 8, 4) === 'WEBP') return webpHeader(view);
     if (ascii(view, 0, 2) === 'BM')
       return upright(Math.abs(view.getInt32(22, true)), view.getInt32(18, true));
   } catch (error) {
@@ -65,6 +67,32 @@ function pngHeader(view: View): ImageHeader {
   return { size, orientation: 1 };
 }
 
+/** One frame, lossy or without loss, or the canvas of several parts, of which one may be EXIF. */
+function webpHeader(view: View): ImageHeader | null {
+  const u24 = (at: number) => view.getUint16(at, true) + 65536 * view.getUint8(at + 2);
+  switch (ascii(view, 12, 4)) {
+    case 'VP8 ':
+      return upright(view.getUint16(28, true) & 0x3fff, view.getUint16(26, true) & 0x3fff);
+    case 'VP8L': {
+      const bits = view.getUint32(21, true);
+      return upright(1 + ((bits >>> 14) & 0x3fff), 1 + (bits & 0x3fff));
+    }
+    case 'VP8X': {
+      const size = [1 + u24(27), 1 + u24(24)] as const;
+      for (let at = 12; at + 8 <= view.byteLength; ) {
+        const length = view.getUint32(at + 4, true);
+        // Some writers put JPEG's marker before the directory.
+        const start = at + 8 + (ascii(view, at + 8, 4) === 'Exif' ? 6 : 0);
+        if (ascii(view, at, 4) === 'EXIF') return { size, orientation: tiffOrientation(view, start) };
+        at += 8 + length + (length % 2);
+      }
+      return { size, orientation: 1 };
+    }
+    default:
+      return null;
+  }
+}
+
 /** Tag 0x0112 of the first directory. */
 function tiffOrientation(view: View, start: number): number {
   const little = ascii(view, start, 2) === 'II';
@@ -102,4 +130,25 @@ export function turnBoxes(
     out.set(isTransposed(orientation) ? [x0, y0, x1, y1] : [y0, x0, y1, x1], r);
   }
   return out;
+}
+
+/** Larger images are refused unless the caller allows more: 134 million pixels, which take 400 MB as RGB. */
+export const maxImagePixels = 2 ** 27;
+
+/**
+ * Refuses an image by the pixels that its header tells, before they are decoded: a file of 33 kB may hold 268 million of one colour.
+ * @throws ImageFormatError for one that is too large.
+ */
+export function refuseTooLarge(
+  where: string,
+  [height, width]: readonly [height: number, width: number],
+  maxPixels: number,
+): void {
+  if (height * width <= maxPixels) return;
+  throw new ImageFormatError(
+    where,
+    `at most ${maxPixels} pixels`,
+    `${width} x ${height}`,
+    'The image is too large: shrink it, or raise maxPixels if this is meant.',
+  );
 }
