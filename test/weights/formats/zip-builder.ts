@@ -17,6 +17,8 @@ export interface EntrySpec {
   };
   /** Puts the sizes and the offset into the zip64 extra field. */
   readonly zip64?: boolean;
+  /** The name in the local header, where it is another. As long as the name. */
+  readonly localName?: string;
   /** How long the local header says that its extra field is; there is none. */
   readonly localExtra?: number;
   /** The bytes to store in place of the deflated content. */
@@ -58,6 +60,7 @@ export function buildZip(
     zip64 = false,
     packed,
     localExtra = 0,
+    localName = name,
   } of entries) {
     const body = packed ?? (deflate ? deflateSync(content) : content);
     const path = new TextEncoder().encode(name);
@@ -70,7 +73,7 @@ export function buildZip(
       .u16(45, 0, method, 0, 33)
       .u32(crc, 0xffffffff, 0xffffffff)
       .u16(path.length, localExtra)
-      .put(path);
+      .put(new TextEncoder().encode(localName));
     out.put(body);
     const [size, packedSize] = [claims.size ?? content.length, claims.packedSize ?? body.length];
     directory

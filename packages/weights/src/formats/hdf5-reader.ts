@@ -32,7 +32,7 @@ const blockCost = 16;
 const maxName = 1 << 10;
 const pageLength = 1 << 14;
 /** Types of messages that describe a dataset or a group; others are not kept. */
-const knownTypes = new Set([1, 2, 3, 5, 6, 8, 11, 0x11]);
+const knownTypes = new Set([1, 2, 3, 5, 6, 7, 8, 11, 0x11]);
 
 export class Hdf5Reader {
   /** What every address counts from. */

@@ -169,6 +169,10 @@ async function readDataset(reader: Hdf5Reader, address: number, place: FormatPla
     if (found === undefined) throw new FormatError(place, `a dataset with ${what}`, 'none');
     return found.data;
   };
+  if (messages.some(({ type }) => type === 7)) {
+    const advice = 'They could be any files of this machine: write it without external storage.';
+    throw new FormatError(place, 'values in the file itself', 'values in others', advice);
+  }
   const shape = parseDataspace(need(1, 'a shape'), place);
   const type = parseDatatype(need(3, 'an element type'), place);
   if (type === null)

@@ -132,7 +132,7 @@ class TfliteReader {
   constants(): Map<string, NamedArray> {
     const arrays = new Map<string, NamedArray>();
     for (const tensor of this.#tensors) {
-      const bytes = this.#buffers[tensor.uint32(2)]?.bytes(0) ?? null;
+      const bytes = this.#bytesOf(tensor);
       const type = constantTypes.get(tensor.int8(1));
       if (bytes === null || bytes.length === 0 || type === undefined) continue;
       const key = tensor.text(3);
@@ -206,7 +206,7 @@ class TfliteReader {
     const shape = tensor.int32s(0);
     const number = tensor.uint32(2);
     const type = elementTypes.get(tensor.int8(1));
-    const bytes = this.#buffers[number]?.bytes(0) ?? null;
+    const bytes = this.#bytesOf(tensor);
     if (bytes === null) return this.#fail(key, 'constant weights', 'weights that are computed');
     if (type === undefined) {
       return this.#fail(
@@ -227,6 +227,19 @@ class TfliteReader {
       this.#decoded.set(number, data);
     }
     return { shape, dtype: 'float32', data };
+  }
+
+  /** The stored values of a tensor, or null where it is computed. */
+  #bytesOf(tensor: FlatTable): Uint8Array<ArrayBuffer> | null {
+    const number = tensor.uint32(2);
+    if (number > 0 && number >= this.#buffers.length) {
+      this.#fail(tensor.text(3), `a buffer among ${this.#buffers.length}`, `number ${number}`);
+    }
+    const bytes = this.#buffers[number]?.bytes(0) ?? null;
+    if (bytes !== null && tensor.table(6) !== null) {
+      this.#fail(tensor.text(3), 'dense values', 'sparse ones', 'Write the model without sparsity.');
+    }
+    return bytes;
   }
 
   #fail(key: string, expected: string, got: string, advice?: string): never {

@@ -82,7 +82,8 @@ export async function takeLock(file: string, leftOver: 'dead' | number): Promise
       clearInterval(alive);
       held.delete(token);
       const text = await fs.readFile(file, 'utf8').catch(() => null);
-      if (text === content) await fs.rm(file, { force: true });
+      // One that cannot be removed is left over from now on, and what was done under it is done.
+      if (text === content) await fs.rm(file, { force: true }).catch(() => {});
     },
   };
 }
