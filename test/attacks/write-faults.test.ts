@@ -236,7 +236,8 @@ describe('attacks: faults at every write', () => {
             await isWhole(await get(folder));
             expect(server.requests).to.deep.equal([]);
             const left = await fs.readdir(join(folder, 'partial'));
-            if (way !== 'stops') expect(left.filter((name) => !/\.trash$/.test(name))).to.deep.equal([]);
+            if (way !== 'stops')
+              expect(left.filter((name) => !/\.(trash|lock)$/.test(name))).to.deep.equal([]);
           },
         });
       } finally {
