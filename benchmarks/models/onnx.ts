@@ -128,7 +128,7 @@ export function onnxBytes(graph: Graph, param: (name: string) => Float32Array): 
       name,
       dims: shape.map(BigInt),
       dataType: dtype === 'int64' ? ElementType.INT64 : ElementType.FLOAT,
-      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
     });
   });
   const model = create(ModelProtoSchema, {

@@ -96,18 +96,16 @@ function biasOf(call: Call): tf.Tensor | null {
   return bias === null ? null : tf.reshape(bias.tensor(), [bias.size]);
 }
 
-const conv: Rule = {
-  opsets: [1, 25],
-  weights: { 1: 'weight', 2: 'bias' },
-  layer: 'channels-last',
-  run(call) {
-    const [x, filter] = [call.input(0), call.input(1)];
-    const windows = convWindows(call, x, filter);
-    const order = channelsLast(x.rank);
-    const y = convolve(x.tensor(order), filter.tensor(), biasOf(call), windows, call.int('group', 1));
-    return Value.device(y, x.dtype, order);
-  },
-};
+/** A convolution, transposed or not, of the call's three inputs; only one that is not can activate by itself. */
+export function convolution(call: Call, activation: FusedActivation = 'linear'): Value {
+  if (call.node.op === 'ConvTranspose') return transposedConvolution(call);
+  const [x, filter] = [call.input(0), call.input(1)];
+  const windows = convWindows(call, x, filter);
+  const order = channelsLast(x.rank);
+  const groups = call.int('group', 1);
+  const y = convolve(x.tensor(order), filter.tensor(), biasOf(call), windows, groups, activation);
+  return Value.device(y, x.dtype, order);
+}
 
 /** A transposed convolution, onto an output of `size` (before cutting). */
 function deconvolve(
@@ -127,50 +125,44 @@ function deconvolve(
   );
 }
 
-const convTranspose: Rule = {
-  opsets: [1, 25],
-  weights: { 1: 'weight', 2: 'bias' },
-  layer: 'channels-last',
-  run(call) {
-    const [x, filter] = [call.input(0), call.input(1)];
-    const n = x.rank - 2;
-    if (n < 1 || n > 3) call.unsupported(`a transposed convolution over ${n} axes.`);
-    if (filter.rank !== x.rank || filter.shape[0] !== x.shape[1])
-      throw new ChaingradError(
-        `expected a filter (${x.shape[1]}, ...) of ${x.rank} axes, got (${filter.shape.join(', ')}).`,
-      );
-    const groups = call.int('group', 1);
-    const list = (name: string, fallback: number) => call.intsOf(name) ?? new Array<number>(n).fill(fallback);
-    const [stride, dilation, grown] = [list('strides', 1), list('dilations', 1), list('output_padding', 0)];
-    const ksize = filter.shape.slice(2);
-    const pads = call.intsOf('pads') ?? new Array<number>(2 * n).fill(0);
-    const auto = call.string('auto_pad', 'NOTSET');
-    const wanted = call.intsOf('output_shape')?.slice(-n) ?? null;
-    const [before, out]: [number[], number[]] = [[], []];
-    for (let i = 0; i < n; i++) {
-      const full = stride[i]! * (x.shape[i + 2]! - 1) + grown[i]! + (ksize[i]! - 1) * dilation[i]! + 1;
-      const same = auto === 'SAME_UPPER' || auto === 'SAME_LOWER';
-      const size = wanted?.[i] ?? (same ? x.shape[i + 2]! * stride[i]! : full - pads[i]! - pads[n + i]!);
-      const total = full - size;
-      const small = Math.floor(total / 2);
-      before.push(wanted === null && !same ? pads[i]! : auto === 'SAME_UPPER' ? small : total - small);
-      out.push(size);
-    }
-    // Pads that the attribute does not give come from the size; the kernel takes none below zero.
-    if (before.some((b) => b < 0))
-      call.unsupported(`an output (${out.join(', ')}) that is larger than what the filter reaches.`);
-    const after = out.map(
-      (size, i) =>
-        (x.shape[i + 2]! - 1) * stride[i]! + (ksize[i]! - 1) * dilation[i]! + 1 - before[i]! - size,
+function transposedConvolution(call: Call): Value {
+  const [x, filter] = [call.input(0), call.input(1)];
+  const n = x.rank - 2;
+  if (n < 1 || n > 3) call.unsupported(`a transposed convolution over ${n} axes.`);
+  if (filter.rank !== x.rank || filter.shape[0] !== x.shape[1])
+    throw new ChaingradError(
+      `expected a filter (${x.shape[1]}, ...) of ${x.rank} axes, got (${filter.shape.join(', ')}).`,
     );
-    const order = channelsLast(x.rank);
-    const flat = { ksize, stride, dilation, before, after, extra: [], out };
-    let y = turned(x.tensor(order), filter.tensor(), flat, groups);
-    const bias = biasOf(call);
-    if (bias !== null) y = tf.add(y, bias);
-    return Value.device(y, x.dtype, order);
-  },
-};
+  const groups = call.int('group', 1);
+  const list = (name: string, fallback: number) => call.intsOf(name) ?? new Array<number>(n).fill(fallback);
+  const [stride, dilation, grown] = [list('strides', 1), list('dilations', 1), list('output_padding', 0)];
+  const ksize = filter.shape.slice(2);
+  const pads = call.intsOf('pads') ?? new Array<number>(2 * n).fill(0);
+  const auto = call.string('auto_pad', 'NOTSET');
+  const wanted = call.intsOf('output_shape')?.slice(-n) ?? null;
+  const [before, out]: [number[], number[]] = [[], []];
+  for (let i = 0; i < n; i++) {
+    const full = stride[i]! * (x.shape[i + 2]! - 1) + grown[i]! + (ksize[i]! - 1) * dilation[i]! + 1;
+    const same = auto === 'SAME_UPPER' || auto === 'SAME_LOWER';
+    const size = wanted?.[i] ?? (same ? x.shape[i + 2]! * stride[i]! : full - pads[i]! - pads[n + i]!);
+    const total = full - size;
+    const small = Math.floor(total / 2);
+    before.push(wanted === null && !same ? pads[i]! : auto === 'SAME_UPPER' ? small : total - small);
+    out.push(size);
+  }
+  // Pads that the attribute does not give come from the size; the kernel takes none below zero.
+  if (before.some((b) => b < 0))
+    call.unsupported(`an output (${out.join(', ')}) that is larger than what the filter reaches.`);
+  const after = out.map(
+    (size, i) => (x.shape[i + 2]! - 1) * stride[i]! + (ksize[i]! - 1) * dilation[i]! + 1 - before[i]! - size,
+  );
+  const order = channelsLast(x.rank);
+  const flat = { ksize, stride, dilation, before, after, extra: [], out };
+  let y = turned(x.tensor(order), filter.tensor(), flat, groups);
+  const bias = biasOf(call);
+  if (bias !== null) y = tf.add(y, bias);
+  return Value.device(y, x.dtype, order);
+}
 
 function turned(x: tf.Tensor, filter: tf.Tensor, w: Windows, groups: number): tf.Tensor {
   // What lies behind the reach of the last window is zero, and is added after the kernel.
@@ -227,4 +219,11 @@ function grownBy(y: tf.Tensor, lack: readonly number[]): tf.Tensor {
   return tf.pad(y, [[0, 0], ...lack.map((n) => [0, n] as [number, number]), [0, 0]]);
 }
 
-export const convolutionRules: RuleTable = { Conv: conv, ConvTranspose: convTranspose };
+const rule: Rule = {
+  opsets: [1, 25],
+  weights: { 1: 'weight', 2: 'bias' },
+  layer: 'channels-last',
+  run: (call) => convolution(call),
+};
+
+export const convolutionRules: RuleTable = { Conv: rule, ConvTranspose: rule };

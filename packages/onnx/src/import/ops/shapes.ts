@@ -273,6 +273,7 @@ const range: Rule = {
   folds: true,
   run(call) {
     const [start, limit, delta] = [0, 1, 2].map((i) => call.host(i).data[0]!) as [number, number, number];
+    if (delta === 0) throw new ChaingradError('expected a step other than 0.');
     const count = Math.max(0, Math.ceil((limit - start) / delta));
     const data = numbers(call.input(0).dtype, Number.isFinite(count) ? count : -1);
     for (let i = 0; i < data.length; i++) data[i] = start + i * delta;

@@ -1,4 +1,4 @@
-/** Joins a convolution with the batch normalization and the activation that follow it. */
+/** Joins a convolution, transposed or not, with the batch normalization and the activation that follow it. */
 import type { HostArray } from '../values/host-array.ts';
 import { addTo } from './lists.ts';
 import type { FusedStep, NodeStep, Step } from './program.ts';
@@ -32,7 +32,7 @@ export function fuse(steps: readonly NodeStep[], outputs: ReadonlySet<string>, c
   /** The group, in the place of its last step: by then everything that it needs is there. */
   const groups = new Map<NodeStep, FusedStep>();
   for (const conv of steps) {
-    if (conv.node.op !== 'Conv') continue;
+    if (conv.node.op !== 'Conv' && conv.node.op !== 'ConvTranspose') continue;
     const group = [conv];
     let norm: NodeStep | null = null;
     let after = next(conv);
@@ -45,7 +45,8 @@ export function fuse(steps: readonly NodeStep[], outputs: ReadonlySet<string>, c
       group.push(norm);
       after = next(norm);
     }
-    const activation = after === null ? null : activationOf(after, constants);
+    // The kernel of a transposed one has no activation.
+    const activation = after === null || conv.node.op !== 'Conv' ? null : activationOf(after, constants);
     if (activation !== null) group.push(after!);
     if (group.length === 1) continue;
     for (const step of group) joined.add(step);

@@ -3,7 +3,7 @@ import { ChaingradError, config, ShapeOnlyError, usingConfig } from '@chaingrad/
 import { isRecording } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { OperatorError, UnsupportedForm, UnsupportedOperatorError } from '../errors.ts';
-import { convolve, convWindows } from '../ops/convolution.ts';
+import { convolution } from '../ops/convolution.ts';
 import { Call } from '../ops/rule.ts';
 import type { FusedStep, NodeStep, Step } from '../plan/program.ts';
 import { tidyNode, Value } from '../values/value.ts';
@@ -102,17 +102,13 @@ function runFused(network: Network, step: FusedStep, env: Map<string, Value>): b
         const value = Value.device(y, x.dtype, order);
         return { result: value, tensors: [y] };
       }
-      const call = new Call(conv.node, network.program.opset, [x, Value.borrowed(folded.weight, 'float32')]);
-      const windows = convWindows(call, x, call.input(1));
-      const y = convolve(
-        x.tensor(order),
-        folded.weight,
-        folded.bias,
-        windows,
-        call.int('group', 1),
-        activation,
-      );
-      return { result: Value.device(y, x.dtype, order), tensors: [y] };
+      const given = [
+        x,
+        Value.borrowed(folded.weight, 'float32'),
+        folded.bias && Value.borrowed(folded.bias, 'float32'),
+      ];
+      const result = convolution(new Call(conv.node, network.program.opset, given), activation);
+      return { result, tensors: result.owned };
     });
     env.set(last.node.outputs[0]!, out);
     return true;

@@ -1,6 +1,7 @@
 /** Batch normalizations folded into the convolution before them, for inference. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { FusedStep } from '../plan/program.ts';
+import { sizeOf } from '../values/host-array.ts';
 import type { Network } from './network.ts';
 import type { OnnxLayer } from './onnx-layer.ts';
 
@@ -43,13 +44,22 @@ export function foldedNorm(
   const eps = epsilon?.kind === 'float' ? epsilon.value : 1e-5;
   const [weight, bias] = tf.tidy(() => {
     const factor = tf.mul(scale, tf.rsqrt(tf.add(variance, eps)));
-    const wide = tf.reshape(factor, [factor.size, ...filter.shape.slice(1).map(() => 1)]);
     const start = given === null ? tf.neg(mean) : tf.sub(given, mean);
-    return [tf.keep(tf.mul(filter, wide)), tf.keep(tf.add(tf.mul(start, factor), shift))] as const;
+    return [tf.keep(scaled(filter, factor, step)), tf.keep(tf.add(tf.mul(start, factor), shift))] as const;
   });
   const folded = { from, weight, bias };
   all.set(step, folded);
   return folded;
+}
+
+/** Each filter by its factor. A transposed convolution has (in, out / groups, ...), the others (out, ...). */
+function scaled(filter: tf.Tensor, factor: tf.Tensor, { conv: { node } }: FusedStep): tf.Tensor {
+  const ones = filter.shape.slice(2).map(() => 1);
+  if (node.op === 'Conv') return tf.mul(filter, tf.reshape(factor, [factor.size, 1, ...ones]));
+  const [inputs, outputs, ...taps] = filter.shape as [number, number, ...number[]];
+  const groups = factor.size / outputs;
+  const grouped = tf.reshape(filter, [groups, inputs / groups, outputs, sizeOf(taps)]);
+  return tf.reshape(tf.mul(grouped, tf.reshape(factor, [groups, 1, outputs, 1])), filter.shape);
 }
 
 /** Frees what was folded for a network. */

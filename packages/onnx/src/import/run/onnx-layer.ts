@@ -2,7 +2,7 @@
 import { Link, type Parameter, Persistent, StructureMismatchError } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FusedActivation } from '../ops/convolution.ts';
-import { convolve, convWindows } from '../ops/convolution.ts';
+import { convolution } from '../ops/convolution.ts';
 import { Call, type Surroundings } from '../ops/rule.ts';
 import type { NodeStep } from '../plan/program.ts';
 import { channelsLast, plainOrder, Value } from '../values/value.ts';
@@ -60,13 +60,12 @@ export class OnnxLayer extends Link {
     const inputs = fields.map((field, i) =>
       i === 0 ? input : field === null ? null : Value.borrowed(this.tensorOf(field), 'float32'),
     );
-    const call = new Call(step.node, opset, inputs, this.surroundings());
     if (replacement !== undefined) {
-      const filter = Value.borrowed(replacement.weight, 'float32');
-      const windows = convWindows(call, input, filter);
-      const groups = call.int('group', 1);
-      return convolve(x, replacement.weight, replacement.bias, windows, groups, replacement.activation);
+      const { weight, bias, activation } = replacement;
+      const given = [input, Value.borrowed(weight, 'float32'), bias && Value.borrowed(bias, 'float32')];
+      return convolution(new Call(step.node, opset, given), activation).tensor(order);
     }
+    const call = new Call(step.node, opset, inputs, this.surroundings());
     const result = step.rule.run(call);
     const out = Array.isArray(result) ? (result[0] as Value) : (result as Value);
     return out.tensor(OnnxLayer.orderOf(step, out.rank));
