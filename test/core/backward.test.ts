@@ -101,7 +101,7 @@ describeBackends('backward', (backend) => {
   it('tells when there is nothing to differentiate by', () => {
     using model = new Vector(1);
     expect(() => backward(square(model.v), [])).to.throw(NothingToDoError, 'no parameters');
-    expect(() => backward(() => tf.scalar(1), model)).to.throw(NothingToDoError, 'depends on none of the 1');
+    expect(() => backward(() => tf.scalar(1), model)).to.throw(NothingToDoError, 'reaches any of the 1');
     model.disableUpdate();
     expect(() => backward(square(model.v), model)).to.throw(NothingToDoError, 'enableUpdate');
   });
@@ -113,7 +113,7 @@ describeBackends('backward', (backend) => {
       'a tensor of shape (2)',
     );
     const notATensor = (() => 3) as unknown as () => tf.Tensor;
-    expect(() => backward(notATensor, model)).to.throw(InvalidArgumentError, 'got number');
+    expect(() => backward(notATensor, model)).to.throw(InvalidArgumentError, 'got 3');
     const promise = (async () => tf.scalar(1)) as unknown as () => tf.Tensor;
     expect(() => backward(promise, model)).to.throw(/synchronous|got (object|a promise)/);
   });

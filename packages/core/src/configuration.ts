@@ -6,11 +6,11 @@ export interface Configuration {
   train: boolean;
   /** Checks shapes of inputs in functions. Default true. */
   typeCheck: boolean;
-  /** Extra checks that cost time, e.g. the range of labels. Default false. */
+  /** Extra checks that cost time: labels that are on a GPU only, parameters that no gradient reaches. Default false. */
   debug: boolean;
 }
 
-export const config: Configuration = { train: true, typeCheck: true, debug: false };
+export const config: Configuration = Object.seal({ train: true, typeCheck: true, debug: false });
 
 /**
  * Runs `fn` with `config[name] = value` and restores the old value, also after an error.

@@ -1,9 +1,4 @@
-/**
- * Links, chains, functions, optimizers, and transfer of parameters by name.
- *
- * @module @chaingrad/core
- */
-export { nodeModule, SecondGradientError } from '@chaingrad/kernels';
+export { DisposedTensorError, NoBackendError, nodeModule, SecondGradientError } from '@chaingrad/kernels';
 export type { ArraySource } from './arrays/array-source.ts';
 export * from './arrays/format-error.ts';
 export { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat, halvesToFloats } from './arrays/half.ts';

@@ -1,4 +1,6 @@
+import { DisposedTensorError } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
+import { usingConfig } from './configuration.ts';
 import {
   DuplicateNameError,
   HiddenPartError,
@@ -16,8 +18,9 @@ import { withShapesOnly } from './meta/backend.ts';
 import { type Owner, Parameter } from './parameter.ts';
 import { Persistent, type PersistentValue } from './persistent.ts';
 import { privateFields } from './private-fields.ts';
-import { runningLink, runningLinks, whileRunning } from './running.ts';
+import { linkText, runningLink, runningLinks, whileRunning } from './running.ts';
 import { callWithShapes, type InputSpec, type Summary, summarize } from './summary.ts';
+import { withoutTape } from './tfjs-internals.ts';
 
 export type CopyMode = 'share' | 'copy' | 'init';
 
@@ -73,7 +76,8 @@ export class Link implements Serializable, Owner {
   /**
    * Runs hooks and `forward`. Tensors made on the way are freed; the result is the caller's.
    * What `forward` wants to keep, it must keep by itself (`keep`, Parameter, Persistent).
-   * @throws HiddenPartError when it is called inside the `forward` of a link that does not hold it.
+   * @throws HiddenPartError when it is called inside the `forward` of a link that does not hold it; DisposedTensorError for an
+   *   argument that is freed; InvalidArgumentError for one that is a promise, and where `forward` is async.
    */
   call<A extends unknown[], R>(this: Link & { forward(...args: A): R }, ...args: A): R {
     const state = stateOf(this);
@@ -85,7 +89,12 @@ export class Link implements Serializable, Owner {
       this.adoptChildren();
       state.adopted = true;
     }
-    const forward = () => whileRunning(this, () => this.forward(...args) as tf.TensorContainer);
+    for (let i = 0; i < args.length; i++) checkArgument(this, i, args[i]);
+    const forward = () => {
+      const out = whileRunning(this, () => this.forward(...args) as tf.TensorContainer);
+      if (out instanceof Promise) throw asyncForward(this, out);
+      return out;
+    };
     if (state.hooks.size === 0 && outer.size === 0) return tf.tidy(forward) as R;
     const hooks = [...new Map([...outer, ...state.hooks]).values()];
     for (const hook of hooks) hook.forwardPreprocess?.({ link: this, args, out: null });
@@ -123,6 +132,35 @@ export class Link implements Serializable, Owner {
     for (const param of this.params()) param.drawPostponed();
     withShapesOnly(() => callWithShapes(this, inputs));
     return this;
+  }
+
+  /**
+   * Runs `fn` as a trained model is used: dropout and batch normalization in their test mode (`config.train` is false), nothing
+   * recorded for gradients, also inside of a loss, and every tensor freed but those that `fn` returns, which are the caller's.
+   *
+   * ```ts
+   * predict(x: Tensor4D): Tensor {
+   *   return this.evaluating(() => softmax(this.call(x)));
+   * }
+   * ```
+   *
+   * The mode is the whole program's while `fn` runs, not this link's: as `fn` is synchronous, no update of a training can run
+   * meanwhile. It may be nested. Read values after it: `await model.evaluating(() => model.call(x)).data()`.
+   * @throws InvalidArgumentError when `fn` returns a promise: awaited in there, other work would find the mode switched.
+   */
+  evaluating<R>(fn: () => R): R {
+    const run = () => {
+      const result = fn();
+      if (!(result instanceof Promise)) return result as tf.TensorContainer;
+      result.catch(() => {});
+      throw new InvalidArgumentError(
+        `${linkText(this)}.evaluating`,
+        'a synchronous function',
+        'a promise',
+        'Await before and after it: const y = model.evaluating(() => model.call(x)); await y.data().',
+      );
+    };
+    return usingConfig('train', false, () => withoutTape(() => tf.tidy(run))) as R;
   }
 
   /** A table of the links: parameters, output shapes and multiply-accumulates for inputs of these shapes. Changes nothing. */
@@ -500,6 +538,30 @@ export class Link implements Serializable, Owner {
     );
     return children.length === 0 ? head : [`${head} {`, ...children, '}'].join('\n');
   }
+}
+
+/** Refuses what no `forward` can use. */
+function checkArgument(link: Link, index: number, value: unknown): void {
+  if (value instanceof tf.Tensor && value.isDisposed) {
+    const where = `argument ${index + 1} of ${linkText(link)}.call`;
+    if (value.throwIfDisposed !== tf.Tensor.prototype.throwIfDisposed) value.throwIfDisposed();
+    throw new DisposedTensorError(where, `one of shape (${value.shape.join(', ')}) that was disposed`);
+  }
+  if (value instanceof Promise) {
+    const where = `${linkText(link)}.call argument ${index + 1}`;
+    throw new InvalidArgumentError(where, 'a value', 'a promise', 'Await it first.');
+  }
+}
+
+/** The error of a `forward` that returned a promise, whose own end nobody waits for. */
+function asyncForward(link: Link, result: Promise<unknown>): InvalidArgumentError {
+  result.catch(() => {});
+  return new InvalidArgumentError(
+    `${linkText(link)}.forward`,
+    'a synchronous function',
+    'a promise (async forward)',
+    'Gradients, hooks and the freeing of tensors end with the call: await what forward needs before it, and pass it as an argument.',
+  );
 }
 
 function specText(value: unknown): string {

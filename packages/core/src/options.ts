@@ -76,7 +76,13 @@ export function checkOptions<O extends object>(
   return options;
 }
 
-function unknownOption(where: string, name: string, known: readonly string[], otherNames: OtherNames) {
+/** The error for an option, or another name, that there is not. */
+export function unknownOption(
+  where: string,
+  name: string,
+  known: readonly string[],
+  otherNames: OtherNames = {},
+): UnknownOptionError {
   const written = Object.hasOwn(otherNames, name) ? otherNames[name]! : null;
   if (written === null) return new UnknownOptionError(where, name, known, nearestName(name, known));
   return new UnknownOptionError(where, name, known, written.replace(/:.*/, ''), written);

@@ -9,7 +9,7 @@ import {
 import { Initializer, type InitializerLike, NotANumber, type Shape, toInitializer } from './initializers.ts';
 import { metaMode } from './meta/mode.ts';
 import type { UpdateRule } from './optimizer/update-rule.ts';
-import { runningLink } from './running.ts';
+import { linkText, runningLink } from './running.ts';
 import { hold, type Saved } from './undo.ts';
 
 /** The storage of a parameter. Share-copies hold the same one, so initializing one initializes the other. */
@@ -186,6 +186,16 @@ export class Parameter {
     const link = runningLink();
     link?.attachFields();
     if (link === undefined || this.#owner !== null) return;
+    for (const below of link.links(true)) {
+      if (!below.attachFields().params.some(([, param]) => param === this)) continue;
+      const advice = `Write ${below.name}.call(...): it runs hooks and frees what forward makes on its way.`;
+      throw new InvalidArgumentError(
+        linkText(below),
+        'call()',
+        `forward() inside of ${linkText(link)}`,
+        advice,
+      );
+    }
     throw new HiddenPartError(
       `${link.constructor.name} ${link.path || '/'}`,
       `${this} that its forward uses and no field holds`,

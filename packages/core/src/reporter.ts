@@ -3,6 +3,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { DuplicateNameError, InvalidArgumentError } from './errors.ts';
 import { keepClone } from './parameter.ts';
 
+/** Values by name, without the observer's prefix. */
+export type ReportedValues = Readonly<Record<string, number | tf.Tensor>>;
+
+/** What is reported: values, or a synchronous function that makes them, after which the tensors that it made are freed. */
+export type Reported = ReportedValues | (() => ReportedValues);
+
 /** Reported values by name. Scalar tensors are the observation's: read them with `readObservation`, or dispose them. */
 export type Observation = Map<string, number | tf.Tensor>;
 
@@ -37,7 +43,12 @@ export class Reporter {
     }
   }
 
-  report(values: Readonly<Record<string, number | tf.Tensor>>, observer?: object): void {
+  /** As the function `report`, to this reporter. @throws InvalidArgumentError for an observer that was not added. */
+  report(values: Reported, observer?: object): void {
+    tf.tidy(() => this.#report(typeof values === 'function' ? values() : values, observer));
+  }
+
+  #report(values: ReportedValues, observer?: object): void {
     let prefix = '';
     if (observer !== undefined) {
       const name = this.#observers.get(observer);
@@ -59,8 +70,19 @@ export class Reporter {
   }
 }
 
-/** Reports to the current reporter; without one, nothing happens. */
-export function report(values: Readonly<Record<string, number | tf.Tensor>>, observer?: object): void {
+/**
+ * Reports to the current reporter; without one, nothing happens.
+ *
+ * Tensors stay whose they are: the reporter keeps references of its own to the data, and frees those when the observation has
+ * been read. What is made for the report alone is made by a function, after which it is freed. (Inside of `forward`, where
+ * everything is freed, there is no difference.)
+ *
+ * ```ts
+ * report({ loss }, this);
+ * report(() => ({ norm: sqrt(sum(square(y))) }), this);
+ * ```
+ */
+export function report(values: Reported, observer?: object): void {
   current?.report(values, observer);
 }
 

@@ -18,3 +18,13 @@ export function whileRunning<R>(link: Link, fn: () => R): R {
     stack.pop();
   }
 }
+
+/** A link in messages: its class and its path. */
+export const linkText = (link: Link): string =>
+  link.path === '' ? link.constructor.name : `${link.constructor.name} ${link.path}`;
+
+/** `where`, and in which link that is. */
+export function inLink(where: string): string {
+  const link = runningLink();
+  return link === undefined ? where : `${where} (in ${linkText(link)})`;
+}

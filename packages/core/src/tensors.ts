@@ -66,7 +66,6 @@ export {
   mirrorPad,
   mul,
   neg,
-  oneHot,
   ones,
   onesLike,
   pad,

@@ -26,6 +26,53 @@ export function gradientsOf(
   }
 }
 
+/** Runs `fn` while nothing is recorded on a tape, also inside of one. */
+export function withoutTape<R>(fn: () => R): R {
+  const { state } = tf.engine();
+  const { gradientDepth, activeTape } = state;
+  state.gradientDepth = 0;
+  try {
+    return fn();
+  } finally {
+    state.gradientDepth = gradientDepth;
+    state.activeTape = activeTape;
+  }
+}
+
+/** What differs from no number, or jumps: their derivatives are 0 wherever there are some. */
+const flatKernels: ReadonlySet<string> = new Set(['Ceil', 'Floor', 'Round', 'Sign', 'Step']);
+
+interface TapeNode {
+  readonly kernelName: string;
+  readonly inputs: Readonly<Record<string, tf.Tensor>>;
+  readonly outputs: readonly tf.Tensor[];
+}
+
+/**
+ * Which tensors `y` changes with, by the operations that are on the tape now. Call it where they are recorded.
+ * @returns reached: those of `xs`; flat: operations on the way to y whose derivative is 0 everywhere, such as ArgMax.
+ */
+export function dependenciesOf(
+  y: tf.Tensor,
+  xs: Iterable<tf.Tensor>,
+): { reached: Set<tf.Tensor>; flat: Set<string> } {
+  const ids = new Set([y.id]);
+  /** What y depends on by flat operations alone. */
+  const behind = new Set<number>();
+  const flat = new Set<string>();
+  const tape = (tf.engine().state.activeTape ?? []) as unknown as readonly TapeNode[];
+  for (const { kernelName, inputs, outputs } of [...tape].reverse()) {
+    const met = [ids, behind].find((set) => outputs.some(({ id }) => set.has(id)));
+    if (met === undefined) continue;
+    const from = Object.values(inputs);
+    const jumps = outputs.every(({ dtype }) => dtype !== 'float32');
+    const isFlat = jumps || flatKernels.has(kernelName);
+    if (isFlat && (!jumps || from.some(({ dtype }) => dtype === 'float32'))) flat.add(kernelName);
+    for (const { id } of from) (isFlat ? behind : met).add(id);
+  }
+  return { reached: new Set([...xs].filter(({ id }) => ids.has(id))), flat };
+}
+
 /** Whether a backend of this name was started already. */
 export const isBackendStarted = (name: string): boolean => name in tf.engine().registry;
 
@@ -51,3 +98,20 @@ export function silenceCpuBackend(): void {
 
 /** Identifies the values of a tensor: tensors share it after a clone or, on some backends, a reshape. */
 export const dataKey = (info: tf.TensorInfo): object => info.dataId;
+
+interface UploadingBackend {
+  readonly tensorMap?: { get(key: object): { readonly values?: unknown } | undefined };
+}
+
+/**
+ * The values of a tensor where they are in the machine's memory: always on cpu and WASM; on a GPU until an operation has read
+ * them there. Null where they would have to be waited for. Read them only.
+ */
+export function hostValues(tensor: tf.Tensor): tf.TypedArray | null {
+  const info = tf.engine().state.tensorInfo.get(tensor.dataId);
+  const backend = info?.backend as (tf.KernelBackend & UploadingBackend) | undefined;
+  if (backend === undefined) return null;
+  if (backend === tf.findBackend('cpu') || backend === tf.findBackend('wasm')) return tensor.dataSync();
+  const values = backend.tensorMap?.get(tensor.dataId)?.values;
+  return ArrayBuffer.isView(values) ? (values as tf.TypedArray) : null;
+}

@@ -47,3 +47,34 @@ export class SecondGradientError extends Error {
     );
   }
 }
+
+/** A tensor was used after it was freed. */
+export class DisposedTensorError extends Error {
+  override readonly name = 'DisposedTensorError';
+
+  /**
+   * @param where what was to use it.
+   * @param got which tensor, if known.
+   */
+  constructor(
+    readonly where: string,
+    got = 'one that was disposed',
+    advice = 'dispose(), or the end of a tidy() or of a call(), has freed it: dispose it later, or keep(x) it inside of the tidy.',
+  ) {
+    super(`${where}: expected a tensor with values, got ${got}. ${advice}`);
+  }
+}
+
+/** Something is to be computed, and no backend of tfjs is ready. */
+export class NoBackendError extends Error {
+  override readonly name = 'NoBackendError';
+
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `No backend is ready to compute. Call await useBackend('auto') first, before tensors and models are made; or import a ` +
+        `backend of tfjs, and await its start: await tf.ready(). (tfjs: ${why})`,
+      { cause },
+    );
+  }
+}

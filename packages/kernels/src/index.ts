@@ -5,12 +5,20 @@
  *
  * @module @chaingrad/kernels
  */
+import { DisposedTensorError, NoBackendError } from './errors.ts';
 import { installGradients } from './gradients/index.ts';
 import { installKernels, supportedBackends } from './install.ts';
+import { guardEngine } from './tfjs-internals.ts';
 
 export * from './attrs.ts';
 export { CSRMatrix } from './csr-matrix.ts';
-export { KernelArgumentError, SecondGradientError, UnsupportedKernelError } from './errors.ts';
+export {
+  DisposedTensorError,
+  KernelArgumentError,
+  NoBackendError,
+  SecondGradientError,
+  UnsupportedKernelError,
+} from './errors.ts';
 export { installFastKernels } from './fast.ts';
 export { type FloatTensor, floatTensor } from './float-tensor.ts';
 export { differentiableKernels, installGradients } from './gradients/index.ts';
@@ -32,5 +40,9 @@ export { assertKernel, runKernel } from './run.ts';
 export { isRecording } from './tfjs-internals.ts';
 export { Turns } from './turns.ts';
 
+guardEngine(
+  (operation) => new DisposedTensorError(operation ?? 'an operation'),
+  (cause) => new NoBackendError(cause),
+);
 installGradients();
 for (const backend of supportedBackends) installKernels(backend);

@@ -47,6 +47,47 @@ export function detach(backend: tf.KernelBackend, tensor: tf.Tensor): void {
   tf.engine().removeDataId(dataId, backend);
 }
 
+interface Guarded {
+  readonly backend: tf.KernelBackend;
+  readonly state: {
+    readonly tensorInfo: WeakMap<DataKey, unknown>;
+    readonly activeScope: { readonly name: string } | null;
+  };
+  moveData(backend: tf.KernelBackend, key: DataKey): void;
+}
+
+/**
+ * Puts errors that say what to do in the place of two of tfjs' engine, which say "Cannot read properties of undefined": for data
+ * that is gone (the name of the operation is told, if known), and where no backend is ready.
+ */
+export function guardEngine(
+  gone: (operation: string | null) => Error,
+  notReady: (cause: unknown) => Error,
+): void {
+  const engine = tf.engine() as unknown as Guarded;
+  // Another copy of this package has done it.
+  if (Object.hasOwn(engine, 'moveData')) return;
+  const { get } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(engine), 'backend')!;
+  const { moveData } = engine;
+  engine.moveData = (backend, key) => {
+    if (!engine.state.tensorInfo.has(key)) {
+      // tfjs names the scope of mul 'mul__op'.
+      throw gone(engine.state.activeScope?.name.replace(/_*op$/, '') ?? null);
+    }
+    moveData.call(engine, backend, key);
+  };
+  Object.defineProperty(engine, 'backend', {
+    configurable: true,
+    get: () => {
+      try {
+        return get!.call(engine);
+      } catch (cause) {
+        throw notReady(cause);
+      }
+    },
+  });
+}
+
 // ---- the tape ------------------------------------------------------------------------------------------------------
 
 /** An operation on the tape. */

@@ -23,6 +23,8 @@ export interface Extension {
   readonly trigger?: TriggerLike;
   /** Default `priorities.reader`. */
   readonly priority?: number;
+  /** Whether it reads all values of the observation, as LogReport does: whoever reports after it is told. Default false. */
+  readonly readsObservation?: boolean;
   /** Does the work, when the trigger fires. */
   call(trainer: Trainer): void | Promise<void>;
   /** Called before everything else: here a snapshot is loaded. */
@@ -46,6 +48,7 @@ const settingKinds: OptionKinds<Omit<Extension, 'call'>> = {
   defaultName: 'string',
   trigger: 'any',
   priority: 'number',
+  readsObservation: 'boolean',
   resume: 'function',
   initialize: 'function',
   onError: 'function',

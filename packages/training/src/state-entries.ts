@@ -1,6 +1,13 @@
 /** Entries of snapshots: small values with a getter and a setter, checked as they are loaded. */
 import { InvalidArgumentError, type Random, type SerialEntry } from '@chaingrad/core';
 
+/** The entries of a map without those whose value an earlier name has: an alias is stored once. */
+export const distinct = <T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> => {
+  const names = new Map<T, string>();
+  for (const [name, value] of map) if (!names.has(value)) names.set(value, name);
+  return new Map([...names].map(([value, name]) => [name, value]));
+};
+
 /** A maker of entries of one type: what it is called in messages, how it is recognized, and its shape. */
 const entryOf =
   <T extends number | boolean | string | Int32Array>(

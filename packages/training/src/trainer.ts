@@ -4,6 +4,7 @@ import {
   InvalidArgumentError,
   type Observation,
   type Random,
+  type Reported,
   Reporter,
   type SerialEntry,
   type Serializable,
@@ -20,7 +21,7 @@ import {
   priorities,
 } from './extension.ts';
 import { readScalar } from './running-means.ts';
-import { jsonEntry, numberEntry, randomEntry } from './state-entries.ts';
+import { distinct, jsonEntry, numberEntry, randomEntry } from './state-entries.ts';
 import { FileStore } from './stores/file-store.ts';
 import type { Store } from './stores/store.ts';
 import { getTrigger, type Trigger, type TriggerLike } from './triggers/trigger.ts';
@@ -70,6 +71,8 @@ export class Trainer implements Serializable {
   readonly #out: string | Store;
   #store: Store | null = null;
   #observation: Observation = new Map();
+  /** Extensions that were warned of. */
+  readonly #late = new Set<string>();
   #state: 'new' | 'running' | 'done' = 'new';
   #signal: AbortSignal | null = null;
   #startedAt: number | null = null;
@@ -181,8 +184,11 @@ export class Trainer implements Serializable {
     return this.#sorted().map(({ extension }) => extension);
   }
 
-  /** Adds values to the observation, for extensions that have no link to report from. */
-  report(values: Readonly<Record<string, number | tf.Tensor>>): void {
+  /**
+   * Adds values to the observation, for extensions that have no link to report from. Tensors stay the extension's; a function
+   * makes some that are freed afterwards: `trainer.report(() => ({ norm: sqrt(sum(square(w))) }))`.
+   */
+  report(values: Reported): void {
     this.reporter.scope(this.#observation, () => this.reporter.report(values));
   }
 
@@ -250,7 +256,27 @@ export class Trainer implements Serializable {
   async #iterate(entries: readonly Entry[]): Promise<void> {
     this.#observe(new Map());
     await this.updater.update((fn) => this.reporter.scope(this.#observation, fn));
-    for (const entry of entries) if (await entry.trigger.fires(this)) await this.#call(entry);
+    /** The first extension of this iteration that has read the observation. */
+    let reader: Entry | null = null;
+    for (const entry of entries) {
+      if (!(await entry.trigger.fires(this))) continue;
+      const before = reader === null ? null : new Set(this.#observation.keys());
+      await this.#call(entry);
+      if (before !== null) this.#checkInTime(entry, reader!, before);
+      if (entry.extension.readsObservation) reader ??= entry;
+    }
+  }
+
+  /** Warns, once, of an extension that reports what another one can no longer read: there it would be missing without a word. */
+  #checkInTime(entry: Entry, reader: Entry, before: ReadonlySet<string>): void {
+    const late = [...this.#observation.keys()].filter((key) => !before.has(key));
+    if (late.length === 0 || this.#late.has(entry.name)) return;
+    this.#late.add(entry.name);
+    const keys = late.map((key) => `'${key}'`).join(', ');
+    console.warn(
+      `The extension '${entry.name}' reports ${keys} after '${reader.name}' has read the values of the iteration, where they are ` +
+        `missing. Let it come before: trainer.extend(${entry.name}, { priority: priorities.writer }).`,
+    );
   }
 
   /** What an extension reports before its first await goes into the observation; later it must use `trainer.report`. */
@@ -347,7 +373,7 @@ export class Trainer implements Serializable {
     for (const [name, rng] of Object.entries(this.#random)) {
       yield randomEntry(`${prefix}random/${name}`, () => rng);
     }
-    for (const [name, { hyperparam }] of this.updater.getAllOptimizers()) {
+    for (const [name, { hyperparam }] of distinct(this.updater.getAllOptimizers())) {
       yield* hyperparameterEntries(`${prefix}hyperparameters/optimizer:${name}/`, hyperparam);
     }
   }

@@ -4,7 +4,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
-import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
+import {
+  channelsAdvice,
+  checkFloats,
+  checkInteger,
+  checkRank,
+  checkSameShape,
+  type IntOrPair,
+  nhwc,
+  toPair,
+} from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, samePad, windowPad } from './windows.ts';
 
 export interface Convolution2DOptions {
@@ -42,7 +51,7 @@ export function checkInChannels(where: string, x: tf.Tensor4D, W: readonly numbe
     where,
     [W[0]!, channels / groups, W[2]!, W[3]!],
     W,
-    `The input has ${channels} channels (shape (${x.shape.join(', ')}), channels last), the filter takes ${W[1]! * groups}.`,
+    channelsAdvice(x, W[1]! * groups),
   );
 }
 
@@ -66,7 +75,7 @@ export function convolution2D(
   const stride = toPair(`${name} stride`, options.stride ?? 1, 1);
   const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${name} groups`, groups, 1);
-  checkRank(`${name} x`, x, ['N', 'H', 'W', 'C']);
+  checkFloats(`${name} x`, x, nhwc);
   checkRank(`${name} W`, W, ['out', 'in / groups', 'kh', 'kw']);
   checkInChannels(`${name} W`, x, W.shape, groups);
   if (W.shape[0] % groups !== 0) {
@@ -121,7 +130,7 @@ export function depthwiseConvolution2D(
 ): tf.Tensor4D {
   const { groups: _, ...ownKinds } = kinds;
   checkOptions('depthwiseConvolution2D', options, ownKinds);
-  checkRank('depthwiseConvolution2D x', x, ['N', 'H', 'W', 'C']);
+  checkFloats('depthwiseConvolution2D x', x, nhwc);
   checkRank('depthwiseConvolution2D W', W, ['multiplier', 'C', 'kh', 'kw']);
   const [multiplier, channels, kh, kw] = W.shape;
   if (x.shape[3] !== channels) {
@@ -129,7 +138,7 @@ export function depthwiseConvolution2D(
       'depthwiseConvolution2D W',
       [multiplier, x.shape[3], kh, kw],
       W.shape,
-      `The input has ${x.shape[3]} channels, the filter is for ${channels}.`,
+      channelsAdvice(x, channels),
     );
   }
   return tf.tidy(() => {
@@ -175,7 +184,7 @@ export function deconvolution2D(
   const pad = toPair(`${name} pad`, options.pad ?? 0, 0);
   const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${name} groups`, groups, 1);
-  checkRank(`${name} x`, x, ['N', 'H', 'W', 'C']);
+  checkFloats(`${name} x`, x, nhwc);
   checkRank(`${name} W`, W, ['in', 'out / groups', 'kh', 'kw']);
   const [n, height, width, channels] = x.shape;
   const [inChannels, outPerGroup, kh, kw] = W.shape;

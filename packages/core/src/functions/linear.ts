@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
 import { checkOptions } from '../options.ts';
-import { checkInteger, checkRank, checkSameShape } from './arguments.ts';
+import { checkFloats, checkInteger, checkRank, checkSameShape } from './arguments.ts';
 
 /**
  * Flattens what follows the batch axes in Chainer's order: channels, which are last here, come first.
@@ -40,6 +40,7 @@ export function linear(
   options: { nBatchAxes?: number } = {},
 ): tf.Tensor2D {
   const { nBatchAxes = 1 } = checkOptions('linear', options, { nBatchAxes: 'number' });
+  checkFloats('linear x', x);
   checkRank('linear W', W, ['out', 'in']);
   if (b !== null) checkSameShape('linear b', [W.shape[0]], b.shape);
   return tf.tidy(() => {

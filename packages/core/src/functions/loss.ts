@@ -3,29 +3,43 @@ import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions } from '../options.ts';
-import { checkLabelRange, checkLabels, checkOneOf, checkRank, checkSameShape } from './arguments.ts';
+import {
+  checkLabelRange,
+  checkLabels,
+  checkOneOf,
+  checkRank,
+  checkSameShape,
+  checkTensor,
+} from './arguments.ts';
+
+/** Two tensors of one shape. */
+function checkPair(where: string, x: tf.Tensor, y: tf.Tensor, second = 'y'): void {
+  checkTensor(`${where} x`, x);
+  checkTensor(`${where} ${second}`, y);
+  checkSameShape(where, x.shape, y.shape);
+}
 
 /** (x - y)^2, element by element. @throws ShapeMismatchError when the shapes differ. */
 export function squaredError<T extends tf.Tensor>(x: T, y: T): T {
-  checkSameShape('squaredError', x.shape, y.shape);
+  checkPair('squaredError', x, y);
   return tf.squaredDifference(x, y);
 }
 
 /** |x - y|, element by element; no gradient where they are equal. @throws ShapeMismatchError when the shapes differ. */
 export function absoluteError<T extends tf.Tensor>(x: T, y: T): T {
-  checkSameShape('absoluteError', x.shape, y.shape);
+  checkPair('absoluteError', x, y);
   return tf.tidy(() => tf.abs(tf.sub(x, y)) as T);
 }
 
 /** The mean of (x - y)^2 over all elements, a scalar. @throws ShapeMismatchError when the shapes differ. */
 export function meanSquaredError(x: tf.Tensor, y: tf.Tensor): tf.Scalar {
-  checkSameShape('meanSquaredError', x.shape, y.shape);
+  checkPair('meanSquaredError', x, y);
   return tf.tidy(() => tf.mean(squaredError(x, y)) as tf.Scalar);
 }
 
 /** The mean of |x - y| over all elements, a scalar. @throws ShapeMismatchError when the shapes differ. */
 export function meanAbsoluteError(x: tf.Tensor, y: tf.Tensor): tf.Scalar {
-  checkSameShape('meanAbsoluteError', x.shape, y.shape);
+  checkPair('meanAbsoluteError', x, y);
   return tf.tidy(() => tf.mean(absoluteError(x, y)) as tf.Scalar);
 }
 
@@ -44,7 +58,7 @@ export function huberLoss(
   reduce: 'sum_along_second_axis' | 'no' = 'sum_along_second_axis',
 ): tf.Tensor {
   checkOneOf('huberLoss reduce', reduce, ['sum_along_second_axis', 'no']);
-  checkSameShape('huberLoss', x.shape, t.shape);
+  checkPair('huberLoss', x, t, 't');
   if (!(delta > 0)) throw new InvalidArgumentError('huberLoss delta', 'a positive number', delta);
   return tf.tidy(() => {
     const losses = withGradient(
@@ -81,6 +95,8 @@ export function sigmoidCrossEntropy(
     normalize: 'boolean',
     reduce: ['mean', 'no'],
   });
+  checkTensor(`${name} x`, x);
+  checkTensor(`${name} labels`, t);
   checkSameShape(`${name} labels`, x.shape, t.shape);
   const isSoft = t.dtype === 'float32';
   if (!isSoft && t.dtype !== 'int32')
@@ -148,6 +164,7 @@ export function hinge(
  */
 export function accuracy(y: tf.Tensor, t: tf.Tensor, ignoreLabel: number | null = null): tf.Scalar {
   checkLabels('accuracy', y, t);
+  checkLabelRange('accuracy', t, y.shape.at(-1)!, ignoreLabel ?? -1);
   return tf.tidy(() => {
     const right = tf.cast(tf.equal(tf.argMax(y, -1), t), 'float32');
     if (ignoreLabel === null) return tf.mean(right) as tf.Scalar;

@@ -3,7 +3,7 @@ import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
 import { checkOptions } from '../options.ts';
-import { type Axes, checkInteger, checkRank, checkSameShape, resolveAxes } from './arguments.ts';
+import { type Axes, checkFloats, checkInteger, checkSameShape, nhwc, resolveAxes } from './arguments.ts';
 
 /** The mean and the (biased) variance over `axes`, which are kept as 1. */
 function moments(x: tf.Tensor, axes: number[]): { mean: tf.Tensor; variance: tf.Tensor } {
@@ -54,6 +54,7 @@ export function batchAxes(
   x: tf.Tensor,
   axis?: Axes,
 ): { axes: number[]; shape: number[]; kept: number[] } {
+  checkFloats(`${where} x`, x);
   const axes = axis === undefined ? x.shape.slice(0, -1).map((_, i) => i) : resolveAxes(where, axis, x.rank);
   return {
     axes,
@@ -161,6 +162,7 @@ export function layerNormalization<T extends tf.Tensor>(
   beta: tf.Tensor | null,
   eps = 1e-5,
 ): T {
+  checkFloats('layerNormalization x', x);
   const size = x.shape.slice(-1);
   if (gamma !== null) checkSameShape('layerNormalization gamma', size, gamma.shape);
   if (beta !== null) checkSameShape('layerNormalization beta', size, beta.shape);
@@ -183,6 +185,7 @@ export function groupNormalization<T extends tf.Tensor>(
   beta: tf.Tensor | null,
   eps = 1e-5,
 ): T {
+  checkFloats('groupNormalization x', x);
   checkInteger('groupNormalization groups', groups, 1);
   const channels = x.shape[x.rank - 1]!;
   if (channels % groups !== 0) {
@@ -214,6 +217,7 @@ const tiny = 1e-36;
  */
 export function normalize<T extends tf.Tensor>(x: T, options: { eps?: number; axis?: Axes } = {}): T {
   const { eps = 1e-5, axis = -1 } = checkOptions('normalize', options, { eps: 'number', axis: 'any' });
+  checkFloats('normalize x', x);
   const axes = resolveAxes('normalize', axis, x.rank);
   return withGradient(
     x,
@@ -251,7 +255,7 @@ export function localResponseNormalization(
     alpha: 'number',
     beta: 'number',
   });
-  checkRank('localResponseNormalization x', x, ['N', 'H', 'W', 'C']);
+  checkFloats('localResponseNormalization x', x, nhwc);
   checkInteger('localResponseNormalization n', n, 1);
   return tf.localResponseNormalization(x, Math.floor(n / 2), k, alpha, beta);
 }

@@ -11,10 +11,8 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
-import { checkInteger, checkRank, checkSameShape, type IntOrPair, toPair } from './arguments.ts';
+import { checkFloats, checkInteger, checkSameShape, type IntOrPair, nhwc, toPair } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, type Window2D, windowPad } from './windows.ts';
-
-const nhwc = ['N', 'H', 'W', 'C'];
 
 export interface AveragePooling2DOptions {
   /** The window, in pixels, y and x. */
@@ -64,7 +62,7 @@ function windows(
  */
 export function maxPooling2D(x: tf.Tensor4D, options: MaxPooling2DOptions): tf.Tensor4D {
   const name = 'maxPooling2D';
-  checkRank(`${name} x`, x, nhwc);
+  checkFloats(`${name} x`, x, nhwc);
   const w = windows(name, options, checkOptions(name, options, maxKinds).coverAll ?? true);
   const kernelPad = windowPad(`${name} x`, [x.shape[1], x.shape[2]], w);
   return maxPool2d(x, { ksize: w.ksize, stride: w.stride, pad: kernelPad });
@@ -78,7 +76,7 @@ export function maxPooling2D(x: tf.Tensor4D, options: MaxPooling2DOptions): tf.T
  */
 export function averagePooling2D(x: tf.Tensor4D, options: AveragePooling2DOptions): tf.Tensor4D {
   const name = 'averagePooling2D';
-  checkRank(`${name} x`, x, nhwc);
+  checkFloats(`${name} x`, x, nhwc);
   const w = windows(name, checkOptions(name, options, averageKinds), false);
   const kernelPad = windowPad(`${name} x`, [x.shape[1], x.shape[2]], w);
   const window = { ksize: w.ksize, stride: w.stride, pad: kernelPad };
@@ -99,7 +97,7 @@ export function averagePooling2D(x: tf.Tensor4D, options: AveragePooling2DOption
  */
 export function maxPooling2DIndices(x: tf.Tensor4D, options: MaxPooling2DOptions): tf.Tensor4D {
   const name = 'maxPooling2DIndices';
-  checkRank(`${name} x`, x, nhwc);
+  checkFloats(`${name} x`, x, nhwc);
   const w = windows(name, options, checkOptions(name, options, maxKinds).coverAll ?? true);
   const [n, height, width, channels] = x.shape;
   windowPad(`${name} x`, [height, width], w);
@@ -156,7 +154,7 @@ export function maxPooling2DIndices(x: tf.Tensor4D, options: MaxPooling2DOptions
  */
 export function upsampling2D(x: tf.Tensor4D, indexes: tf.Tensor4D, options: Unpooling2DOptions): tf.Tensor4D {
   const name = 'upsampling2D';
-  checkRank(`${name} x`, x, nhwc);
+  checkFloats(`${name} x`, x, nhwc);
   checkSameShape(`${name} indexes`, x.shape, indexes.shape);
   const w = windows(name, options, checkOptions(name, options, unpoolingKinds).coverAll ?? true);
   const outsize = unpooledSize(name, x, w, options.outsize);
@@ -193,7 +191,7 @@ export function upsampling2D(x: tf.Tensor4D, indexes: tf.Tensor4D, options: Unpo
  *   infinity.
  */
 export function spatialPyramidPooling2D(x: tf.Tensor4D, pyramidHeight: number): tf.Tensor4D {
-  checkRank('spatialPyramidPooling2D x', x, nhwc);
+  checkFloats('spatialPyramidPooling2D x', x, nhwc);
   checkInteger('spatialPyramidPooling2D pyramidHeight', pyramidHeight, 1);
   return tf.tidy(() => {
     const levels = Array.from({ length: pyramidHeight }, (_, level) => {
@@ -212,7 +210,7 @@ export function spatialPyramidPooling2D(x: tf.Tensor4D, pyramidHeight: number): 
 
 /** The mean over all pixels: (N, H, W, C) to (N, C). */
 export function globalAveragePooling2D(x: tf.Tensor4D): tf.Tensor2D {
-  checkRank('globalAveragePooling2D x', x, nhwc);
+  checkFloats('globalAveragePooling2D x', x, nhwc);
   return tf.mean(x, [1, 2]);
 }
 
@@ -252,7 +250,7 @@ function unpooledSize(
  */
 export function unpooling2D(x: tf.Tensor4D, options: Unpooling2DOptions): tf.Tensor4D {
   const name = 'unpooling2D';
-  checkRank(`${name} x`, x, nhwc);
+  checkFloats(`${name} x`, x, nhwc);
   const w = windows(name, options, checkOptions(name, options, unpoolingKinds).coverAll ?? true);
   const outsize = unpooledSize(name, x, w, options.outsize);
   // The gradient of average pooling spreads a value over its window and divides it by the window's size.
@@ -290,7 +288,7 @@ export function resizeImages(
     mode: ['bilinear', 'nearest'],
     alignCorners: 'boolean',
   });
-  checkRank('resizeImages x', x, nhwc);
+  checkFloats('resizeImages x', x, nhwc);
   const size = toPair('resizeImages outputShape', outputShape, 1);
   if (mode === 'bilinear') return tf.image.resizeBilinear(x, size, alignCorners, !alignCorners);
   return tf.tidy(() => {

@@ -2,7 +2,7 @@ import { withGradient } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkOptions } from '../options.ts';
-import { checkLabelRange, checkLabels, checkSameShape } from './arguments.ts';
+import { checkLabelRange, checkLabels, checkSameShape, checkTensor } from './arguments.ts';
 
 export interface SoftmaxCrossEntropyOptions {
   /** 'mean' divides by the number of labels that count (at least 1); with false by the batch size. Default true. */
@@ -32,11 +32,11 @@ function softLosses(logp: tf.Tensor, t: tf.Tensor, isDivergence: boolean): tf.Te
  * -log softmax(x)[t], as `chainer.functions.softmax_cross_entropy`.
  *
  * @param x (N, ..., classes): scores before the softmax, classes last.
- * @param t (N, ...) int32: labels in 0..classes-1, or `ignoreLabel`. Any other label makes the loss NaN. Or float32 of x's shape: a soft
- *   target, a weight for each class, of which all count.
+ * @param t (N, ...) int32: labels in 0..classes-1, or `ignoreLabel`; on a GPU another label may make the loss NaN before it is told.
+ *   Or float32 of x's shape: a soft target, a weight for each class, of which all count.
  * @returns a scalar, or with reduce 'no' one for each label, 0 at ignored ones.
  * @throws ShapeMismatchError when t or the class weights do not fit x; InvalidArgumentError on labels that are not int32
- *   and, with `config.debug`, on labels out of range.
+ *   or out of range.
  */
 export function softmaxCrossEntropy(
   x: tf.Tensor,
@@ -61,8 +61,9 @@ export function softmaxCrossEntropy(
   });
   if (!(labelSmoothing >= 0 && labelSmoothing < 1))
     throw new InvalidArgumentError(`${name} labelSmoothing`, 'a number in [0, 1)', labelSmoothing);
+  checkTensor(`${name} x`, x);
   const classes = x.shape[x.rank - 1]!;
-  const isSoft = t.dtype === 'float32' && t.rank === x.rank;
+  const isSoft = t?.dtype === 'float32' && t.rank === x.rank;
   if (isSoft) checkSameShape(`${name} target`, x.shape, t.shape);
   else {
     checkLabels(name, x, t);

@@ -1,6 +1,13 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
-import { checkInteger, type IntOrPair, toPair } from '../functions/arguments.ts';
+import {
+  checkFloats,
+  checkInteger,
+  type IntOrPair,
+  nhwc,
+  toPair,
+  warnOfChannelsFirst,
+} from '../functions/arguments.ts';
 import { checkInChannels, convolution2D } from '../functions/convolution.ts';
 import { Link } from '../link.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
@@ -116,7 +123,11 @@ export class Convolution2D extends Link {
    * @throws ShapeMismatchError with the path of W when x has other channels.
    */
   override forward(x: Tensor4D, activation?: 'relu' | 'relu6'): Tensor4D {
-    if (!this.W.isInitialized) this.W.initialize(this.shapeOfW(x.shape[3]));
+    checkFloats('convolution2D x', x, nhwc);
+    if (!this.W.isInitialized) {
+      warnOfChannelsFirst(this.W.path, x);
+      this.W.initialize(this.shapeOfW(x.shape[3]));
+    }
     const W = this.W.tensor as Tensor4D;
     checkInChannels(this.W.path, x, W.shape, this.groups);
     const { stride, pad, dilate, groups } = this;

@@ -1,6 +1,14 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
-import { checkInteger, type IntOrPair, toPair } from '../functions/arguments.ts';
+import {
+  channelsAdvice,
+  checkFloats,
+  checkInteger,
+  type IntOrPair,
+  nhwc,
+  toPair,
+  warnOfChannelsFirst,
+} from '../functions/arguments.ts';
 import { deconvolution2D } from '../functions/convolution.ts';
 import { Link } from '../link.ts';
 import { checkOptions } from '../options.ts';
@@ -84,15 +92,19 @@ export class Deconvolution2D extends Link {
    * @throws ShapeMismatchError with the path of W when x has other channels.
    */
   override forward(x: Tensor4D): Tensor4D {
+    checkFloats('deconvolution2D x', x, nhwc);
     const channels = x.shape[3];
-    if (!this.W.isInitialized) this.W.initialize(this.shapeOfW(channels));
+    if (!this.W.isInitialized) {
+      warnOfChannelsFirst(this.W.path, x);
+      this.W.initialize(this.shapeOfW(channels));
+    }
     const W = this.W.tensor as Tensor4D;
     if (W.shape[0] !== channels) {
       throw new ShapeMismatchError(
         this.W.path,
         [channels, ...W.shape.slice(1)],
         W.shape,
-        `The input has ${channels} channels (shape (${x.shape.join(', ')}), channels last), W takes ${W.shape[0]}.`,
+        channelsAdvice(x, W.shape[0]),
       );
     }
     const { stride, pad, dilate, groups, outsize } = this;

@@ -1,6 +1,14 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
-import { checkInteger, type IntOrPair, toPair } from '../functions/arguments.ts';
+import {
+  channelsAdvice,
+  checkFloats,
+  checkInteger,
+  type IntOrPair,
+  nhwc,
+  toPair,
+  warnOfChannelsFirst,
+} from '../functions/arguments.ts';
 import { depthwiseConvolution2D } from '../functions/convolution.ts';
 import { Link } from '../link.ts';
 import { checkOptions } from '../options.ts';
@@ -74,7 +82,9 @@ export class DepthwiseConvolution2D extends Link {
    * @throws ShapeMismatchError with the path of W when x has other channels.
    */
   override forward(x: Tensor4D): Tensor4D {
+    checkFloats('depthwiseConvolution2D x', x, nhwc);
     const channels = x.shape[3];
+    if (!this.W.isInitialized) warnOfChannelsFirst(this.W.path, x);
     this.initializeFor(channels);
     const W = this.W.tensor as Tensor4D;
     if (W.shape[1] !== channels) {
@@ -82,7 +92,7 @@ export class DepthwiseConvolution2D extends Link {
         this.W.path,
         [W.shape[0], channels, ...this.ksize],
         W.shape,
-        `The input has ${channels} channels (shape (${x.shape.join(', ')}), channels last), W is for ${W.shape[1]}.`,
+        channelsAdvice(x, W.shape[1]),
       );
     }
     const { stride, pad, dilate } = this;

@@ -1,6 +1,6 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
-import { checkInteger } from '../functions/arguments.ts';
+import { checkFloats, checkInteger } from '../functions/arguments.ts';
 import { linear } from '../functions/linear.ts';
 import { Link } from '../link.ts';
 import { checkOptions } from '../options.ts';
@@ -52,6 +52,7 @@ export class Linear extends Link {
    * @throws ShapeMismatchError with the path of W when x does not have its in-size.
    */
   override forward(x: Tensor, nBatchAxes = 1): Tensor2D {
+    checkFloats('linear x', x);
     const inSize = x.shape.slice(nBatchAxes).reduce((a, b) => a * b, 1);
     if (!this.W.isInitialized) this.W.initialize([this.outSize, inSize]);
     if (this.W.shape[1] !== inSize) {

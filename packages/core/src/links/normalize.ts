@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
-import { checkInteger } from '../functions/arguments.ts';
+import { checkFloats, checkInteger, nhwc } from '../functions/arguments.ts';
 import { normalize } from '../functions/normalization.ts';
 import { Link } from '../link.ts';
 import { checkOptions } from '../options.ts';
@@ -36,6 +36,7 @@ export class Normalize extends Link {
    * @throws ShapeMismatchError with the path of scale when x has other channels.
    */
   override forward(x: tf.Tensor4D): tf.Tensor4D {
+    checkFloats('normalize x', x, nhwc);
     if (x.shape[3] !== this.scale.shape[0]) {
       throw new ShapeMismatchError(
         this.scale.path,

@@ -2,6 +2,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { Chain } from '../chain.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { bias, scale } from '../functions/affine.ts';
+import { checkFloats } from '../functions/arguments.ts';
 import type { Shape } from '../initializers.ts';
 import { Link } from '../link.ts';
 import { checkOptions } from '../options.ts';
@@ -27,6 +28,7 @@ export class Bias<T extends Tensor = Tensor4D> extends Link {
 
   /** @param y what is added, only without b. @throws InvalidArgumentError when both or neither are there. */
   override forward(x: T, y?: Tensor): T {
+    checkFloats('bias x', x);
     return bias(x, operand(this, 'b', this.b, y), this.axis ?? undefined);
   }
 
@@ -72,6 +74,7 @@ export class Scale<T extends Tensor = Tensor4D> extends Chain {
 
   /** @param y the factor, only without W. @throws InvalidArgumentError when both or neither are there. */
   override forward(x: T, y?: Tensor): T {
+    checkFloats('scale x', x);
     const scaled = scale(x, operand(this, 'W', this.W, y), this.axis ?? undefined);
     return this.bias === null ? scaled : this.bias.call(scaled);
   }

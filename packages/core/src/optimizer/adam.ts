@@ -1,7 +1,7 @@
 /** Adam and its variants. */
 import type * as tf from '@tensorflow/tfjs-core';
-import { checkOptions, type OptionKinds } from '../options.ts';
-import { gradientMethod, kindsOf } from './gradient-method.ts';
+import { checkOptions, type OptionKinds, unknownOption } from '../options.ts';
+import { gradientMethod, kindsOf, otherRateNames } from './gradient-method.ts';
 import { adamStep } from './steps.ts';
 import { type Step, UpdateRule } from './update-rule.ts';
 
@@ -92,6 +92,10 @@ export class Adam extends gradientMethod(defaults, AdamRule) {
   get lr(): number {
     return this.alphaT;
   }
+
+  set lr(_: never) {
+    throw unknownOption(this.constructor.name, 'lr', Object.keys(defaults), otherRateNames(defaults));
+  }
 }
 
 type Options<Fixed extends keyof AdamHyperparameters> = Readonly<Omit<Partial<AdamHyperparameters>, Fixed>>;
@@ -99,7 +103,15 @@ type Options<Fixed extends keyof AdamHyperparameters> = Readonly<Omit<Partial<Ad
 /** The options of a variant of Adam that sets some of them itself. */
 function variant<F extends Partial<AdamHyperparameters>>(where: string, options: object, fixed: F) {
   const free = Object.entries(kindsOf(defaults)).filter(([name]) => !(name in fixed));
-  return { ...checkOptions(where, options, Object.fromEntries(free) as OptionKinds<object>), ...fixed };
+  return {
+    ...checkOptions(
+      where,
+      options,
+      Object.fromEntries(free) as OptionKinds<object>,
+      otherRateNames(defaults),
+    ),
+    ...fixed,
+  };
 }
 
 /**

@@ -1,4 +1,12 @@
-import { checkOptions, type OptionKind, type OptionKinds } from '../options.ts';
+import { InvalidArgumentError } from '../errors.ts';
+import {
+  checkOptions,
+  type OptionKind,
+  type OptionKinds,
+  type OtherNames,
+  unknownOption,
+  valueText,
+} from '../options.ts';
 import type { Hyperparameters } from './hyperparameter.ts';
 import { Optimizer } from './optimizer.ts';
 import type { UpdateRule } from './update-rule.ts';
@@ -25,6 +33,32 @@ export class GradientMethod<H extends Hyperparameters> extends Optimizer<H> {
   }
 }
 
+/** What the hyperparameters of rules are called, here and elsewhere. */
+const usualNames = [
+  ...[
+    'lr',
+    'alpha',
+    'learningRate',
+    'learning_rate',
+    'momentum',
+    'nesterov',
+    'beta1',
+    'beta2',
+    'betas',
+    'beta_1',
+    'beta_2',
+  ],
+  ...['eps', 'epsilon', 'weightDecay', 'weight_decay', 'weightDecayRate', 'decay', 'rho', 'amsgrad'],
+];
+
+/** How a step size is called by those who know it by another name than these hyperparameters have. */
+export function otherRateNames(defaults: Hyperparameters): OtherNames {
+  const rate = ['lr', 'alpha'].find((name) => name in defaults);
+  if (rate === undefined) return {};
+  const names = ['lr', 'alpha', 'learningRate', 'learning_rate'].filter((name) => !(name in defaults));
+  return Object.fromEntries(names.map((name) => [name, rate]));
+}
+
 /** The kinds of hyperparameters with these defaults. */
 export function kindsOf<H extends Hyperparameters>(defaults: H): OptionKinds<Partial<H>> {
   const kinds = Object.entries(defaults).map(([name, value]) => [name, typeof value as OptionKind]);
@@ -36,16 +70,18 @@ export function kindsOf<H extends Hyperparameters>(defaults: H): OptionKinds<Par
  * Its constructor takes the hyperparameters that differ from the defaults, and each one is a property: `optimizer.lr`.
  *
  * @param defaults every hyperparameter with its default.
- * @throws InvalidArgumentError (the constructor) for a hyperparameter that there is not.
+ * @throws UnknownOptionError for a hyperparameter that there is not, also where a usual one is set as a property: `adam.lr = 1`;
+ *   InvalidArgumentError for a value of another kind, or NaN.
  */
 export function gradientMethod<H extends Hyperparameters>(
   defaults: H,
   Rule: RuleClass<H>,
 ): GradientMethodClass<H> {
   const kinds = kindsOf(defaults);
+  const otherNames = otherRateNames(defaults);
   class Method extends GradientMethod<H> {
     constructor(options?: Readonly<Partial<H>>) {
-      const given = Object.entries(checkOptions(new.target.name, options ?? {}, kinds));
+      const given = Object.entries(checkOptions(new.target.name, options ?? {}, kinds, otherNames));
       const set = given.filter(([, value]) => value !== undefined);
       super({ ...defaults, ...Object.fromEntries(set) }, Rule);
     }
@@ -56,7 +92,21 @@ export function gradientMethod<H extends Hyperparameters>(
         return this.hyperparam[name];
       },
       set(this: Method, value: H[typeof name]) {
+        if (typeof value !== typeof defaults[name] || Number.isNaN(value)) {
+          const where = `${this.constructor.name} ${String(name)}`;
+          throw new InvalidArgumentError(where, `a ${typeof defaults[name]}`, valueText(value));
+        }
         this.hyperparam[name] = value;
+      },
+    });
+  }
+  for (const name of usualNames) {
+    if (name in defaults) continue;
+    Object.defineProperty(Method.prototype, name, {
+      configurable: true,
+      get: () => undefined,
+      set(this: Method) {
+        throw unknownOption(this.constructor.name, name, Object.keys(defaults), otherNames);
       },
     });
   }

@@ -1,6 +1,8 @@
+import { DisposedTensorError } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { backward } from '../backward.ts';
 import { InvalidArgumentError, OptimizerNotSetUpError } from '../errors.ts';
+import { throwLateFailure } from '../functions/late-checks.ts';
 import { Link } from '../link.ts';
 import type { SerialEntry, Serializable } from '../matching/serial-entry.ts';
 import type { Parameter } from '../parameter.ts';
@@ -93,8 +95,9 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
   update(): null;
   update<A extends unknown[]>(lossFn?: LossFunction<A>, ...args: A): tf.Scalar | null {
     const target = this.#requireTarget('update');
+    throwLateFailure();
     const loss = lossFn === undefined ? null : this.#backward(target, lossFn, args);
-    this.#loss?.dispose();
+    this.#freeLoss();
     this.#loss = loss;
     const params = this.#trainable(target);
     const saves = params.flatMap((param) => [() => param.save(), () => param.updateRule!.save()]);
@@ -105,6 +108,21 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
       this.#runHooks('post', params);
     });
     return loss;
+  }
+
+  /** Frees the loss of the last update, which then tells whoever has kept it. */
+  #freeLoss(): void {
+    const loss = this.#loss;
+    if (loss === null) return;
+    loss.dispose();
+    loss.throwIfDisposed = () => {
+      throw new DisposedTensorError(
+        'loss',
+        `the loss of an earlier update of ${this.constructor.name}`,
+        'The next update() or dispose() frees it: read it before, (await loss.data())[0], or keep a copy, clone(loss).',
+      );
+    };
+    this.#loss = null;
   }
 
   /** Keeps the number of updates. */
@@ -237,8 +255,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
 
   /** Frees the state and the last loss, and leaves the model without rules; `setup` may follow. May be called again. */
   dispose(): void {
-    this.#loss?.dispose();
-    this.#loss = null;
+    this.#freeLoss();
     for (const [param, rule] of this.#rules) {
       rule.dispose();
       if (param.updateRule === rule) param.updateRule = null;

@@ -4,7 +4,6 @@ import {
   Link,
   type Observation,
   Reporter,
-  usingConfig,
   yieldToEventLoop,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -111,13 +110,12 @@ export class Evaluator<E = unknown> implements Extension {
         const inputs = await this.converter(batch);
         const observation: Observation = new Map();
         try {
-          usingConfig('train', false, () =>
+          target.evaluating(() => {
             reporter.scope(observation, () => {
-              tf.tidy(() => {
-                evaluateBatch(...(argumentsOf(inputs) as never[]));
-              });
-            }),
-          );
+              const result = evaluateBatch(...(argumentsOf(inputs) as never[]));
+              if (result instanceof Promise) throw asyncEvalFunc(result);
+            });
+          });
           await means.add(observation);
         } finally {
           tf.dispose(inputs);
@@ -134,4 +132,10 @@ export class Evaluator<E = unknown> implements Extension {
   async finalize(): Promise<void> {
     await this.iterator.finalize();
   }
+}
+
+function asyncEvalFunc(result: Promise<unknown>): InvalidArgumentError {
+  result.catch(() => {});
+  const advice = 'What it reports after an await is lost: override evaluate() for an evaluation that waits.';
+  return new InvalidArgumentError('Evaluator evalFunc', 'a synchronous function', 'a promise', advice);
 }

@@ -5,6 +5,7 @@ import { RunningMeans } from '../running-means.ts';
 import { jsonEntry, toJson } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
 import { getTrigger, type Trigger, type TriggerLike } from '../triggers/trigger.ts';
+import { warnOfMissing } from './missing-keys.ts';
 
 /** Means of the reported values over an interval, with `epoch`, `iteration` and `elapsed_time` (seconds). */
 export type LogEntry = Record<string, number>;
@@ -27,6 +28,7 @@ export interface LogReportOptions {
  */
 export class LogReport implements Extension {
   readonly defaultName = 'LogReport';
+  readonly readsObservation = true;
   readonly #keys: readonly string[] | null;
   readonly #trigger: Trigger;
   readonly #postprocess: ((entry: LogEntry) => void) | undefined;
@@ -71,6 +73,10 @@ export class LogReport implements Extension {
     entry['epoch'] = trainer.updater.epoch;
     entry['iteration'] = trainer.updater.iteration;
     entry['elapsed_time'] = trainer.elapsedTime;
+    if (this.#log.length === 0 && this.#keys !== null) {
+      const values = [...trainer.observation.keys(), ...Object.keys(entry)];
+      warnOfMissing('LogReport', this.#keys, values);
+    }
     this.#postprocess?.(entry);
     this.#log.push(entry);
     await this.#write(trainer);

@@ -7,13 +7,14 @@ import type { Trainer } from '../trainer.ts';
 /**
  * Reports what a function gives, once an epoch (Chainer's `observe_value`).
  * @param key the name in the observation and in logs.
+ * @param value synchronous; tensors that it makes are freed after it.
  */
 export function observeValue(key: string, value: (trainer: Trainer) => number | tf.Tensor): Extension {
   return {
     defaultName: 'observeValue',
     trigger: [1, 'epoch'],
     priority: priorities.writer,
-    call: (trainer) => trainer.report({ [key]: value(trainer) }),
+    call: (trainer) => trainer.report(() => ({ [key]: value(trainer) })),
   };
 }
 

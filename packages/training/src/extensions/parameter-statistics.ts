@@ -69,7 +69,7 @@ export class ParameterStatistics implements Extension {
         const values = arrayOf(param);
         if (values === null) continue;
         for (const [name, statistic] of Object.entries(this.#statistics)) {
-          tf.tidy(() => trainer.report({ [`${this.#prefix}${path}/${what}/${name}`]: statistic(values) }));
+          trainer.report(() => ({ [`${this.#prefix}${path}/${what}/${name}`]: statistic(values) }));
         }
       }
     }

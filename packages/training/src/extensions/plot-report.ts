@@ -6,6 +6,7 @@ import { RunningMeans } from '../running-means.ts';
 import { jsonEntry } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
 import { getTrigger, type Trigger, type TriggerLike } from '../triggers/trigger.ts';
+import { warnOfMissing } from './missing-keys.ts';
 
 export interface PlotReportOptions {
   /** What the x axis shows: 'iteration', 'epoch' (with its fraction), or a reported value. Default 'iteration'. */
@@ -25,6 +26,7 @@ export interface PlotReportOptions {
 /** Draws curves of reported values (Chainer's `PlotReport`), as SVG or what the caller makes of it. */
 export class PlotReport implements Extension {
   readonly defaultName = 'PlotReport';
+  readonly readsObservation = true;
   readonly #yKeys: readonly string[];
   readonly #xKey: string;
   readonly #trigger: Trigger;
@@ -33,6 +35,8 @@ export class PlotReport implements Extension {
   readonly #style: { readonly markers: boolean; readonly grid: boolean };
   readonly #means = new RunningMeans();
   #points: Record<string, [x: number, y: number][]>;
+  /** The names were looked for among the values of the first entry. */
+  #looked = false;
 
   /** @throws InvalidArgumentError without keys, and for another picture than SVG without `convert`. */
   constructor(yKeys: string | readonly string[], options: PlotReportOptions = {}) {
@@ -73,6 +77,10 @@ export class PlotReport implements Extension {
     if (!(trainer.isBeforeTraining || (await this.#trigger.fires(trainer)))) return;
     const means = await this.#means.means();
     this.#means.clear();
+    if (!this.#looked && !trainer.isBeforeTraining) {
+      this.#looked = true;
+      warnOfMissing('PlotReport', this.#yKeys, [...means.keys(), ...trainer.observation.keys()]);
+    }
     const { iteration, epochDetail } = trainer.updater;
     const x = new Map([...means, ['iteration', iteration], ['epoch', epochDetail]]).get(this.#xKey);
     if (x === undefined) return;

@@ -3,6 +3,7 @@ import type { Extension } from '../extension.ts';
 import { formatG } from '../format.ts';
 import type { Trainer } from '../trainer.ts';
 import { type LogEntry, LogReport } from './log-report.ts';
+import { warnOfMissing } from './missing-keys.ts';
 
 export interface PrintReportOptions {
   /** Whose entries are printed: a LogReport, or the name of one in the trainer. Default 'LogReport'. */
@@ -21,7 +22,8 @@ function printLine(line: string): void {
 }
 
 /**
- * Prints the entries of a LogReport as a table (Chainer's `PrintReport`). A value that an entry lacks leaves its column blank.
+ * Prints the entries of a LogReport as a table (Chainer's `PrintReport`). A value that an entry lacks leaves its column blank; a
+ * name that the first entry lacks is warned of, with the nearest one there is.
  * After a resume the entries before are printed again.
  */
 export class PrintReport implements Extension {
@@ -58,7 +60,10 @@ export class PrintReport implements Extension {
     for (; this.#printed < log.length; this.#printed++) {
       const entry = log[this.#printed]!;
       this.#columns ??= Object.keys(entry);
-      if (this.#printed === 0) this.#out(row(this.#columns, (name) => name));
+      if (this.#printed === 0) {
+        warnOfMissing('PrintReport', this.#columns, Object.keys(entry));
+        this.#out(row(this.#columns, (name) => name));
+      }
       this.#out(row(this.#columns, (name) => valueText(entry, name)));
     }
   }

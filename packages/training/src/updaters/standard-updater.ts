@@ -7,11 +7,12 @@ import {
   OptimizerNotSetUpError,
   type SerialEntry,
   UnknownNameError,
+  valueText,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Converter, concatExamples, type Inputs } from '../convert.ts';
 import type { BatchIterator } from '../iterators/batch-iterator.ts';
-import { integerEntry } from '../state-entries.ts';
+import { distinct, integerEntry } from '../state-entries.ts';
 import type { ReportScope, Updater } from './updater.ts';
 
 /** How many updates may be on their way to the device before the oldest is waited for. */
@@ -47,8 +48,9 @@ export class StandardUpdater<E = unknown> implements Updater {
 
   /**
    * @param iterator gives the batches; several by name, of which 'main' counts the epochs.
-   * @param optimizer set up with its model; several by name, of which `updateCore` updates 'main'.
-   * @throws InvalidArgumentError without a 'main'; OptimizerNotSetUpError.
+   * @param optimizer set up with its model; several by name, of which `updateCore` updates 'main'. A class with an `updateCore`
+   *   of its own names them as it likes: `{ gen, dis }`.
+   * @throws InvalidArgumentError without a 'main' that is needed; OptimizerNotSetUpError.
    */
   constructor(
     iterator: Named<BatchIterator<E>>,
@@ -66,8 +68,9 @@ export class StandardUpdater<E = unknown> implements Updater {
     });
     const isIterator = (value: object): value is BatchIterator<E> =>
       'next' in value && typeof value.next === 'function';
+    const ownCore = this.updateCore !== StandardUpdater.prototype.updateCore;
     this.#iterators = byName('iterator', iterator, isIterator);
-    this.#optimizers = byName('optimizer', optimizer, (value) => value instanceof Optimizer);
+    this.#optimizers = byName('optimizer', optimizer, (value) => value instanceof Optimizer, ownCore);
     for (const [name, each] of this.#optimizers) {
       if (each.target === null) throw new OptimizerNotSetUpError(`StandardUpdater, optimizer '${name}'`);
       each.useAutoNewEpoch = autoNewEpoch;
@@ -112,7 +115,7 @@ export class StandardUpdater<E = unknown> implements Updater {
     await this.updateCore(scope);
     this.iteration += 1;
     if (this.autoNewEpoch && this.isNewEpoch) {
-      for (const optimizer of this.#optimizers.values()) optimizer.newEpoch(true);
+      for (const optimizer of new Set(this.#optimizers.values())) optimizer.newEpoch(true);
     }
     await this.#keepPace();
   }
@@ -153,14 +156,17 @@ export class StandardUpdater<E = unknown> implements Updater {
     while (this.#inFlight.length > maxInFlight) await this.#inFlight.shift();
   }
 
-  /** Chainer's keys: `iterator:main/...`, `optimizer:main/...`, `model:main/...`, `iteration`. */
+  /**
+   * Chainer's keys: `iterator:main/...`, `optimizer:main/...`, `model:main/...`, `iteration`. What has several names is stored
+   * under the first.
+   */
   *serialEntries(prefix = ''): Generator<SerialEntry> {
-    for (const [name, iterator] of this.#iterators)
+    for (const [name, iterator] of distinct(this.#iterators))
       yield* iterator.serialEntries(`${prefix}iterator:${name}/`);
-    for (const [name, optimizer] of this.#optimizers) {
-      yield* optimizer.serialEntries(`${prefix}optimizer:${name}/`);
-      yield* optimizer.target!.serialEntries(`${prefix}model:${name}/`);
-    }
+    const optimizers = distinct(this.#optimizers);
+    for (const [name, optimizer] of optimizers) yield* optimizer.serialEntries(`${prefix}optimizer:${name}/`);
+    const models = new Map([...optimizers].map(([name, { target }]) => [name, target!]));
+    for (const [name, model] of distinct(models)) yield* model.serialEntries(`${prefix}model:${name}/`);
     yield integerEntry(
       `${prefix}iteration`,
       () => this.iteration,
@@ -185,15 +191,19 @@ function byName<T extends object>(
   what: string,
   given: Named<T>,
   isOne: (value: object) => boolean,
+  anyNames = false,
 ): ReadonlyMap<string, T> {
   if (isOne(given)) return new Map([['main', given as T]]);
   const entries = new Map(Object.entries(given as Readonly<Record<string, T>>));
-  if (!entries.has('main')) {
-    const got = [...entries.keys()].join(', ') || 'none';
+  const strange = [...entries].find(([, each]) => typeof each !== 'object' || each === null || !isOne(each));
+  if (entries.size === 0 || strange !== undefined || !(anyNames || entries.has('main'))) {
     throw new InvalidArgumentError(
       `StandardUpdater ${what}`,
-      `one ${what}, or several by name with 'main'`,
-      got,
+      `one ${what}, or several by name${anyNames ? '' : " with 'main'"}`,
+      strange === undefined
+        ? [...entries.keys()].join(', ') || 'none'
+        : `${strange[0]}: ${valueText(strange[1])}`,
+      what === 'optimizer' && !anyNames ? "A class with an updateCore() of its own needs no 'main'." : '',
     );
   }
   return entries;
