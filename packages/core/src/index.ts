@@ -1,3 +1,8 @@
+/**
+ * Links, chains, functions, optimizers, and transfer of parameters by name.
+ *
+ * @module @chaingrad/core
+ */
 export { DisposedTensorError, NoBackendError, nodeModule, SecondGradientError } from '@chaingrad/kernels';
 export type { ArraySource } from './arrays/array-source.ts';
 export * from './arrays/format-error.ts';

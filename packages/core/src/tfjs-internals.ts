@@ -5,16 +5,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * The gradients of a scalar by tensors that may be chosen while `forward` runs: `xs` is read after it. Where nothing reaches a
+ * The gradients of a scalar, or of what `dy` weights, by tensors that may be chosen while `forward` runs: `xs` is read after it. Where nothing reaches a
  * tensor its gradient is undefined. tfjs' own leaks what the tape has saved when the forward pass fails.
  */
 export function gradientsOf(
-  forward: () => tf.Scalar,
+  forward: () => tf.Tensor,
   xs: tf.Tensor[],
-): { value: tf.Scalar; grads: (tf.Tensor | undefined)[] } {
+  dy?: tf.Tensor,
+): { value: tf.Tensor; grads: (tf.Tensor | undefined)[] } {
   const engine = tf.engine();
   try {
-    return engine.gradients(forward, xs, undefined, true);
+    return engine.gradients(forward, xs, dy, true);
   } catch (error) {
     const { state } = engine;
     // Inside another tape the saved tensors are that one's.

@@ -33,6 +33,7 @@ export {
 export * from './ctc.ts';
 export * from './dropout.ts';
 export * from './evaluation.ts';
+export { forget } from './forget.ts';
 export { getItem, type ItemIndex, type Range } from './get-item.ts';
 export { linear } from './linear.ts';
 export * from './loss.ts';

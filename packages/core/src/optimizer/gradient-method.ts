@@ -7,7 +7,7 @@ import {
   unknownOption,
   valueText,
 } from '../options.ts';
-import type { Hyperparameters } from './hyperparameter.ts';
+import { type Hyperparameters, rateName } from './hyperparameter.ts';
 import { Optimizer } from './optimizer.ts';
 import type { UpdateRule } from './update-rule.ts';
 
@@ -53,7 +53,7 @@ const usualNames = [
 
 /** How a step size is called by those who know it by another name than these hyperparameters have. */
 export function otherRateNames(defaults: Hyperparameters): OtherNames {
-  const rate = ['lr', 'alpha'].find((name) => name in defaults);
+  const rate = rateName(defaults);
   if (rate === undefined) return {};
   const names = ['lr', 'alpha', 'learningRate', 'learning_rate'].filter((name) => !(name in defaults));
   return Object.fromEntries(names.map((name) => [name, rate]));

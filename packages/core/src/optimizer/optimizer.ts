@@ -1,15 +1,25 @@
 import { DisposedTensorError } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { backward } from '../backward.ts';
-import { InvalidArgumentError, OptimizerNotSetUpError } from '../errors.ts';
+import { InvalidArgumentError, OptimizerNotSetUpError, UnknownNameError } from '../errors.ts';
 import { throwLateFailure } from '../functions/late-checks.ts';
 import { Link } from '../link.ts';
+import { type NameFilter, nameMatcher } from '../matching/name-filter.ts';
 import type { SerialEntry, Serializable } from '../matching/serial-entry.ts';
+import { checkOptions, nearestName, type OptionKind } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { allOrNothing, type Saved } from '../undo.ts';
 import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
-import type { Hyperparameters } from './hyperparameter.ts';
+import { type Hyperparameters, rateName } from './hyperparameter.ts';
 import { countEntry, type UpdateRule } from './update-rule.ts';
+
+/** How some parameters are updated otherwise than the rest. */
+export type ConfigureOptions<H extends Hyperparameters = Hyperparameters> = Readonly<Partial<H>> & {
+  /** What the optimizer's step size (lr, Adam's alpha) is multiplied by; it goes on to follow schedules. Default 1. */
+  readonly lrScale?: number;
+  /** False: neither the hook WeightDecay nor `weightDecayRate` works on them. Default true. */
+  readonly weightDecay?: boolean;
+};
 
 /** A link whose `forward` returns the loss, e.g. a Classifier. */
 type LossLink<A extends unknown[]> = Link & { forward(...args: A): tf.Tensor };
@@ -42,6 +52,8 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
   #target: Link | null = null;
   #hooks = new HookList();
   #loss: tf.Tensor | null = null;
+  /** Gradients of parts wait for `update()`. */
+  #accumulating = false;
   /** The rules that `setup` made, by the parameter that got them. */
   readonly #rules = new Map<Parameter, UpdateRule>();
   #warned = new WeakSet<Parameter>();
@@ -97,6 +109,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
     const target = this.#requireTarget('update');
     throwLateFailure();
     const loss = lossFn === undefined ? null : this.#backward(target, lossFn, args);
+    this.#accumulating = false;
     this.#freeLoss();
     this.#loss = loss;
     const params = this.#trainable(target);
@@ -123,6 +136,98 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
       );
     };
     this.#loss = null;
+  }
+
+  /**
+   * Adds the gradients of one part of a batch to those of the parts before it; `update()` without a loss then makes the step:
+   * the memory of a part, the step of the whole batch. Statistics of batch normalization are those of each part.
+   *
+   * ```ts
+   * for (const [x, t] of parts) optimizer.accumulate((x, t) => softmaxCrossEntropy(model.call(x), t), [x, t], 1 / parts.length);
+   * optimizer.update();
+   * ```
+   *
+   * @param args what lossFn is called with.
+   * @param weight of this part: for losses that are means its share of the examples of the whole batch. Default 1.
+   * @returns the loss, unweighted. It belongs to the optimizer, which frees it at the next `accumulate`, `update` or `dispose`.
+   * @throws as `update`; the gradients are then as they were before.
+   */
+  accumulate<A extends unknown[]>(lossFn: LossFunction<A>, args: A, weight = 1): tf.Scalar {
+    const target = this.#requireTarget('accumulate');
+    throwLateFailure();
+    let unweighted: tf.Tensor | null = null;
+    const first = !this.#accumulating;
+    const weighted = (...inputs: A) => {
+      const loss = (lossFn instanceof Link ? lossFn.call(...inputs) : lossFn(...inputs)) as tf.Tensor;
+      if (first) target.cleargrads();
+      if (!(loss instanceof tf.Tensor)) return loss;
+      unweighted = tf.keep(tf.clone(loss));
+      return tf.mul(loss, weight);
+    };
+    try {
+      backward(() => weighted(...args), target).dispose();
+    } catch (error) {
+      (unweighted as tf.Tensor | null)?.dispose();
+      throw error;
+    }
+    this.#accumulating = true;
+    this.#freeLoss();
+    this.#loss = unweighted;
+    return unweighted as unknown as tf.Scalar;
+  }
+
+  /**
+   * Gives some parameters settings of their own. Call it after `setup`, which makes new rules; later calls add to earlier ones.
+   *
+   * ```ts
+   * optimizer.configure(/^\/extractor\//, { lrScale: 0.1 });
+   * optimizer.configure(/\/(b|beta|gamma)$/, { weightDecay: false });
+   * ```
+   *
+   * Snapshots do not keep it: it belongs to the program, which calls it again.
+   * @param names full paths of parameters: a string, a pattern, a function, or several.
+   * @param options hyperparameters as numbers of their own, which schedules do not change, `lrScale`, `weightDecay`.
+   * @returns the optimizer.
+   * @throws OptimizerNotSetUpError before `setup`; UnknownNameError when no parameter has such a name; UnknownOptionError.
+   */
+  configure(names: NameFilter, options: ConfigureOptions<H>): this {
+    const where = `${this.constructor.name}.configure`;
+    const target = this.#requireTarget('configure');
+    const kinds = Object.entries(this.hyperparam).map(([name, value]) => [name, typeof value as OptionKind]);
+    const { lrScale, weightDecay, ...own } = checkOptions<ConfigureOptions>(
+      where,
+      options,
+      { ...Object.fromEntries(kinds), lrScale: 'number', weightDecay: 'boolean' },
+      { lrMultiplier: 'lrScale', lr_mult: 'lrScale', decay: 'weightDecay' },
+    );
+    if (lrScale !== undefined && rateName(this.hyperparam) === undefined) {
+      throw new InvalidArgumentError(
+        `${where} lrScale`,
+        'an optimizer with a step size',
+        this.constructor.name,
+      );
+    }
+    const matches = nameMatcher(names, where);
+    const all = [...target.namedparams()];
+    const chosen = all.filter(([path]) => matches(path));
+    if (chosen.length === 0)
+      throw noSuchParameter(
+        where,
+        names,
+        all.map(([path]) => path),
+      );
+    for (const [, param] of chosen) {
+      const rule = param.updateRule;
+      if (rule === null) continue;
+      Object.assign(rule.hyperparam, own);
+      if (lrScale !== undefined) rule.rateScale = lrScale;
+      if (weightDecay === undefined) continue;
+      rule.decays = weightDecay;
+      if ('weightDecayRate' in rule.hyperparam) {
+        Object.assign(rule.hyperparam, { weightDecayRate: weightDecay ? own['weightDecayRate'] : 0 });
+      }
+    }
+    return this;
   }
 
   /** Keeps the number of updates. */
@@ -256,6 +361,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
   /** Frees the state and the last loss, and leaves the model without rules; `setup` may follow. May be called again. */
   dispose(): void {
     this.#freeLoss();
+    this.#accumulating = false;
     for (const [param, rule] of this.#rules) {
       rule.dispose();
       if (param.updateRule === rule) param.updateRule = null;
@@ -279,4 +385,12 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
     const values = Object.entries(this.hyperparam).map(([name, value]) => `${name}=${value}`);
     return `${this.constructor.name}(${values.join(', ')})`;
   }
+}
+
+function noSuchParameter(where: string, names: NameFilter, paths: readonly string[]): UnknownNameError {
+  const asked = String(names);
+  const word = asked.replaceAll(/[^\w/]|\\/g, '');
+  const nearest = nearestName(word, paths) ?? paths.find((path) => path.includes(word));
+  const near = nearest === undefined || nearest === null ? paths.slice(0, 8) : [nearest];
+  return new UnknownNameError(where, asked, near);
 }

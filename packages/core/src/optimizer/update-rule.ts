@@ -32,6 +32,10 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
   enabled = true;
   /** The number of updates of this parameter so far. */
   t = 0;
+  /** What the optimizer's step size is multiplied by for this parameter. */
+  rateScale = 1;
+  /** Whether hooks of weight decay work on this parameter. */
+  decays = true;
   /** What is not set here follows the optimizer's. */
   readonly hyperparam: H;
   readonly #hooks = new HookList();
@@ -41,7 +45,7 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
 
   /** @param parent the optimizer's hyperparameters. */
   constructor(parent: H) {
-    this.hyperparam = inheritHyperparameters(parent);
+    this.hyperparam = inheritHyperparameters(parent, () => this.rateScale);
   }
 
   /** The names of the state's arrays, Chainer's to the letter: they are keys in files. */
@@ -133,8 +137,9 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
 
   /** Runs the part of a hook that is for each parameter. */
   callHook(hook: OptimizerHook, param: Parameter): void {
-    if (hook.decayRate !== undefined) this.addDecay(param, hook.decayRate);
-    else this.settleDecay(param);
+    if (hook.decayRate !== undefined) {
+      if (this.decays) this.addDecay(param, hook.decayRate);
+    } else this.settleDecay(param);
     hook.forEachParam?.(this, param);
   }
 

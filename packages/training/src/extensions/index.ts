@@ -1,4 +1,5 @@
 export * from './evaluator.ts';
+export * from './exponential-moving-average.ts';
 export * from './fail-on-non-number.ts';
 export * from './log-report.ts';
 export * from './observe.ts';

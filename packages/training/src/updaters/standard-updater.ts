@@ -5,6 +5,7 @@ import {
   type LossFunction,
   Optimizer,
   OptimizerNotSetUpError,
+  report,
   type SerialEntry,
   UnknownNameError,
   valueText,
@@ -23,6 +24,12 @@ export interface StandardUpdaterOptions<E> {
   readonly converter?: Converter<E>;
   /** Gives the loss, from the tensors as arguments. Default the optimizer's model. */
   readonly lossFunc?: LossFunction<never[]>;
+  /**
+   * How many batches make one update: their gradients are added up, weighted by the numbers of examples, so that memory is
+   * needed for one of them at a time and the step is that of all (batch normalization takes the statistics of each). For losses
+   * that are means over examples. Default 1.
+   */
+  readonly accumulate?: number;
   /** Counts the optimizers' epochs. Default true. */
   readonly autoNewEpoch?: boolean;
 }
@@ -42,6 +49,9 @@ export class StandardUpdater<E = unknown> implements Updater {
   readonly converter: Converter<E>;
   readonly lossFunc: LossFunction<never[]> | null;
   readonly autoNewEpoch: boolean;
+  readonly accumulate: number;
+  /** Of an update of several batches: where the first began, and whether one of them ended an epoch. */
+  #span: { readonly previousEpochDetail: number | null; readonly isNewEpoch: boolean } | null = null;
   readonly #iterators: ReadonlyMap<string, BatchIterator<E>>;
   readonly #optimizers: ReadonlyMap<string, Optimizer>;
   #inFlight: Promise<unknown>[] = [];
@@ -61,11 +71,17 @@ export class StandardUpdater<E = unknown> implements Updater {
       converter,
       lossFunc = null,
       autoNewEpoch = true,
+      accumulate = 1,
     } = checkOptions('StandardUpdater', options, {
       converter: 'function',
       lossFunc: 'function',
       autoNewEpoch: 'boolean',
+      accumulate: 'number',
     });
+    if (!Number.isInteger(accumulate) || accumulate < 1) {
+      throw new InvalidArgumentError('StandardUpdater accumulate', 'an integer of 1 or more', accumulate);
+    }
+    this.accumulate = accumulate;
     const isIterator = (value: object): value is BatchIterator<E> =>
       'next' in value && typeof value.next === 'function';
     const ownCore = this.updateCore !== StandardUpdater.prototype.updateCore;
@@ -89,11 +105,13 @@ export class StandardUpdater<E = unknown> implements Updater {
   }
 
   get previousEpochDetail(): number | null {
-    return this.getIterator('main').previousEpochDetail;
+    return this.#span === null
+      ? this.getIterator('main').previousEpochDetail
+      : this.#span.previousEpochDetail;
   }
 
   get isNewEpoch(): boolean {
-    return this.getIterator('main').isNewEpoch;
+    return this.#span?.isNewEpoch ?? this.getIterator('main').isNewEpoch;
   }
 
   /** @throws UnknownNameError */
@@ -120,26 +138,70 @@ export class StandardUpdater<E = unknown> implements Updater {
     await this.#keepPace();
   }
 
-  /** Takes a batch of 'main' and updates the optimizer 'main' with it. */
+  /** Takes a batch of 'main', or as many as `accumulate` says, and updates the optimizer 'main' with it. */
   protected async updateCore(scope: ReportScope): Promise<void> {
-    const { done, value: batch } = await this.getIterator('main').next();
-    if (done) {
-      throw new InvalidArgumentError(
-        'StandardUpdater.update',
-        'another batch',
-        'the end of the iterator',
-        'Build it with repeat: true.',
-      );
-    }
     const optimizer = this.getOptimizer('main');
-    const inputs = await this.converter(batch);
+    const lossFunc = this.lossFunc ?? (optimizer.target as Link & { forward(...args: never[]): tf.Tensor });
+    const batches = await this.#nextBatches();
+    const count = batches.reduce((n, batch) => n + batch.length, 0);
+    /** The mean loss of the parts so far. */
+    let mean: tf.Tensor | null = null;
     try {
-      const lossFunc = this.lossFunc ?? (optimizer.target as Link & { forward(...args: never[]): tf.Tensor });
-      const loss = scope(() => optimizer.update(lossFunc, ...(argumentsOf(inputs) as never[])));
+      for (const batch of batches) {
+        const inputs = await this.converter(batch);
+        try {
+          const args = [...argumentsOf(inputs)] as never[];
+          if (batches.length === 1) this.#watch(scope(() => optimizer.update(lossFunc, ...args)));
+          else {
+            const weight = batch.length / count;
+            const before: tf.Tensor | null = mean;
+            mean = tf.keep(
+              tf.tidy(() => {
+                const part = tf.mul(
+                  scope(() => optimizer.accumulate(lossFunc, args, weight)),
+                  weight,
+                );
+                return before === null ? part : tf.add(before, part);
+              }),
+            );
+            before?.dispose();
+          }
+        } finally {
+          tf.dispose(inputs);
+        }
+      }
+      if (mean === null) return;
+      // The parts have reported theirs, of which the last one stands.
+      const loss = mean;
+      if (this.lossFunc === null) scope(() => report({ loss }, optimizer.target!));
+      optimizer.update();
       this.#watch(loss);
     } finally {
-      tf.dispose(inputs);
+      mean?.dispose();
     }
+  }
+
+  async #nextBatches(): Promise<E[][]> {
+    const iterator = this.getIterator('main');
+    const batches: E[][] = [];
+    let isNewEpoch = false;
+    let previousEpochDetail: number | null = null;
+    while (batches.length < this.accumulate) {
+      const { done, value } = await iterator.next();
+      if (done) {
+        throw new InvalidArgumentError(
+          'StandardUpdater.update',
+          'another batch',
+          'the end of the iterator',
+          'Build it with repeat: true.',
+        );
+      }
+      if (batches.length === 0) previousEpochDetail = iterator.previousEpochDetail;
+      isNewEpoch ||= iterator.isNewEpoch;
+      batches.push(value);
+    }
+    this.#span = this.accumulate === 1 ? null : { previousEpochDetail, isNewEpoch };
+    return batches;
   }
 
   /** Notes when the device has finished this update. */
