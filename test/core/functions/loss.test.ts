@@ -60,7 +60,7 @@ describeBackends('losses', () => {
       (s) => sigmoidCrossEntropy(s, tf.tensor2d([1, -1, 0, 1], [2, 2], 'int32'), { reduce: 'no' }),
       [distinct('x', [2, 2], 2)],
     );
-    expect(() => sigmoidCrossEntropy(x, tf.cast(t, 'float32'))).to.throw(InvalidArgumentError, 'int32');
+    expect(() => sigmoidCrossEntropy(x, tf.cast(t, 'bool'))).to.throw(InvalidArgumentError, 'int32');
     expect(() => sigmoidCrossEntropy(x, labels(1))).to.throw(
       ShapeMismatchError,
       'sigmoidCrossEntropy labels',
