@@ -1,6 +1,6 @@
 /** The table of pretrained models. A model's class names its part of it as `static readonly pretrained`. */
 import { ChaingradError, type NameMap } from '@chaingrad/core';
-import { openImagesLabelNames, vocBboxLabelNames } from './label-names.ts';
+import { cocoBboxLabelNames, openImagesLabelNames, vocBboxLabelNames } from './label-names.ts';
 import { mobilenetV1Face, mobilenetV2 } from './names/mobilenet.ts';
 
 /** The server that ChainerCV's weights lie on; `baseUrl` is another one. */
@@ -174,6 +174,29 @@ export const pretrained = {
       labelNames: ['face'],
     },
   },
+  CenterNet: {
+    /** A graph-model, which `importTfjs` of `@chaingrad/onnx` reads. Trained by 610265158 (Apache 2.0), in a package under MIT. */
+    coco: {
+      source: {
+        kind: 'npm',
+        package: '@vladmandic/human',
+        version: '3.3.6',
+        files: [
+          {
+            file: 'models/centernet.json',
+            bytes: 201_673,
+            sha256: 'bfb942eaacc5becf738d536663bc4580a0ae9e560722306e6d4dd7fe4a09de05',
+          },
+          {
+            file: 'models/centernet.bin',
+            bytes: 4_030_290,
+            sha256: '1b635a15009071f506f9f2b3519b31c072c534888989f30d269ffd44734ef7ef',
+          },
+        ],
+      },
+      labelNames: cocoBboxLabelNames,
+    },
+  },
 } as const satisfies Readonly<
   Record<string, PretrainedTable<SsdParam | Vgg16Param | ResNetParam | MobileNetV2Param>>
 >;
@@ -182,6 +205,7 @@ export const pretrained = {
 const aliases: Readonly<Record<string, string>> = {
   'ssd-mobilenet-v2-oid': 'SSDMobileNetV2/oid',
   'ssd-mobilenet-v1-face': 'SSDMobileNetV1Face/face',
+  'centernet-mobilenetv3-coco': 'CenterNet/coco',
 };
 
 type Table = Readonly<Record<string, Pretrained<object>>>;

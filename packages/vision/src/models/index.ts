@@ -1,3 +1,4 @@
+export * from './centernet/index.ts';
 export type { DetectionLink, Predictions, PredictOptions } from './detection-link.ts';
 export {
   type Crop,

@@ -1,0 +1,1 @@
+export { CenterNet, type CenterNetOptions } from './centernet.ts';
