@@ -89,16 +89,23 @@ const word = (seed: number, i: number) => mix32((seed + Math.imul(i + 1, 0x9e377
 /** `unit(key, i)`: exact float64 in [-1, 1). */
 export const unit = (key: string, i: number) => (word(fnv1a32(key), i) >>> 8) / 2 ** 23 - 1;
 
-/** `n` values `fround(offset + unit * scale)`, with `every.add` on each flat index divisible by `every.mod`. */
+/** What is added to each element whose flat index leaves the remainder `at` (0 if absent) in a division by `mod`. */
+export interface Every {
+  readonly mod: number;
+  readonly at?: number;
+  readonly add: number;
+}
+
+/** `n` values `fround(offset + unit * scale)`. */
 export function generate(
-  row: { key: string; scale: number; offset: number; every?: { mod: number; add: number } },
+  row: { key: string; scale: number; offset: number; every?: Every | undefined },
   n: number,
 ): Float32Array<ArrayBuffer> {
   const seed = fnv1a32(row.key);
   const out = new Float32Array(n);
   for (let i = 0; i < n; i++) {
     let v = row.offset + ((word(seed, i) >>> 8) / 2 ** 23 - 1) * row.scale;
-    if (row.every && i % row.every.mod === 0) v += row.every.add;
+    if (row.every && i % row.every.mod === (row.every.at ?? 0)) v += row.every.add;
     out[i] = v;
   }
   return out;

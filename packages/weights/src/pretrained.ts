@@ -93,6 +93,16 @@ const resnet = (name: string) => ({
   'imagenet-he': imagenet(`${name}_imagenet_converted_2018_03_07.npz`, { arch: 'he' } as const),
 });
 
+/** A YOLO of Pascal VOC: ChainerCV takes of its files what fits. */
+const yolo = (file: string) => ({
+  voc0712: {
+    source: chainercv(file),
+    match: 'common' as const,
+    nFgClass: 20,
+    labelNames: vocBboxLabelNames,
+  },
+});
+
 /** ChainerCV publishes no digests: what comes first is recorded, and compared from then on. */
 export const pretrained = {
   SSD300: {
@@ -111,6 +121,9 @@ export const pretrained = {
     },
     imagenet: ssdImagenet,
   },
+  YOLOv2: yolo('yolo_v2_voc0712_converted_2018_05_03.npz'),
+  YOLOv2Tiny: yolo('yolo_v2_tiny_voc0712_converted_2018_10_19.npz'),
+  YOLOv3: yolo('yolo_v3_voc0712_converted_2018_05_01.npz'),
   VGG16: {
     imagenet: {
       source: chainercv('vgg16_imagenet_converted_2017_07_18.npz'),

@@ -2,7 +2,7 @@
 import { type PickableSequentialChain, useBackend, withoutValues } from '@chaingrad/core';
 import { MobileNetV2, ResNet50, SEResNet50, SEResNeXt50 } from '@chaingrad/vision';
 import { readJson } from '../../support/goldens.ts';
-import { fillNet, type GeneratedNet } from '../../vision/models/generated-net.ts';
+import { type ForwardGolden, fillNet } from '../../vision/models/generated-net.ts';
 import { expectSame, floats } from './support.ts';
 
 const cases: [golden: string, make: (nClass: number) => PickableSequentialChain, picked: string[]][] = [
@@ -19,7 +19,7 @@ describe('exportOnnx of the classifiers', function () {
 
   for (const [name, make, picked] of cases) {
     it(`${name}: features and logits are the same in ONNX Runtime`, async () => {
-      const golden = readJson<GeneratedNet>(`goldens/${name}.json`);
+      const golden = readJson<ForwardGolden>(`goldens/${name}.json`);
       using model = withoutValues(() => make(golden.n_class).initialize([1, 64, 64, 3]));
       fillNet(model, golden);
       model.pick = picked;

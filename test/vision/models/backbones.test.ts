@@ -182,6 +182,7 @@ for (const [name, list, tolerance, feature] of forwards) {
 }
 
 interface TrainGolden extends GeneratedNet {
+  n_class: number;
   input_keys: string[];
   input_size: [number, number];
   labels: number[];

@@ -2,22 +2,22 @@
 import { type Link, Persistent } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { generate } from '../../support/goldens.ts';
+import { type Every, generate } from '../../support/goldens.ts';
 import { fillParams, type Stats } from '../../support/models.ts';
 
-export type Row = [path: string, shape: number[], scale: number, offset: number];
+export type Row = [path: string, shape: number[], scale: number, offset: number, every?: Every];
 
 /** What a golden network's JSON holds. */
 export interface GeneratedNet {
   /** What stands before the path in each key. */
   prefix: string;
-  n_class: number;
   params: Row[];
   persistents: Row[];
 }
 
 /** ... of a network whose layers are recorded. */
 export interface ForwardGolden extends GeneratedNet {
+  n_class: number;
   layer_names: string[];
   mean: [number, number, number];
   input_key: string;
@@ -30,7 +30,14 @@ const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
 /** Gives parameters and running statistics their generated values; fails where names differ. */
 export function fillNet(model: Link, { prefix, params, persistents }: GeneratedNet): void {
-  const named = ([path, shape, scale, offset]: Row) => ({ path, shape, key: prefix + path, scale, offset });
+  const named = ([path, shape, scale, offset, every]: Row) => ({
+    path,
+    shape,
+    key: prefix + path,
+    scale,
+    offset,
+    every,
+  });
   fillParams(model, params.map(named));
   const found = new Map(model.namedpersistents());
   const statistics = [...found.keys()].filter((path) => !path.endsWith('/N'));

@@ -1,6 +1,13 @@
 export * from './centernet/index.ts';
 export type { DetectionLink, Predictions, PredictOptions } from './detection-link.ts';
 export {
+  type DetectionPreset,
+  type DetectionPresets,
+  type DetectionSettings,
+  Detector,
+  type Thresholds,
+} from './detector.ts';
+export {
   type Crop,
   type Extractor,
   type FeatureArray,
@@ -13,3 +20,4 @@ export * from './resnet/index.ts';
 export * from './senet/index.ts';
 export * from './ssd/index.ts';
 export { type PretrainedVGG16Options, VGG16, type VGG16Options } from './vgg16.ts';
+export * from './yolo/index.ts';

@@ -25,7 +25,6 @@ export {
   SSD,
   type SSDBoxes,
   type SSDOptions,
-  type SSDPreset,
 } from './ssd.ts';
 export { ssdBatch } from './ssd-batch.ts';
 export { type SSDTrainExample, type SSDTransformOptions, ssdTransform } from './ssd-transform.ts';

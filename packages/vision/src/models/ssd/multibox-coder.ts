@@ -1,8 +1,8 @@
 import { checkOptions } from '@chaingrad/core';
 import { BboxFormatError } from '../../errors.ts';
 import { bboxIou, countBoxes } from '../../utils/bbox/bbox-iou.ts';
+import { bestOf, type Candidates, noCandidates } from '../../utils/bbox/best-of.ts';
 import type { Detections, NumberList } from '../../utils/bbox/detections.ts';
-import { nonMaximumSuppression } from '../../utils/bbox/non-maximum-suppression.ts';
 import { defaultBbox, type MultiboxGrid } from './default-bbox.ts';
 
 /** The grid of an SSD, or a list of boxes; and the variances of position and size. */
@@ -207,26 +207,7 @@ export class MultiboxCoder {
         ? softmaxCandidates(mbConf, nClass, Math.fround(scoreThresh))
         : sigmoidCandidates(mbConf, nClass, Math.fround(scoreThresh));
 
-    const bbox: number[] = [];
-    const label: number[] = [];
-    const score: number[] = [];
-    candidates.forEach(({ rows, scores }, l) => {
-      const boxes = this.#boxes(mbLoc, rows);
-      const kept =
-        nmsThresh === null
-          ? scores.map((_, i) => i)
-          : nonMaximumSuppression(boxes, nmsThresh, { score: scores });
-      for (const i of kept) {
-        bbox.push(boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!);
-        label.push(l);
-        score.push(scores[i]!);
-      }
-    });
-    return {
-      bbox: Float32Array.from(bbox),
-      label: Int32Array.from(label),
-      score: Float32Array.from(score),
-    };
+    return bestOf(candidates, (rows) => this.#boxes(mbLoc, rows), nmsThresh);
   }
 
   /** The corners of the boxes in the given rows of `mbLoc`, float64. */
@@ -247,17 +228,8 @@ export class MultiboxCoder {
   }
 }
 
-/** The default boxes whose score of one class passes the threshold. */
-interface Candidates {
-  readonly rows: number[];
-  readonly scores: number[];
-}
-
-const noCandidates = (nClass: number): Candidates[] =>
-  Array.from({ length: nClass - 1 }, () => ({ rows: [], scores: [] }));
-
 function softmaxCandidates(conf: Float32Array, nClass: number, thresh: number): Candidates[] {
-  const out = noCandidates(nClass);
+  const out = noCandidates(nClass - 1);
   const row = new Float64Array(nClass);
   // A score s needs an output that exceeds the background's by log(s / (1 - s)): most boxes are passed over without an
   // exp. The margin covers the rounding of a score to float32.
@@ -286,7 +258,7 @@ function softmaxCandidates(conf: Float32Array, nClass: number, thresh: number): 
 }
 
 function sigmoidCandidates(conf: Float32Array, nClass: number, thresh: number): Candidates[] {
-  const out = noCandidates(nClass);
+  const out = noCandidates(nClass - 1);
   const s = Math.min(thresh, 1) - 1e-6;
   const least = s > 0 ? Math.log(s / (1 - s)) : Number.NEGATIVE_INFINITY;
   for (let i = 0, o = 0; o < conf.length; i++, o += nClass) {

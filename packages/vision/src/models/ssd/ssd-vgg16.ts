@@ -1,12 +1,6 @@
 import { checkOptions } from '@chaingrad/core';
-import {
-  completeArguments,
-  fromPretrained,
-  type LoadOptions,
-  pretrained,
-  type WeightSource,
-} from '@chaingrad/weights';
-import { VisionOptionError } from '../../errors.ts';
+import { fromPretrained, type LoadOptions, pretrained, type WeightSource } from '@chaingrad/weights';
+import { fgClassOf, otherFgClassNames } from '../fg-class.ts';
 import { toldByFile } from './about.ts';
 import { Multibox } from './multibox.ts';
 import { SSD } from './ssd.ts';
@@ -27,21 +21,8 @@ function heads(
   options: SSDVGG16Options | undefined,
   aspectRatios: readonly number[][],
 ): Multibox {
-  checkOptions<Partial<SSDVGG16Options>>(
-    name,
-    options ?? {},
-    { nFgClass: 'any' },
-    { nClass: 'nFgClass', n_fg_class: 'nFgClass' },
-  );
-  const { nFgClass } = completeArguments<SSDVGG16Options>(
-    { nFgClass: options?.nFgClass },
-    null,
-    pretrained[name],
-  );
-  if (!(Number.isInteger(nFgClass) && nFgClass > 0)) {
-    throw new VisionOptionError(name, 'nFgClass', 'a positive whole number', nFgClass);
-  }
-  return new Multibox(nFgClass + 1, aspectRatios);
+  checkOptions<Partial<SSDVGG16Options>>(name, options ?? {}, { nFgClass: 'any' }, otherFgClassNames);
+  return new Multibox(fgClassOf(name, options) + 1, aspectRatios);
 }
 
 /**

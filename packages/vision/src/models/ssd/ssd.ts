@@ -1,13 +1,22 @@
-import { Chain, checkOptions, type OptionKinds, usingConfig, yieldToEventLoop } from '@chaingrad/core';
+import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import { aboutMetadata } from '@chaingrad/weights';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../../errors.ts';
 import { type Image, type ImageSource, toImage } from '../../image/index.ts';
 import { crop } from '../../transforms/image/crop.ts';
 import { paste } from '../../transforms/image/paste.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
+import type { Detections } from '../../utils/bbox/detections.ts';
 import { normalizePixels, stack } from '../batch.ts';
-import type { DetectionLink, Predictions, PredictOptions } from '../detection-link.ts';
+import type { Predictions, PredictOptions } from '../detection-link.ts';
+import {
+  type DetectionPresets,
+  type DetectionSettings,
+  Detector,
+  inTest,
+  nthPart,
+  readAll,
+} from '../detector.ts';
 import type { SSDExtractor } from './extractor.ts';
 import type { Multibox } from './multibox.ts';
 import { MultiboxCoder, type ScoreFunction } from './multibox-coder.ts';
@@ -58,9 +67,7 @@ export interface InputPreparation {
 /** Tiles of one forward pass. */
 const TILES_AT_ONCE = 4;
 
-export type SSDPreset = 'visualize' | 'evaluate';
-
-const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: number }>> = {
+const PRESETS: DetectionPresets = {
   visualize: { nmsThresh: 0.45, scoreThresh: 0.6 },
   evaluate: { nmsThresh: 0.45, scoreThresh: 0.01 },
 };
@@ -74,24 +81,16 @@ const PRESETS: Readonly<Record<SSDPreset, { nmsThresh: number; scoreThresh: numb
  * const { bboxes, labels, scores } = await model.predict([image]);
  * ```
  */
-export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements DetectionLink {
+export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector {
   readonly coder: MultiboxCoder;
   readonly mean: number | readonly number[];
-  /** How class outputs become scores. */
   readonly scoreFunction: ScoreFunction;
-  /** Whose resizing the network was trained with. */
-  readonly resizeBackend: ResizeBackend;
-  /** Names of the classes in the order of the labels, where the weights came with some. */
-  labelNames: readonly string[] | null = null;
+  override readonly resizeBackend: ResizeBackend;
   /**
    * Along each side of an image so many overlapping tiles are looked at, beside the whole image: things that are small in it are
    * larger in a tile. 1: the image alone. A detector is trained for its tiles, and its file tells them.
    */
   tiles = 1;
-  /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. */
-  nmsThresh: number | null = PRESETS.visualize.nmsThresh;
-  /** Boxes with this score or more are given. */
-  scoreThresh: number = PRESETS.visualize.scoreThresh;
 
   /** @throws VisionOptionError when the lists of the boxes do not have one entry a feature map. */
   constructor(
@@ -99,7 +98,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
     readonly multibox: Multibox,
     options: SSDOptions,
   ) {
-    super();
+    super(PRESETS);
     const {
       mean = 0,
       scoreFunction = 'softmax',
@@ -112,11 +111,9 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
     this.coder = 'coder' in boxes ? boxes.coder : gridCoder(extractor, multibox, boxes);
   }
 
-  /** The name by which files of it know the model; subclasses have their own. */
-  static readonly modelName: string = 'SSD';
+  static override readonly modelName: string = 'SSD';
 
-  /** A file of it carries along what is needed to load it again and to decode alike. */
-  serialMetadata(): Record<string, string> {
+  override serialMetadata(): Record<string, string> {
     const { nFgClass, labelNames, scoreFunction, insize, tiles } = this;
     const { modelName: model, inputShape } = this.constructor as typeof SSD & {
       inputShape?: readonly number[];
@@ -148,17 +145,8 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
     return Math.round(this.insize / tileShare(this.tiles));
   }
 
-  /** Classes without the background. */
   get nFgClass(): number {
     return this.multibox.nClass - 1;
-  }
-
-  /** Sets both thresholds: few sure boxes to look at, or all that count in an evaluation. */
-  usePreset(preset: SSDPreset): void {
-    if (!Object.hasOwn(PRESETS, preset)) {
-      throw new VisionOptionError('SSD.usePreset', 'preset', "'visualize' or 'evaluate'", preset);
-    }
-    Object.assign(this, PRESETS[preset]);
   }
 
   /**
@@ -206,7 +194,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
    *
    * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
    */
-  async predict(imgs: readonly ImageSource[], options: PredictOptions = {}): Promise<Predictions> {
+  override async predict(imgs: readonly ImageSource[], options: PredictOptions = {}): Promise<Predictions> {
     const {
       nmsThresh = this.nmsThresh,
       scoreThresh = this.scoreThresh,
@@ -218,52 +206,42 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Chain implements
       { nmsThresh: 'number | null', scoreThresh: 'number', resizeBackend: 'any', tiles: 'number' },
       { threshold: 'scoreThresh', iouThresh: 'nmsThresh' },
     );
+    checkTiles(tiles);
+    if (tiles === 1) return super.predict(imgs, { nmsThresh, scoreThresh, resizeBackend });
     const out: Predictions = { bboxes: [], labels: [], scores: [] };
     const images = await Promise.all(imgs.map((img) => toImage(img)));
-    await yieldToEventLoop();
-    if (images.length === 0) return out;
-    checkTiles(tiles);
-    if (tiles > 1) {
-      for (const img of images) {
-        const windows = tileWindows(img.shape, tiles);
-        const parts: Predictions = { bboxes: [], labels: [], scores: [] };
-        // A few at a time: the memory is that of a batch, however many tiles there are.
-        for (let i = 0; i < windows.length; i += TILES_AT_ONCE) {
-          const some = windows.slice(i, i + TILES_AT_ONCE).map((window) => crop(img, window));
-          const found = await this.predict(some, { nmsThresh, scoreThresh, resizeBackend, tiles: 1 });
-          parts.bboxes.push(...found.bboxes);
-          parts.labels.push(...found.labels);
-          parts.scores.push(...found.scores);
-        }
-        const { bbox, label, score } = mergeTiles(parts, windows, img.shape, nmsThresh);
-        out.bboxes.push(bbox);
-        out.labels.push(label);
-        out.scores.push(score);
+    for (const img of images) {
+      const windows = tileWindows(img.shape, tiles);
+      const parts: Predictions = { bboxes: [], labels: [], scores: [] };
+      // A few at a time: the memory is that of a batch, however many tiles there are.
+      for (let i = 0; i < windows.length; i += TILES_AT_ONCE) {
+        const some = windows.slice(i, i + TILES_AT_ONCE).map((window) => crop(img, window));
+        const found = await this.predict(some, { nmsThresh, scoreThresh, resizeBackend, tiles: 1 });
+        parts.bboxes.push(...found.bboxes);
+        parts.labels.push(...found.labels);
+        parts.scores.push(...found.scores);
       }
-      return out;
-    }
-    const prepared = images.map((img) => this.prepare(img, resizeBackend));
-    // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
-    const tensors = usingConfig('train', false, () => tf.tidy(() => this.call(stack(prepared))));
-    const { nClass } = this.multibox;
-    const count = this.coder.length;
-    try {
-      const [locs, confs] = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()));
-      images.forEach(({ shape: [height, width] }, i) => {
-        const { bbox, label, score } = this.coder.decode(
-          locs!.subarray(i * count * 4, (i + 1) * count * 4),
-          confs!.subarray(i * count * nClass, (i + 1) * count * nClass),
-          { nmsThresh, scoreThresh, scoreFunction: this.scoreFunction },
-        );
-        const scale = this.boxScale([height, width]);
-        out.bboxes.push(bbox.map((value, k) => value * scale[k % 2]!));
-        out.labels.push(label);
-        out.scores.push(score);
-      });
-    } finally {
-      tf.dispose(tensors);
+      const { bbox, label, score } = mergeTiles(parts, windows, img.shape, nmsThresh);
+      out.bboxes.push(bbox);
+      out.labels.push(label);
+      out.scores.push(score);
     }
     return out;
+  }
+
+  protected override async detect(
+    images: readonly Image[],
+    { nmsThresh, scoreThresh, resizeBackend }: DetectionSettings,
+  ): Promise<Detections[]> {
+    const prepared = images.map((img) => this.prepare(img, resizeBackend));
+    const [locs, confs] = await readAll(inTest(() => this.call(stack(prepared))));
+    const { scoreFunction } = this;
+    return images.map(({ shape: [height, width] }, i) => {
+      const [loc, conf] = [locs!, confs!].map((values) => nthPart(values, i, images.length));
+      const found = this.coder.decode(loc!, conf!, { nmsThresh, scoreThresh, scoreFunction });
+      const scale = this.boxScale([height, width]);
+      return { ...found, bbox: found.bbox.map((value, k) => value * scale[k % 2]!) };
+    });
   }
 }
 
