@@ -93,32 +93,43 @@ const resnet = (name: string) => ({
   'imagenet-he': imagenet(`${name}_imagenet_converted_2018_03_07.npz`, { arch: 'he' } as const),
 });
 
-/** A YOLO of Pascal VOC: ChainerCV takes of its files what fits. */
-const yolo = (file: string) => ({
-  voc0712: {
-    source: chainercv(file),
-    match: 'common' as const,
-    nFgClass: 20,
-    labelNames: vocBboxLabelNames,
+/** A detector of Pascal VOC. */
+const voc = (file: string) => ({ source: chainercv(file), nFgClass: 20, labelNames: vocBboxLabelNames });
+
+/** A YOLO: ChainerCV takes of its files what fits. */
+const yolo = (file: string) => ({ voc0712: { ...voc(file), match: 'common' as const } });
+
+const vgg16Layers = [
+  ...['1_1', '1_2', '2_1', '2_2', '3_1', '3_2', '3_3', '4_1', '4_2', '4_3', '5_1', '5_2', '5_3'].map(
+    (name) => ['extractor', `conv${name}/conv`] as const,
+  ),
+  ['head', 'fc6'] as const,
+  ['head', 'fc7'] as const,
+];
+
+/** The classifier VGG-16 in a Faster R-CNN: the rest keeps its initial values. */
+const fasterRcnnImagenet = {
+  source: chainercv('vgg16_imagenet_converted_2017_07_18.npz'),
+  names: {
+    title: 'VGG16',
+    names: Object.fromEntries(
+      vgg16Layers.flatMap(([part, layer]) =>
+        ['W', 'b'].map((name) => [`${part}/${layer}/${name}`, { from: `${layer}/${name}` }] as const),
+      ),
+    ),
+    unused: /^fc8\//,
   },
-});
+  match: 'common' as const,
+};
 
 /** ChainerCV publishes no digests: what comes first is recorded, and compared from then on. */
 export const pretrained = {
   SSD300: {
-    voc0712: {
-      source: chainercv('ssd300_voc0712_converted_2017_06_06.npz'),
-      nFgClass: 20,
-      labelNames: vocBboxLabelNames,
-    },
+    voc0712: voc('ssd300_voc0712_converted_2017_06_06.npz'),
     imagenet: ssdImagenet,
   },
   SSD512: {
-    voc0712: {
-      source: chainercv('ssd512_voc0712_converted_2017_06_06.npz'),
-      nFgClass: 20,
-      labelNames: vocBboxLabelNames,
-    },
+    voc0712: voc('ssd512_voc0712_converted_2017_06_06.npz'),
     imagenet: ssdImagenet,
   },
   YOLOv2: yolo('yolo_v2_voc0712_converted_2018_05_03.npz'),
@@ -131,6 +142,11 @@ export const pretrained = {
       mean: [123.68, 116.779, 103.939],
       overwritable: ['mean'],
     },
+  },
+  FasterRCNNVGG16: {
+    voc0712: voc('faster_rcnn_vgg16_voc0712_trained_2017_07_21.npz'),
+    voc07: voc('faster_rcnn_vgg16_voc07_trained_2018_06_01.npz'),
+    imagenet: fasterRcnnImagenet,
   },
   ResNet18: {},
   ResNet34: {},

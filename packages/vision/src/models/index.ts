@@ -7,6 +7,7 @@ export {
   Detector,
   type Thresholds,
 } from './detector.ts';
+export * from './faster-rcnn/index.ts';
 export {
   type Crop,
   type Extractor,

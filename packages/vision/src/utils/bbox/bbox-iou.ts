@@ -14,12 +14,16 @@ export function countBoxes(bbox: NumberList, where: string): number {
   return bbox.length / 4;
 }
 
+/** How NumPy rounds what it computes of arrays: float32 stays float32. */
+const rounding = (...arrays: readonly NumberList[]) =>
+  arrays.every((array) => array instanceof Float32Array) ? Math.fround : (v: number) => v;
+
 /**
  * The area of every box, in the precision of its array, as NumPy has it. A small box inside several default boxes of an
  * SSD has the same IoU with all of them but for this rounding, which decides the matching.
  */
 function boxAreas(bbox: NumberList): Float64Array {
-  const round = bbox instanceof Float32Array ? Math.fround : (v: number) => v;
+  const round = rounding(bbox);
   const area = new Float64Array(bbox.length / 4);
   for (let i = 0; i < area.length; i++) {
     area[i] = round(round(bbox[4 * i + 2]! - bbox[4 * i]!) * round(bbox[4 * i + 3]! - bbox[4 * i + 1]!));
@@ -31,7 +35,8 @@ function boxAreas(bbox: NumberList): Float64Array {
  * Intersection over union of every box of `a` with every box of `b`.
  *
  * Disjoint and touching boxes have 0; so have two boxes without area, where ChainerCV has 0/0 = NaN.
- * Computed in float64. Chainer counterpart: `chainercv.utils.bbox_iou`.
+ * Computed in float64; of two `Float32Array`s in float32, as NumPy does: which anchors tie is decided by it.
+ * Chainer counterpart: `chainercv.utils.bbox_iou`.
  *
  * @param a N * 4 values, rows of (yMin, xMin, yMax, xMax).
  * @param b K * 4 values.
@@ -44,6 +49,7 @@ export function bboxIou(a: NumberList, b: NumberList): Float64Array {
   const out = new Float64Array(n * k);
   const areaA = boxAreas(a);
   const areaB = boxAreas(b);
+  const round = rounding(a, b);
   for (let i = 0, o = 0; i < n; i++) {
     const y0 = a[4 * i]!;
     const x0 = a[4 * i + 1]!;
@@ -53,7 +59,9 @@ export function bboxIou(a: NumberList, b: NumberList): Float64Array {
     for (let j = 0; j < k; j++, o++) {
       const h = Math.min(y1, b[4 * j + 2]!) - Math.max(y0, b[4 * j]!);
       const w = Math.min(x1, b[4 * j + 3]!) - Math.max(x0, b[4 * j + 1]!);
-      if (h > 0 && w > 0) out[o] = (h * w) / (area + areaB[j]! - h * w);
+      if (!(h > 0 && w > 0)) continue;
+      const common = round(round(h) * round(w));
+      out[o] = round(common / round(round(area + areaB[j]!) - common));
     }
   }
   return out;
