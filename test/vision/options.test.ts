@@ -35,6 +35,18 @@ describe('options of vision', () => {
     AnchorTargetCreator: (o) => new vision.AnchorTargetCreator(o),
     FasterRCNN: (o) => new vision.FasterRCNN(ssd as never, ssd as never, ssd as never, 0, o),
     FasterRCNNTrainChain: (o) => new vision.FasterRCNNTrainChain(ssd as never, o),
+    FasterRCNNFPNResNet50: (o) => new vision.FasterRCNNFPNResNet50(o),
+    FasterRCNNFPNResNet101: (o) => new vision.FasterRCNNFPNResNet101(o),
+    MaskRCNNFPNResNet50: (o) => new vision.MaskRCNNFPNResNet50(o),
+    MaskRCNNFPNResNet101: (o) => new vision.MaskRCNNFPNResNet101(o),
+    'FasterRCNNFPN.fromPretrained': [
+      'MaskRCNNFPNResNet50.fromPretrained',
+      (o) => vision.MaskRCNNFPNResNet50.fromPretrained(bytes, o),
+    ],
+    'FasterRCNNFPN.predict': [
+      'FasterRCNNFPNResNet50.predict',
+      (o) => new vision.FasterRCNNFPNResNet50({ nFgClass: 1 }).predict([], o),
+    ],
     FasterRCNNVGG16: (o) => new vision.FasterRCNNVGG16(o),
     'FasterRCNNVGG16.fromPretrained': (o) => vision.FasterRCNNVGG16.fromPretrained(bytes, o),
     ProposalCreator: (o) => new vision.ProposalCreator(o),

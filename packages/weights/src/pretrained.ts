@@ -96,6 +96,11 @@ const resnet = (name: string) => ({
 /** A detector of Pascal VOC. */
 const voc = (file: string) => ({ source: chainercv(file), nFgClass: 20, labelNames: vocBboxLabelNames });
 
+/** A detector of the 80 classes of COCO. */
+const coco = (name: string) => ({
+  coco: { source: chainercv(`${name}_coco_trained_2019_03_15.npz`), nFgClass: 80 },
+});
+
 /** A YOLO: ChainerCV takes of its files what fits. */
 const yolo = (file: string) => ({ voc0712: { ...voc(file), match: 'common' as const } });
 
@@ -148,6 +153,10 @@ export const pretrained = {
     voc07: voc('faster_rcnn_vgg16_voc07_trained_2018_06_01.npz'),
     imagenet: fasterRcnnImagenet,
   },
+  FasterRCNNFPNResNet50: coco('faster_rcnn_fpn_resnet50'),
+  FasterRCNNFPNResNet101: coco('faster_rcnn_fpn_resnet101'),
+  MaskRCNNFPNResNet50: coco('mask_rcnn_fpn_resnet50'),
+  MaskRCNNFPNResNet101: coco('mask_rcnn_fpn_resnet101'),
   ResNet18: {},
   ResNet34: {},
   ResNet50: resnet('resnet50'),

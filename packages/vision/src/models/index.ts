@@ -15,6 +15,7 @@ export {
   FeaturePredictor,
   type FeaturePredictorOptions,
 } from './feature-predictor.ts';
+export * from './fpn/index.ts';
 export * from './mobilenet/index.ts';
 export * from './mobilenet-v2/index.ts';
 export * from './resnet/index.ts';

@@ -67,7 +67,7 @@ export class ResidualNet extends PickableSequentialChain {
 
   // The order of the fields is the order in which they run.
   readonly conv1: Conv2DBNActiv;
-  readonly pool1: (x: Tensor4D) => Tensor4D;
+  pool1: (x: Tensor4D) => Tensor4D;
   readonly res2: PickableSequentialChain;
   readonly res3: PickableSequentialChain;
   readonly res4: PickableSequentialChain;
