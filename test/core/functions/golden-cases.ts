@@ -38,6 +38,13 @@ export class Goldens {
     return this.#arrays.has(name);
   }
 
+  /** What follows a beginning of the names of arrays. */
+  keys(start: string): string[] {
+    return [...this.#arrays.keys()].flatMap((key) =>
+      key.startsWith(start) ? [key.slice(start.length)] : [],
+    );
+  }
+
   array(name: string): GoldenArray {
     const found = this.#arrays.get(name);
     if (found === undefined) throw new Error(`there is no golden '${name}'`);
