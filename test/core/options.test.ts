@@ -49,6 +49,10 @@ const takers: OptionTable = {
     'SGD.addHook',
     (o) => new core.SGD().setup(new core.Link()).addHook(new core.Lasso(1), o),
   ],
+  'Optimizer.configure': [
+    'SGD.configure',
+    (o) => new core.SGD().setup(new core.Linear(1, 1)).configure('W', o),
+  ],
   'UpdateRule.addHook': ['.addHook', (o) => new core.SGD().createUpdateRule().addHook(new core.Lasso(1), o)],
   transferParams: (o) => core.transferParams(new core.Linear(1, 1), new core.Linear(1, 1), o),
   useBackend: (o) => core.useBackend('cpu', o),

@@ -28,6 +28,7 @@ describe('options of training', () => {
     ExponentialShift: (o) => new training.ExponentialShift('lr', 0.1, o),
     InverseShift: (o) => new training.InverseShift('lr', 1, 1, o),
     LinearShift: (o) => new training.LinearShift('lr', [1, 0], [0, 1], o),
+    ExponentialMovingAverage: (o) => new training.ExponentialMovingAverage(built.model, o),
     LogReport: (o) => new training.LogReport(o),
     MultistepShift: (o) => new training.MultistepShift('lr', 0.1, [1], o),
     ParameterStatistics: (o) => new training.ParameterStatistics(link, o),
