@@ -96,7 +96,7 @@ export class CenterNet extends Chain implements DetectionLink {
    */
   async predict(
     imgs: readonly ImageSource[],
-    options: Omit<PredictOptions, 'resizeBackend'> = {},
+    options: Pick<PredictOptions, 'nmsThresh' | 'scoreThresh'> = {},
   ): Promise<Predictions> {
     const { nmsThresh = this.nmsThresh, scoreThresh = this.scoreThresh } = checkOptions(
       'CenterNet.predict',
