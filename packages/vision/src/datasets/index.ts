@@ -1,3 +1,4 @@
+export { type ImageHeader, imageHeader } from '../image/image-header.ts';
 export { type CocoDatasetOptions, openCocoDataset } from './coco-dataset.ts';
 export {
   DetectionDataset,
@@ -20,7 +21,6 @@ export {
   openFolderDataset,
 } from './folder-dataset.ts';
 export type { DatasetOptions, DecodeImage } from './image-dataset.ts';
-export { type ImageHeader, imageHeader } from './image-header.ts';
 export {
   type LabelFiles,
   type LabelFilesOptions,
