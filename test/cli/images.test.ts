@@ -168,19 +168,20 @@ describe('cli/images', () => {
 
     it('text with the name of a picture', async () => {
       const error = await failure(folder.write('text.jpg', 'this is not a picture\n'));
-      expect(error.reason).to.equal('not a PNG, JPEG or WebP picture');
+      expect(error.reason).to.equal('not a PNG, JPEG, WebP, AVIF, GIF or TIFF picture');
     });
 
-    it('a GIF, which is named', async () => {
-      const error = await failure(folder.write('picture.gif', await blocks(colours).gif().toBuffer()));
-      expect(error.reason).to.equal('GIF is not supported; use PNG, JPEG or WebP');
+    it('HEIC, and it says what to do', async () => {
+      const bytes = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1');
+      const error = await failure(folder.write('phone.heic', bytes));
+      expect(error.reason).to.match(/^HEIC is not supported, .* save it as JPEG: on the phone /);
     });
 
     it('a drawing (SVG)', async () => {
       const error = await failure(
         folder.write('drawing.png', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
       );
-      expect(error.reason).to.equal('SVG is not supported; use PNG, JPEG or WebP');
+      expect(error.reason).to.equal('SVG is not supported; use PNG, JPEG, WebP, AVIF, GIF or TIFF');
     });
 
     for (const format of ['png', 'jpeg', 'webp'] as const) {

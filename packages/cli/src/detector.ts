@@ -1,7 +1,8 @@
 /** A detector with its weights and the names of its classes, as `detect` and others use it. */
-import type { Image, SSD } from '@chaingrad/vision';
+import { type Image, resizeBbox, type SSD, shrink } from '@chaingrad/vision';
 import type { NameMapName } from '@chaingrad/weights';
 import { CliError } from './errors.ts';
+import { preloadFor } from './measure.ts';
 import { classOf, type DetectorEntry, detectorOfClass, detectors } from './models.ts';
 import { type Say, tell } from './progress.ts';
 
@@ -20,6 +21,8 @@ export interface DetectorOptions {
 export interface Thresholds {
   readonly scoreThresh?: number | undefined;
   readonly nmsThresh?: number | undefined;
+  /** Tiles along a side of an image. */
+  readonly tiles?: number | undefined;
 }
 
 /** What was found in one image, the best first. */
@@ -62,9 +65,12 @@ export async function openDetector(
   return {
     model,
     labelNames: labelNames ?? known,
-    async predict(img, { scoreThresh, nmsThresh }) {
-      const { bboxes, labels, scores } = await model.predict([img], { scoreThresh, nmsThresh });
-      return bestFirst({ bboxes: bboxes[0]!, labels: labels[0]!, scores: scores[0]! });
+    async predict(img, { scoreThresh, nmsThresh, tiles = model.tiles }) {
+      // As what was learnt: of a large photo every pixel has its share.
+      const small = shrink(img, preloadFor(model, tiles).maxSide);
+      const found = await model.predict([small], { scoreThresh, nmsThresh, tiles });
+      const bbox = resizeBbox(found.bboxes[0]!, sizeOf(small), sizeOf(img));
+      return bestFirst({ bboxes: bbox, labels: found.labels[0]!, scores: found.scores[0]! });
     },
     [Symbol.dispose]: () => model.dispose(),
   };
@@ -123,6 +129,8 @@ async function ownLabelNames(entry: DetectorEntry, count: number): Promise<reado
   if (own?.labelNames?.length === count) return own.labelNames;
   return Array.from({ length: count }, (_, i) => `class ${i}`);
 }
+
+const sizeOf = ({ shape: [height, width] }: Image) => [height, width] as const;
 
 /** Models give class after class. */
 export function bestFirst({ bboxes, labels, scores }: Found): Found {

@@ -8,10 +8,22 @@ import { CliError, ImageError, oneLine } from './errors.ts';
 /** Larger pictures are not decoded. */
 const maxPixels = (): number => Number(process.env['CHAINGRAD_MAX_PIXELS']) || maxImagePixels;
 
-const formats = ['png', 'jpeg', 'webp'] as const;
-export type ImageFormat = (typeof formats)[number];
+const written = ['png', 'jpeg', 'webp'] as const;
+/** Formats that are written. */
+export type ImageFormat = (typeof written)[number];
 
-/** What a file has: an image of three channels, and how it was encoded. */
+/** Formats that are read, by sharp's names, with that in which a picture made of one is written. */
+const formats: Readonly<Record<string, ImageFormat>> = {
+  ...(Object.fromEntries(written.map((name) => [name, name])) as Record<ImageFormat, ImageFormat>),
+  avif: 'png',
+  gif: 'png',
+  tiff: 'png',
+};
+
+/** Endings of the names of pictures that are read. */
+export const pictureEndings = /\.(png|jpe?g|jfif|webp|avif|gif|tiff?)$/i;
+
+/** What a file has: an image of three channels, and how a picture made of it is written. */
 export interface ImageFile {
   readonly img: Image<Uint8Array>;
   readonly format: ImageFormat;
@@ -21,7 +33,7 @@ export interface ImageFile {
  * Reads an image the way a viewer shows it: turned upright by its EXIF orientation, in sRGB (CMYK and gray are converted, 16 bits become 8),
  * transparent parts on white, the first frame of an animation.
  *
- * @param file path of a PNG, JPEG or WebP file; the content decides, not the name.
+ * @param file path of a PNG, JPEG, WebP, AVIF, GIF or TIFF file; the content decides, not the name.
  * @throws ImageError when the file is missing, broken, cut short, too large or of another format.
  */
 export async function readImage(file: string): Promise<ImageFile> {
@@ -37,15 +49,19 @@ export async function decodeImage(file: string, bytes: Uint8Array): Promise<Imag
   // The reader tells formats apart by content, and has more of them than we promise (and than a browser reads).
   // failOn 'error' refuses images that are cut short or damaged, but not those with a harmless oddity in a header.
   const reader = sharp(bytes, { failOn: 'error', limitInputPixels: false });
-  let format: string;
+  let found: string;
   let [height, width] = [0, 0];
   try {
-    ({ format, height, width } = await reader.metadata());
+    const metadata = await reader.metadata();
+    ({ height, width } = metadata);
+    found = metadata.format === 'heif' && metadata.compression === 'av1' ? 'avif' : metadata.format;
   } catch (error) {
     throw new ImageError(file, headerProblem(bytes, error));
   }
-  if (!isSupported(format))
-    throw new ImageError(file, `${format.toUpperCase()} is not supported; use PNG, JPEG or WebP`);
+  const format = formats[found];
+  if (found === 'heif') throw new ImageError(file, HEIC);
+  if (format === undefined)
+    throw new ImageError(file, `${found.toUpperCase()} is not supported; use ${KNOWN}`);
   if (height * width > maxPixels()) {
     throw new ImageError(
       file,
@@ -61,7 +77,7 @@ export async function decodeImage(file: string, bytes: Uint8Array): Promise<Imag
       .toBuffer({ resolveWithObject: true });
     return { img: { data, shape: [info.height, info.width, 3] }, format };
   } catch (error) {
-    throw new ImageError(file, `broken ${format.toUpperCase()} picture (${oneLine(error)})`);
+    throw new ImageError(file, `broken ${found.toUpperCase()} picture (${oneLine(error)})`);
   }
 }
 
@@ -89,8 +105,11 @@ export async function writeImage(
   }
 }
 
-const isSupported = (format: string): format is ImageFormat =>
-  (formats as readonly string[]).includes(format);
+const KNOWN = 'PNG, JPEG, WebP, AVIF, GIF or TIFF';
+/** What phones of Apple write. */
+const HEIC =
+  'HEIC is not supported, as its compression is patented; save it as JPEG: on the phone Settings > Camera > Formats > Most Compatible, ' +
+  'or with: heif-convert photo.heic photo.jpg';
 
 async function readBytes(file: string): Promise<Buffer> {
   let bytes: Buffer;
@@ -121,5 +140,6 @@ function headerProblem(bytes: Uint8Array, error: unknown): string {
         ? 'WebP'
         : null;
   if (format !== null) return `broken ${format} picture (${oneLine(error)})`;
-  return 'not a PNG, JPEG or WebP picture';
+  if (/^ftyp(hei|hev|mif1|msf1)/.test(Buffer.from(bytes.subarray(4, 12)).toString('latin1'))) return HEIC;
+  return `not a ${KNOWN} picture`;
 }

@@ -6,6 +6,7 @@ import {
   evalDetectionCoco,
   evalDetectionVoc,
   type SSD,
+  tileShare,
 } from '@chaingrad/vision';
 import { type ApReport, apReport } from './average-precision.ts';
 
@@ -41,8 +42,11 @@ export interface Measurement extends ApReport {
 }
 
 /** How images are kept for a network, in pixels and in bytes. */
-export const preloadFor = ({ seenSide }: Pick<SSD, 'seenSide'>): { maxSide: number; maxBytes: number } => ({
-  maxSide: Math.round(seenSide * KEPT_SIZE),
+export const preloadFor = (
+  { insize, tiles: own }: Pick<SSD, 'insize' | 'tiles'>,
+  tiles = own,
+): { maxSide: number; maxBytes: number } => ({
+  maxSide: Math.round((insize / tileShare(tiles)) * KEPT_SIZE),
   maxBytes: KEPT_BYTES,
 });
 

@@ -1,7 +1,7 @@
 import { checkOptions, type OptionKinds } from '@chaingrad/core';
 import { imageHeader, isTransposed, turnBoxes } from '../image/image-header.ts';
 import type { Image } from '../image/index.ts';
-import { resize, resizeBbox } from '../transforms/index.ts';
+import { resizeBbox, shrink } from '../transforms/index.ts';
 import type { DetectionRecord } from './detection-record.ts';
 import { type DatasetOptions, datasetKinds, ImageDataset } from './image-dataset.ts';
 import type { ProblemLog } from './problems.ts';
@@ -79,7 +79,7 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
       const loaded = await this.#loaded(record, log);
       if (loaded !== null) {
         const small = shrunk(loaded, maxSide);
-        const { byteLength } = small.img.data as Uint8Array;
+        const { byteLength } = small.img.data;
         records.push(kept + byteLength <= maxBytes ? small : record);
         if (kept + byteLength <= maxBytes) kept += byteLength;
       }
@@ -153,23 +153,20 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
   }
 }
 
-/** An image that would lose less than this is left as it is. */
-const NEARLY = 0.7;
-
 /** The record with its image as bytes, no side much longer than `maxSide`. */
-function shrunk(record: DetectionRecord & { img: Image }, maxSide: number): DetectionRecord & { img: Image } {
-  const [height, width, channels] = record.img.shape;
-  const factor = maxSide / Math.max(height, width);
-  // Little would be saved for the time that it takes.
-  if (!(factor < NEARLY))
-    return { ...record, img: { data: new Uint8Array(record.img.data), shape: record.img.shape } };
-  const size = [Math.max(1, Math.round(height * factor)), Math.max(1, Math.round(width * factor))] as const;
-  const { data } = resize(record.img, size, { interpolation: 'area' });
-  for (let i = 0; i < data.length; i++) data[i] = Math.round(data[i]!);
+function shrunk(
+  record: DetectionRecord & { img: Image },
+  maxSide: number,
+): DetectionRecord & { img: Image<Uint8Array> } {
+  const [height, width] = record.img.shape;
+  const { data, shape } = shrink(record.img, maxSide);
+  const size = [shape[0], shape[1]] as const;
+  const bbox =
+    height === size[0] && width === size[1] ? record.bbox : resizeBbox(record.bbox, [height, width], size);
   return {
     ...record,
     size,
-    bbox: resizeBbox(record.bbox, [height, width], size),
-    img: { data: new Uint8Array(data), shape: [...size, channels] },
+    bbox,
+    img: { data: data instanceof Uint8Array ? data : new Uint8Array(data), shape },
   };
 }

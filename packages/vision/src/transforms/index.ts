@@ -26,4 +26,5 @@ export {
 export type { Interpolation } from './image/resize-taps.ts';
 export { type RotateOptions, rotate } from './image/rotate.ts';
 export { type ScaleOptions, scale } from './image/scale.ts';
+export { shrink } from './image/shrink.ts';
 export { tenCrop } from './image/ten-crop.ts';

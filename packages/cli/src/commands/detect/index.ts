@@ -7,7 +7,10 @@ import type { DetectOptions } from './run.ts';
 export const detectCommand = () =>
   new Command('detect')
     .description('find objects in pictures: prints label, score and box of each, and draws them')
-    .argument('<image...>', 'PNG, JPEG or WebP files')
+    .argument(
+      '<image...>',
+      'pictures (PNG, JPEG, WebP, AVIF, GIF, TIFF), folders of them, patterns, - for names on stdin',
+    )
     .addOption(new Option('--model <name>', 'the detector').choices(detectorNames).default(detectorNames[0]))
     .option('--weights <file|url>', "weights to load instead of the model's own, of any format")
     .addOption(namesOption())
@@ -20,8 +23,18 @@ export const detectCommand = () =>
     )
     .option('--n-fg-class <n>', 'number of classes of the weights, without background', count)
     .option('--labels <file>', 'names of the classes, one a line or a JSON array')
-    .option('--out <dir>', 'folder for the pictures with boxes drawn', 'chaingrad-out')
+    .option(
+      '--tiles <n>',
+      "look at n x n overlapping parts beside the whole picture: for small things (default: the weights' own)",
+      count,
+    )
+    .option(
+      '--out <dir>',
+      'folder for the pictures with boxes drawn (default: chaingrad-out, none with --jsonl)',
+    )
     .option('--json', 'print one JSON object instead of text')
+    .option('--jsonl <file>', 'append a JSON line a picture to a file, and skip those that are in it already')
+    .option('--shard <i/n>', 'only part i of n of the pictures: 3/16')
     .addHelpText(
       'after',
       `\n${modelHelp(detectors)}\n\nExample:\n  chaingrad detect photo.jpg --score-thresh 0.4 --out found`,

@@ -1,9 +1,13 @@
 /** What `chaingrad detect` does, once its options are read. */
+import { createReadStream, existsSync } from 'node:fs';
+import { appendFile, open, stat } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { useBackend } from '@chaingrad/core';
 import { type Detector, openDetector } from '../../detector.ts';
 import { drawDetections } from '../../draw.ts';
 import { ImageError, oneLine } from '../../errors.ts';
 import { readImage, writeImage } from '../../images.ts';
+import { parseShard, pictures } from '../../inputs.ts';
 import { readLabels } from '../../labels.ts';
 import type { detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
@@ -19,8 +23,11 @@ export interface DetectOptions {
   readonly nmsThresh?: number;
   readonly nFgClass?: number;
   readonly labels?: string;
-  readonly out: string;
+  readonly tiles?: number;
+  readonly out?: string;
   readonly json?: boolean;
+  readonly jsonl?: string;
+  readonly shard?: string;
 }
 
 export interface DetectedObject {
@@ -46,12 +53,23 @@ export interface ImageResult {
  *
  * @throws CliError (or an error of the library) when nothing can be done at all: no such backend, weights or output folder.
  */
-export async function detect(files: readonly string[], options: DetectOptions): Promise<void> {
+export async function detect(words: readonly string[], options: DetectOptions): Promise<void> {
+  const { json = false, jsonl } = options;
+  const shard = options.shard === undefined ? undefined : parseShard(options.shard);
   const labelNames = options.labels === undefined ? undefined : await readLabels(options.labels);
+  const given = await pictures(words, shard);
+  const done = jsonl === undefined ? new Set() : await filesIn(jsonl);
+  const files = given.filter((file) => !done.has(file));
+  if (done.size > 0)
+    process.stderr.write(`${jsonl}: ${given.length - files.length} of ${given.length} pictures are done\n`);
   const backend = await useBackend(options.backend);
-  const outputName = outputNames(options.out, files);
+  const out = options.out ?? (jsonl === undefined ? 'chaingrad-out' : null);
+  const outputName = out === null ? null : outputNames(out, files);
   const progress = createProgress(files.length);
   const images: ImageResult[] = [];
+  const append = async (line: object) => {
+    if (jsonl !== undefined) await appendFile(jsonl, `${JSON.stringify(line)}\n`);
+  };
   let detector: Detector | undefined;
   try {
     for (const file of files) {
@@ -74,16 +92,18 @@ export async function detect(files: readonly string[], options: DetectOptions): 
             round(found.bboxes[4 * i + k]!, 2),
           ) as unknown as DetectedObject['bbox'],
         }));
-        const output = outputName(file, format);
-        await writeImage(output, drawDetections(img, found, names), format);
+        const output = outputName?.(file, format);
+        if (output !== undefined) await writeImage(output, drawDetections(img, found, names), format);
         const result = { file, width, height, ms, objects };
-        images.push(result);
+        await append(result);
+        if (json) images.push(result);
         progress.around(() => {
-          if (options.json) process.stderr.write(`wrote ${output}\n`);
-          else process.stdout.write(asText(result, output));
+          if (json) process.stderr.write(output === undefined ? '' : `wrote ${output}\n`);
+          else if (jsonl === undefined) process.stdout.write(asText(result, output!));
         });
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
+        await append({ file, error: error.reason });
         progress.around(() => process.stderr.write(`error: ${oneLine(error)}\n`));
         process.exitCode = 1;
       }
@@ -93,7 +113,34 @@ export async function detect(files: readonly string[], options: DetectOptions): 
     detector?.[Symbol.dispose]();
   }
   const report = { model: options.model, backend: backend.name, images };
-  if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** The files of which a line is there already; those that could not be read are tried again. A line that was cut short is ended. */
+async function filesIn(jsonl: string): Promise<Set<string>> {
+  const done = new Set<string>();
+  if (!existsSync(jsonl)) return done;
+  let last = '';
+  for await (const line of createInterface({ input: createReadStream(jsonl) })) {
+    last = line;
+    try {
+      const { file, error } = JSON.parse(line) as { file?: string; error?: string };
+      if (file !== undefined && error === undefined) done.add(file);
+    } catch {
+      // Cut short: the picture is done again.
+    }
+  }
+  const { size } = await stat(jsonl);
+  const ended = size === 0 || (await readLast(jsonl, size)) === 10;
+  if (last !== '' && !ended) await appendFile(jsonl, '\n');
+  return done;
+}
+
+/** The last byte of a file. */
+async function readLast(file: string, size: number): Promise<number> {
+  await using handle = await open(file);
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer[0]!;
 }
 
 /** The result of one picture for people: a line about the picture and one an object, best score first. */

@@ -263,7 +263,7 @@ async function openAll(
   );
   const insize = chosen.size ?? detectors[model].inputShape[1];
   const tiles = chosen.tiles ?? chosenTiles(opened.train, insize, say);
-  const kept = preloadFor({ seenSide: insize / tileShare(tiles) });
+  const kept = preloadFor({ insize, tiles });
   // One after the other: a large photo is decoded at a time.
   const train = await opened.train.preload(kept);
   const val = (await opened.val?.preload(kept)) ?? null;

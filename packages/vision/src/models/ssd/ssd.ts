@@ -22,7 +22,7 @@ import type { Multibox } from './multibox.ts';
 import { MultiboxCoder, type ScoreFunction } from './multibox-coder.ts';
 
 import { onnxOfDetector } from './onnx-of-detector.ts';
-import { checkTiles, mergeTiles, tileShare, tileWindows } from './tiles.ts';
+import { checkTiles, mergeTiles, tileWindows } from './tiles.ts';
 
 /** Default boxes of the extractor's grids and the heads' aspect ratios, or a coder of one's own. */
 export type SSDBoxes =
@@ -138,11 +138,6 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector {
   /** Side of the square input in pixels. */
   get insize(): number {
     return this.extractor.insize;
-  }
-
-  /** Side of an image in pixels of which the network sees each one: larger with tiles. */
-  get seenSide(): number {
-    return Math.round(this.insize / tileShare(this.tiles));
   }
 
   get nFgClass(): number {
