@@ -251,7 +251,8 @@ export class Training {
     const examples: DetectionExample[] = [];
     for (const picture of task.train) examples.push(await smallExample(picture, model.insize * KEPT_SIZE));
     // A new class begins from the known one that answers where its things are: few pictures then suffice.
-    if (!resume) await warmStartHeads(source, model, examples, { rng: new Random(2) });
+    const dataset = { length: examples.length, get: (i: number) => examples[i]! };
+    if (!resume) await warmStartHeads(source, model, dataset, { rng: new Random(2) });
     const random = new Random(1);
     const transform = ssdTransform(model, {
       // Few pictures, known for their layout: light and mirroring, and parts that keep most of each thing.
