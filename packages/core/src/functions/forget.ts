@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { config, usingConfig } from '../configuration.ts';
 import type { Link } from '../link.ts';
 import { defaultRandom, type RandomState } from '../random.ts';
-import { gradientsOf, withoutTape } from '../tfjs-internals.ts';
+import { gradientsOf, isTaping, withoutTape } from '../tfjs-internals.ts';
 import { checkTensor } from './arguments.ts';
 
 /**
@@ -26,7 +26,7 @@ export function forget<T extends tf.Tensor, A extends tf.Tensor[]>(
 ): T {
   for (const [i, x] of xs.entries()) checkTensor(`forget x[${i}]`, x);
   const call = (args: readonly tf.Tensor[]) => link.call(...(args as A)) as T;
-  if (tf.engine().state.gradientDepth === 0) return call(xs);
+  if (!isTaping()) return call(xs);
   // Lazy parameters must be there before the tape is told of them, and be drawn once.
   if ([...link.params()].some((param) => !param.isInitialized))
     link.initialize(...xs.map(({ shape }) => shape));

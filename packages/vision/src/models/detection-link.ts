@@ -8,8 +8,6 @@ export interface PredictOptions {
   readonly scoreThresh?: number;
   /** Whose resizing. Default `model.resizeBackend`. */
   readonly resizeBackend?: ResizeBackend;
-  /** Tiles along each side of an image, beside the whole image. Default `model.tiles`. */
-  readonly tiles?: number;
 }
 
 /** What was found, image by image. */

@@ -1,8 +1,8 @@
 import { fromPretrained, type LoadOptions, pretrained, type WeightSource } from '@chaingrad/weights';
 import type { ImageSource } from '../../image/index.ts';
-import type { Predictions, PredictOptions } from '../detection-link.ts';
+import type { Predictions } from '../detection-link.ts';
 import { Multibox } from '../ssd/multibox.ts';
-import { type InputPreparation, SSD } from '../ssd/ssd.ts';
+import { type InputPreparation, SSD, type SSDPredictOptions } from '../ssd/ssd.ts';
 import { tensorflowCells, tensorflowCoder } from './default-boxes.ts';
 import { MobileNetV1Extractor512 } from './extractor-v1.ts';
 
@@ -60,7 +60,7 @@ export class SSDMobileNetV1Face extends SSD<MobileNetV1Extractor512> {
   }
 
   /** Finds faces; every label is 0. */
-  override async predict(imgs: readonly ImageSource[], options?: PredictOptions): Promise<Predictions> {
+  override async predict(imgs: readonly ImageSource[], options?: SSDPredictOptions): Promise<Predictions> {
     const { bboxes, labels, scores } = await super.predict(imgs, options);
     const keep = labels.map((label) => label.map((_, i) => i).filter((i) => label[i] === FACE));
     return {

@@ -25,6 +25,7 @@ export {
   SSD,
   type SSDBoxes,
   type SSDOptions,
+  type SSDPredictOptions,
 } from './ssd.ts';
 export { ssdBatch } from './ssd-batch.ts';
 export { type SSDTrainExample, type SSDTransformOptions, ssdTransform } from './ssd-transform.ts';

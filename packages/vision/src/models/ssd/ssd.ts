@@ -54,6 +54,11 @@ const ssdKinds = {
   resizeBackend: 'any',
 } as const;
 
+export interface SSDPredictOptions extends PredictOptions {
+  /** Tiles along each side of an image, beside the whole image. Default `model.tiles`. */
+  readonly tiles?: number;
+}
+
 /** How a picture becomes the network's input: brought to its size, divided, and a mean subtracted. */
 export interface InputPreparation {
   /** 'stretch' changes the aspect; 'square' adds black at the bottom and right before. */
@@ -189,7 +194,10 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector {
    *
    * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
    */
-  override async predict(imgs: readonly ImageSource[], options: PredictOptions = {}): Promise<Predictions> {
+  override async predict(
+    imgs: readonly ImageSource[],
+    options: SSDPredictOptions = {},
+  ): Promise<Predictions> {
     const {
       nmsThresh = this.nmsThresh,
       scoreThresh = this.scoreThresh,
