@@ -81,6 +81,7 @@ export default defineConfig({
             page('In a page', '/browser'),
             page('Cookbook', '/guide/cookbook'),
             page('Troubleshooting', '/guide/troubleshooting'),
+            page('Every message', '/messages'),
           ],
         },
         {

@@ -395,9 +395,20 @@ describe('exportOnnx of a forward that needs values', () => {
     }
   }
 
+  /** As proposals of regions do where only shapes are known. */
+  const readOr = (x: tf.Tensor, otherwise: number) => {
+    try {
+      return tf.mul(x, x.dataSync()[0]!);
+    } catch {
+      return tf.mul(x, otherwise);
+    }
+  };
+
   const cases: [string, (x: tf.Tensor) => unknown, RegExp][] = [
     ['an if on a sum', (x) => (tf.sum(x).dataSync()[0]! > 0 ? x : tf.neg(x)), /dataSync\(\)/],
     ['a read of an array', (x) => tf.mul(x, x.arraySync() as number[][]), /dataSync\(\)/],
+    ['a read whose failure is caught', (x) => readOr(x, 2), /dataSync\(\)/],
+    ['a draw', (x) => core.gaussian(x, x), /drawing numbers/],
     ['a promise', async (x) => tf.mul(x, (await tf.sum(x).data())[0]!), /promise/],
     ['a kernel that has no rule', (x) => tf.atan2(x, tf.sin(x)), /'Atan2' has no translation/],
   ];

@@ -13,7 +13,11 @@ function numbers(where: string, x: tf.Tensor, given: tf.Tensor | undefined, draw
     checkSameShape(where, x.shape, given.shape);
     return given;
   }
-  if (metaMode() !== null) return tf.zeros(x.shape);
+  const shapesOnly = metaMode();
+  if (shapesOnly !== null) {
+    shapesOnly.miss('drawing numbers');
+    return tf.zeros(x.shape);
+  }
   return tf.tensor(Float32Array.from({ length: x.size }, draw), x.shape);
 }
 

@@ -26,6 +26,9 @@ class MetaBackend extends tf.KernelBackend {
   /** Told of every kernel that runs; null unless a forward pass is traced. */
   observer: KernelObserver | null = null;
 
+  /** Told when values are asked for that are not there. */
+  onMissing: ((error: ShapeOnlyError) => void) | null = null;
+
   /** The multiply-accumulate operations of the kernels that ran since it was last set to 0. */
   macs = 0;
 
@@ -48,12 +51,17 @@ class MetaBackend extends tf.KernelBackend {
     return { unreliable: false };
   }
   override readSync({ values }: MetaData): tf.BackendValues {
-    if (values === undefined) throw new ShapeOnlyError('dataSync()');
+    if (values === undefined) this.#miss('dataSync()');
     return values;
   }
   override async read({ values }: MetaData): Promise<tf.BackendValues> {
-    if (values === undefined) throw new ShapeOnlyError('data()');
+    if (values === undefined) this.#miss('data()');
     return values;
+  }
+  #miss(operation: string): never {
+    const error = new ShapeOnlyError(operation);
+    this.onMissing?.(error);
+    throw error;
   }
   override floatPrecision(): 16 | 32 {
     return 32;
@@ -100,15 +108,19 @@ function metaBackend(): MetaBackend {
   return backend;
 }
 
-/** Runs `fn`, within this mode, telling `observer` of every kernel. */
-export function observingKernels<R>(observer: KernelObserver, fn: () => R): R {
+/** Runs `fn`, within this mode, telling `observer` of every kernel, and `onMissing` of every read of values, which are not there. */
+export function observingKernels<R>(
+  observer: KernelObserver,
+  onMissing: (error: ShapeOnlyError) => void,
+  fn: () => R,
+): R {
   const backend = metaBackend();
-  const outer = backend.observer;
-  backend.observer = observer;
+  const outer = { observer: backend.observer, onMissing: backend.onMissing };
+  Object.assign(backend, { observer, onMissing });
   try {
     return fn();
   } finally {
-    backend.observer = outer;
+    Object.assign(backend, outer);
   }
 }
 
@@ -135,6 +147,7 @@ export function withShapesOnly<R>(fn: () => R, draw = true): R {
     placeholder: (shape, dtype) =>
       tf.keep(tensorOverData({ dataId: backend.allocate(), shape: [...shape], dtype }, backend)),
     defer: (settle) => pending.push(settle),
+    miss: (operation) => backend.onMissing?.(new ShapeOnlyError(operation)),
   });
   backend.macs = 0;
   try {

@@ -9,6 +9,8 @@ export interface MetaMode {
   placeholder(shape: readonly number[], dtype: DataType): Tensor;
   /** Runs `settle` on the real backend when the mode ends: draw the values, or go back to having none. */
   defer(settle: (draw: boolean) => void): void;
+  /** Says that values are wanted where there are none: a trace of this pass would not be true. `operation` is what wants them. */
+  miss(operation: string): void;
 }
 
 let active: MetaMode | null = null;

@@ -6,7 +6,7 @@ import type { Link } from '../link.ts';
 import { type LinkHook, withLinkHook } from '../link-hook.ts';
 import type { InputSpec } from '../summary.ts';
 import { dataKey } from '../tfjs-internals.ts';
-import { observingKernels, withShapesOnly, writtenValues } from './backend.ts';
+import { type KernelObserver, observingKernels, withShapesOnly, writtenValues } from './backend.ts';
 import { metaMode } from './mode.ts';
 
 /** A value of a traced pass. One object stands for one value, however many kernels take it. */
@@ -154,31 +154,35 @@ function tracePass(link: Link, inputs: readonly InputSpec[]): Trace {
       stack.pop();
     },
   };
+  const misses: { readonly error: unknown; readonly at: Link }[] = [];
+  const missed = (error: unknown) => misses.push({ error, at: stack.at(-1) ?? link });
+  const observe: KernelObserver = (name, ins, attrs, outs) => {
+    const given = Object.entries(ins).filter(([, tensor]) => tensor != null);
+    const made = outs.map((info): TracedTensor => {
+      const traced: TracedTensor = {
+        shape: [...info.shape],
+        dtype: info.dtype,
+        origin: { kind: 'computed' },
+      };
+      known.set(dataKey(info), traced);
+      return traced;
+    });
+    kernels.push({
+      name,
+      inputs: Object.fromEntries(given.map(([key, tensor]) => [key, find(tensor as tf.TensorInfo)])),
+      attrs: { ...attrs },
+      outputs: made,
+      path: place(stack.at(-1) ?? link),
+    });
+  };
   withShapesOnly(() => {
     try {
-      withLinkHook(hook, () =>
-        observingKernels((name, ins, attrs, outs) => {
-          const given = Object.entries(ins).filter(([, tensor]) => tensor != null);
-          const made = outs.map((info): TracedTensor => {
-            const traced: TracedTensor = {
-              shape: [...info.shape],
-              dtype: info.dtype,
-              origin: { kind: 'computed' },
-            };
-            known.set(dataKey(info), traced);
-            return traced;
-          });
-          kernels.push({
-            name,
-            inputs: Object.fromEntries(given.map(([key, tensor]) => [key, find(tensor as tf.TensorInfo)])),
-            attrs: { ...attrs },
-            outputs: made,
-            path: place(stack.at(-1) ?? link),
-          });
-        }, run),
-      );
-    } catch (error) {
-      const at = stack.at(-1) ?? link;
+      withLinkHook(hook, () => observingKernels(observe, missed, run));
+      // A forward pass that goes on without the values that it asked for has taken a way of its own.
+      if (misses.length > 0) throw misses[0]!.error;
+    } catch (thrown) {
+      const miss = misses.find(({ error }) => error === thrown);
+      const { error, at } = miss ?? { error: thrown, at: stack.at(-1) ?? link };
       const kernel = /Kernel '([^']+)' .*'chaingrad-meta'/.exec(String(error))?.[1];
       const detail =
         kernel !== undefined
