@@ -156,7 +156,7 @@ describe('values that extensions report', () => {
     trainer.extend(new PrintReport(['iteration', 'main/acuracy', 'main/loss', 'xyz'], { out: () => {} }));
     expect(await captured('warn', () => trainer.run())).to.deep.equal([
       "PrintReport: expected a value 'main/acuracy', got none in the first entry. Did you mean 'main/accuracy'?",
-      "PrintReport: expected a value 'xyz', got none in the first entry. There are main/loss, main/accuracy, epoch, iteration, elapsed_time.",
+      "PrintReport: expected a value 'xyz', got none in the whole training. There were main/loss, main/accuracy, epoch, iteration, elapsed_time.",
     ]);
   });
 });

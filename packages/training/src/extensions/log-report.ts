@@ -5,7 +5,7 @@ import { RunningMeans } from '../running-means.ts';
 import { jsonEntry, toJson } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
 import { getTrigger, type Trigger, type TriggerLike } from '../triggers/trigger.ts';
-import { warnOfMissing } from './missing-keys.ts';
+import { AskedKeys } from './asked-keys.ts';
 
 /** Means of the reported values over an interval, with `epoch`, `iteration` and `elapsed_time` (seconds). */
 export type LogEntry = Record<string, number>;
@@ -34,6 +34,7 @@ export class LogReport implements Extension {
   readonly #postprocess: ((entry: LogEntry) => void) | undefined;
   readonly #filename: FileName | null;
   readonly #means = new RunningMeans();
+  readonly #asked: AskedKeys;
   #log: LogEntry[] = [];
 
   /** @throws UnknownOptionError */
@@ -50,6 +51,7 @@ export class LogReport implements Extension {
       { logName: 'filename', log_name: 'filename' },
     );
     this.#keys = keys;
+    this.#asked = new AskedKeys('LogReport', keys ?? []);
     this.#trigger = getTrigger(trigger);
     this.#postprocess = postprocess;
     this.#filename = filename === null ? null : new FileName('LogReport', filename);
@@ -73,10 +75,7 @@ export class LogReport implements Extension {
     entry['epoch'] = trainer.updater.epoch;
     entry['iteration'] = trainer.updater.iteration;
     entry['elapsed_time'] = trainer.elapsedTime;
-    if (this.#log.length === 0 && this.#keys !== null) {
-      const values = [...trainer.observation.keys(), ...Object.keys(entry)];
-      warnOfMissing('LogReport', this.#keys, values);
-    }
+    this.#asked.see([...trainer.observation.keys(), ...Object.keys(entry)]);
     this.#postprocess?.(entry);
     this.#log.push(entry);
     await this.#write(trainer);
@@ -104,6 +103,7 @@ export class LogReport implements Extension {
   }
 
   finalize(): void {
+    this.#asked.finish();
     this.#means.clear();
     this.#trigger.finalize?.();
   }

@@ -6,7 +6,7 @@ import { RunningMeans } from '../running-means.ts';
 import { jsonEntry } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
 import { getTrigger, type Trigger, type TriggerLike } from '../triggers/trigger.ts';
-import { warnOfMissing } from './missing-keys.ts';
+import { AskedKeys } from './asked-keys.ts';
 
 export interface PlotReportOptions {
   /** What the x axis shows: 'iteration', 'epoch' (with its fraction), or a reported value. Default 'iteration'. */
@@ -35,8 +35,7 @@ export class PlotReport implements Extension {
   readonly #style: { readonly markers: boolean; readonly grid: boolean };
   readonly #means = new RunningMeans();
   #points: Record<string, [x: number, y: number][]>;
-  /** The names were looked for among the values of the first entry. */
-  #looked = false;
+  readonly #asked: AskedKeys;
 
   /** @throws InvalidArgumentError without keys, and for another picture than SVG without `convert`. */
   constructor(yKeys: string | readonly string[], options: PlotReportOptions = {}) {
@@ -55,6 +54,7 @@ export class PlotReport implements Extension {
     );
     const { xKey = 'iteration', trigger = [1, 'epoch'], filename = 'plot.svg' } = options;
     this.#yKeys = typeof yKeys === 'string' ? [yKeys] : [...yKeys];
+    this.#asked = new AskedKeys('PlotReport', this.#yKeys);
     if (this.#yKeys.length === 0) throw new InvalidArgumentError('PlotReport', 'one name or more', 'none');
     if (options.convert === undefined && !filename.endsWith('.svg')) {
       throw new InvalidArgumentError('PlotReport filename', 'a name that ends in .svg, or convert', filename);
@@ -77,10 +77,7 @@ export class PlotReport implements Extension {
     if (!(trainer.isBeforeTraining || (await this.#trigger.fires(trainer)))) return;
     const means = await this.#means.means();
     this.#means.clear();
-    if (!this.#looked && !trainer.isBeforeTraining) {
-      this.#looked = true;
-      warnOfMissing('PlotReport', this.#yKeys, [...means.keys(), ...trainer.observation.keys()]);
-    }
+    if (!trainer.isBeforeTraining) this.#asked.see([...means.keys(), ...trainer.observation.keys()]);
     const { iteration, epochDetail } = trainer.updater;
     const x = new Map([...means, ['iteration', iteration], ['epoch', epochDetail]]).get(this.#xKey);
     if (x === undefined) return;
@@ -111,6 +108,7 @@ export class PlotReport implements Extension {
   }
 
   finalize(): void {
+    this.#asked.finish();
     this.#means.clear();
     this.#trigger.finalize?.();
   }

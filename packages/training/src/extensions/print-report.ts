@@ -2,8 +2,8 @@ import { checkOptions, InvalidArgumentError } from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { formatG } from '../format.ts';
 import type { Trainer } from '../trainer.ts';
+import { AskedKeys } from './asked-keys.ts';
 import { type LogEntry, LogReport } from './log-report.ts';
-import { warnOfMissing } from './missing-keys.ts';
 
 export interface PrintReportOptions {
   /** Whose entries are printed: a LogReport, or the name of one in the trainer. Default 'LogReport'. */
@@ -23,7 +23,7 @@ function printLine(line: string): void {
 
 /**
  * Prints the entries of a LogReport as a table (Chainer's `PrintReport`). A value that an entry lacks leaves its column blank; a
- * name that the first entry lacks is warned of, with the nearest one there is.
+ * misspelt name is warned of, with the nearest one there is, as is one that no entry has had.
  * After a resume the entries before are printed again.
  */
 export class PrintReport implements Extension {
@@ -32,6 +32,7 @@ export class PrintReport implements Extension {
   readonly #logReport: string | LogReport;
   readonly #out: (line: string) => void;
   #printed = 0;
+  #asked: AskedKeys | null = null;
   #source: LogReport | null = null;
 
   /** @param entries the columns. Default: what the first entry has. @throws UnknownOptionError */
@@ -60,10 +61,9 @@ export class PrintReport implements Extension {
     for (; this.#printed < log.length; this.#printed++) {
       const entry = log[this.#printed]!;
       this.#columns ??= Object.keys(entry);
-      if (this.#printed === 0) {
-        warnOfMissing('PrintReport', this.#columns, Object.keys(entry));
-        this.#out(row(this.#columns, (name) => name));
-      }
+      this.#asked ??= new AskedKeys('PrintReport', this.#columns);
+      this.#asked.see(Object.keys(entry));
+      if (this.#printed === 0) this.#out(row(this.#columns, (name) => name));
       this.#out(row(this.#columns, (name) => valueText(entry, name)));
     }
   }
@@ -71,6 +71,7 @@ export class PrintReport implements Extension {
   /** The last entry, where the LogReport comes after this extension. */
   finalize(): void {
     this.call();
+    this.#asked?.finish();
   }
 }
 
