@@ -64,10 +64,15 @@ export function createProgress(total: number, stream: NodeJS.WriteStream = proce
 /** Is told what is being done, e.g. how much of a file is here. */
 export type Say = (text: string) => void;
 
-/** A listener to a download that says how much is here. */
-export const tell =
-  (name: string, say?: Say) =>
-  ({ loaded, total }: ReadProgress): void =>
+/** A listener to a download that says how much is here: at each quarter, or each 25 MB where the whole is not known, as each may be a line. */
+export function tell(name: string, say?: Say): (progress: ReadProgress) => void {
+  let told = 0;
+  return ({ loaded, total }) => {
+    const part = Math.floor(total === null ? loaded / 25e6 : (4 * loaded) / total);
+    if (part <= told) return;
+    told = part;
     say?.(`${name} ${megabytes(loaded)}${total === null ? '' : ` of ${megabytes(total)}`} MB`);
+  };
+}
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);

@@ -282,7 +282,7 @@ const cases: Record<string, Case | readonly Case[]> = {
     24,
   ),
   convolution1D: onLine((x) => F.convolution1D(x, W([2, 4, 3]) as tf.Tensor3D, W([2]) as tf.Tensor1D), 6),
-  convolution3D: onVolume((x) => F.convolution3D(x, W([2, 3, 2, 2, 2]) as tf.Tensor5D), 12),
+  convolution3D: onVolume((x) => F.convolution3D(x, W([2, 3, 2, 2, 2]) as tf.Tensor5D), 13),
   crelu: onImage((x) => F.crelu(x), 4),
   crossCovariance: withTarget((x, t) => F.crossCovariance(x as tf.Tensor2D, t as tf.Tensor2D), 14),
   deconvolution1D: onLine((x) => F.deconvolution1D(x, W([4, 2, 3]) as tf.Tensor3D), 6),
@@ -309,6 +309,7 @@ const cases: Record<string, Case | readonly Case[]> = {
   nStepLSTM: recurrent(4, (hx, layer, xs) => F.nStepLSTM(hx, hx, [layer], xs).flat()),
   nStepRNN: recurrent(1, (hx, layer, xs) => F.nStepRNN(hx, [layer], xs).flat()),
   ndtr: onRows((x) => F.ndtr(x), 5),
+  oneHot: withLabels((_x, t) => functions.oneHot(t as tf.Tensor1D, 5), 'Cast OneHot Cast'),
   padSequence: {
     fn: ((x: T4) => F.padSequence([x, x], { length: 4 })) as never,
     inputs: [image],
@@ -382,8 +383,8 @@ const refused: Record<string, readonly [fn: (x: T4) => unknown, why: string]> = 
 };
 const regions = { outsize: 2, spatialScale: 1 };
 
-/** What stands with the functions and takes no tensors. */
-const others = ['dropoutMask', 'getConvOutsize', 'getDeconvOutsize', 'withGradient'];
+/** What stands with the functions and takes no tensors, or a link. */
+const others = ['dropoutMask', 'forget', 'getConvOutsize', 'getDeconvOutsize', 'withGradient'];
 
 describe('exportOnnx of every function', () => {
   before(() => tf.setBackend('cpu'));
