@@ -119,3 +119,16 @@ export function hostValues(tensor: tf.Tensor): tf.TypedArray | null {
   const values = backend.tensorMap?.get(tensor.dataId)?.values;
   return ArrayBuffer.isView(values) ? (values as tf.TypedArray) : null;
 }
+
+/** The numbers of a tensor that may be disposed before they are there. They are held without a tensor that would be counted. */
+export async function readValues({ dataId }: tf.Tensor): Promise<tf.TypedArray> {
+  const engine = tf.engine();
+  const backend = () => engine.state.tensorInfo.get(dataId)!.backend;
+  backend().incRef(dataId);
+  try {
+    return (await backend().read(dataId)) as tf.TypedArray;
+  } finally {
+    const last = backend();
+    if (last.disposeData(dataId)) engine.removeDataId(dataId, last);
+  }
+}

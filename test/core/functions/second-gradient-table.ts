@@ -318,6 +318,7 @@ export const rows: Readonly<Record<string, Row>> = {
   erfc: on(core.erfc, small),
   fix: 'a step: its gradient is zero',
   fmod: pair((x, y) => core.fmod(x, tf.add(tf.square(y), 1))),
+  forget: 'refuses: its gradient is computed anew, out of sight',
   gaussian: pair((m, v) => core.gaussian(m, v, { eps: tf.ones([2, 3, 4]) })),
   gaussianKLDivergence: pair((m, v) => core.gaussianKLDivergence(m, v)),
   gaussianNLL: {
@@ -350,6 +351,7 @@ export const rows: Readonly<Record<string, Row>> = {
   nStepLSTM: recurrent(4, (hx, layer, xs) => core.nStepLSTM(hx, hx, [layer], xs).flat()),
   nStepRNN: recurrent(1, (hx, layer, xs) => core.nStepRNN(hx, [layer], xs).flat()),
   ndtr: on(core.ndtr, small),
+  oneHot: 'takes indices',
   padSequence: {
     of: (x, y) => core.padSequence([tf.square(x!), y!], { padding: 1 }),
     inputs: [{ shape: [3, 2] }, { shape: [1, 2] }],

@@ -74,10 +74,14 @@ describeBackends('softmaxCrossEntropy', (backend) => {
       'softmaxCrossEntropy labels: expected integers in 0..2, or -1 to ignore, got 3 at flat index 1';
     expect(() => softmaxCrossEntropy(x, labels(0, 3, -1))).to.throw(InvalidArgumentError, message);
     if (backend !== 'webgpu') return;
-    // These are on the GPU alone: the error comes with a later step.
-    const onGpu = tf.add(t, tf.onesLike(t));
+    // These are on the GPU alone: the error comes with a later step, after they are gone.
+    const before = tf.memory();
+    const onGpu = tf.tidy(() => tf.add(t, tf.onesLike(t)));
     usingConfig('debug', true, () => softmaxCrossEntropy(x, onGpu)).dispose();
+    onGpu.dispose();
+    expect(tf.memory().numTensors).to.equal(before.numTensors);
     await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(tf.memory().numDataBuffers).to.equal(before.numDataBuffers);
     const optimizer = new SGD().setup(new Linear(1, 1));
     expect(() => optimizer.update()).to.throw(InvalidArgumentError, 'got 4 at flat index 1');
   });

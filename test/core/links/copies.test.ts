@@ -53,6 +53,44 @@ const rows: Readonly<Record<string, CopyRow>> = {
   Normalize: [() => new core.Normalize(3, { initial: 20 }), [[1, 5, 5, 3]]],
   Scale: [() => new core.Scale([3], { biasTerm: true }), [[1, 5, 5, 3]]],
   SeparableConv2DBNActiv: [() => new core.SeparableConv2DBNActiv(3, 4, 3), [[1, 5, 5, 3]]],
+  Bilinear: [
+    () => new core.Bilinear(3, 2, 4),
+    [
+      [1, 3],
+      [1, 2],
+    ],
+  ],
+  Convolution1D: [() => new core.Convolution1D(null, 4, 3, { stride: 2 }), [[1, 5, 3]]],
+  Convolution3D: [() => new core.Convolution3D(null, 4, 3, { pad: 1 }), [[1, 5, 5, 5, 3]]],
+  Deconvolution1D: [() => new core.Deconvolution1D(3, 4, 3, { stride: 2 }), [[1, 5, 3]]],
+  Deconvolution3D: [() => new core.Deconvolution3D(3, 4, 3, { nobias: true }), [[1, 3, 3, 3, 3]]],
+  GroupNormalization: [() => new core.GroupNormalization(2, 4, { eps: 0.1 }), [[1, 5, 5, 4]]],
+  Highway: [() => new core.Highway(3, { activate: core.sigmoid }), [[1, 3]]],
+  LayerNormalization: [() => new core.LayerNormalization(null, { eps: 0.1 }), [[2, 3]]],
+  Maxout: [() => new core.Maxout(3, 2, 4), [[1, 3]]],
+  MultiHeadAttention: [() => new core.MultiHeadAttention(4, 2, { dropout: 0.1 }), [[1, 3, 4]]],
+  NStepBiGRU: [() => new core.NStepBiGRU(2, 3, 2), null],
+  NStepBiLSTM: [() => new core.NStepBiLSTM(2, 3, 2), null],
+  NStepGRU: [() => new core.NStepGRU(2, 3, 2, { dropout: 0.1 }), null],
+  NStepLSTM: [() => new core.NStepLSTM(2, 3, 2, { dropout: 0.1 }), null],
+  NStepRNNTanh: [() => new core.NStepRNNTanh(1, 3, 2), null],
+  PReLU: [() => new core.PReLU([3], { init: 0.5 }), [[1, 5, 5, 3]]],
+  StatelessGRU: [
+    () => new core.StatelessGRU(3, 2),
+    [
+      [1, 2],
+      [1, 3],
+    ],
+  ],
+  StatelessLSTM: [
+    () => new core.StatelessLSTM(3, 2),
+    [
+      [1, 2],
+      [1, 2],
+      [1, 3],
+    ],
+  ],
+  Swish: [() => new core.Swish([3], { betaInit: 2 }), [[1, 5, 5, 3]]],
 };
 
 describe('copies of the links of core', () => {

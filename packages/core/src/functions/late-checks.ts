@@ -1,7 +1,7 @@
 /** Checks of values that are on a GPU only: reading them at once would stop the queue, so they fail later. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
-import { keepClone } from '../parameter.ts';
+import { readValues } from '../tfjs-internals.ts';
 
 const done = new Set<string>();
 let failure: { readonly error: unknown } | null = null;
@@ -13,14 +13,11 @@ let failure: { readonly error: unknown } | null = null;
 export function checkLater(place: string, tensor: Tensor, check: (values: ArrayLike<number>) => void): void {
   if (done.has(place) && !config.debug) return;
   done.add(place);
-  const held = keepClone(tensor);
-  held
-    .data()
+  readValues(tensor)
     .then(check)
     .catch((error: unknown) => {
       failure ??= { error };
-    })
-    .finally(() => held.dispose());
+    });
 }
 
 /** Throws what a check has found since the last call. */

@@ -1,6 +1,7 @@
 /** Moving elements to other places. */
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
+import { checkOptions } from '../options.ts';
 import { checkInteger, checkRank, resolveAxis } from './arguments.ts';
 
 const nhwc = ['N', 'H', 'W', 'C'];
@@ -52,7 +53,7 @@ export function permutate(
   indices: readonly number[],
   options: { axis?: number; inv?: boolean } = {},
 ): tf.Tensor {
-  const { axis = 0, inv = false } = options;
+  const { axis = 0, inv = false } = checkOptions('permutate', options, { axis: 'number', inv: 'boolean' });
   const at = resolveAxis('permutate', axis, x.rank);
   const places = new Int32Array(x.shape[at]!).fill(-1);
   for (const [i, from] of indices.entries()) places[from] = i;
@@ -110,7 +111,11 @@ export function padSequence(
   xs: readonly tf.Tensor[],
   options: { length?: number; padding?: number } = {},
 ): tf.Tensor {
-  const { length = Math.max(...xs.map((x) => x.shape[0]!)), padding = 0 } = options;
+  const { length = Math.max(...xs.map((x) => x.shape[0]!)), padding = 0 } = checkOptions(
+    'padSequence',
+    options,
+    { length: 'number', padding: 'number' },
+  );
   return tf.tidy(() =>
     tf.stack(
       xs.map((x) => {

@@ -86,6 +86,8 @@ export interface NStepOptions {
   dropout?: number;
 }
 
+const kinds = { bidirectional: 'boolean', dropout: 'number' } as const;
+
 /** One step: from the gates' inputs from x and the state to the new state, h first. */
 type Cell = (ofX: tf.Tensor, state: readonly tf.Tensor[], recur: (h: tf.Tensor) => tf.Tensor) => tf.Tensor[];
 
@@ -128,10 +130,7 @@ function nStep(
   xs: readonly tf.Tensor[],
   options: NStepOptions,
 ): { states: tf.Tensor[]; ys: tf.Tensor[] } {
-  const { bidirectional = false, dropout: ratio = 0 } = checkOptions(name, options, {
-    bidirectional: 'boolean',
-    dropout: 'number',
-  });
+  const { bidirectional = false, dropout: ratio = 0 } = checkOptions(name, options, kinds);
   const [hx] = states as [tf.Tensor];
   if (hx.rank !== 3 || hx.shape[0] !== layers.length)
     throw new ShapeMismatchError(`${name} hx`, [layers.length, xs[0]!.shape[0]!, hx.shape.at(-1)!], hx.shape);
@@ -232,9 +231,10 @@ export function nStepRNN(
   xs: readonly tf.Tensor[],
   options: NStepOptions & { activation?: 'tanh' | 'relu' } = {},
 ): [hy: tf.Tensor, ys: tf.Tensor[]] {
-  const { activation = 'tanh', ...rest } = options;
-  if (activation !== 'tanh' && activation !== 'relu')
-    throw new InvalidArgumentError('nStepRNN activation', "'tanh' | 'relu'", activation);
+  const { activation = 'tanh', ...rest } = checkOptions('nStepRNN', options, {
+    ...kinds,
+    activation: ['tanh', 'relu'],
+  });
   const made = tf.tidy(() => nStep('nStepRNN', cells[activation], [hx], layers, xs, rest));
   return [made.states[0]!, made.ys];
 }

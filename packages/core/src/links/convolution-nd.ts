@@ -106,7 +106,7 @@ abstract class ConvolutionND<Size> extends Link {
     return this.W;
   }
 
-  protected get offset(): Tensor1D | null {
+  protected offset(): Tensor1D | null {
     return (this.b?.tensor ?? null) as Tensor1D | null;
   }
 
@@ -133,7 +133,7 @@ export class Convolution1D extends ConvolutionND<number> {
   /** @param x (N, W, in). @returns (N, OW, out). */
   override forward(x: Tensor3D): Tensor3D {
     const { stride, pad, dilate, groups } = this;
-    return convolution1D(x, this.filterFor(x).tensor as Tensor3D, this.offset, {
+    return convolution1D(x, this.filterFor(x).tensor as Tensor3D, this.offset(), {
       stride,
       pad,
       dilate,
@@ -157,7 +157,7 @@ export class Deconvolution1D extends ConvolutionND<number> {
   /** @param x (N, W, in). @returns (N, OW, out). */
   override forward(x: Tensor3D): Tensor3D {
     const { stride, pad, dilate, groups } = this;
-    return deconvolution1D(x, this.filterFor(x).tensor as Tensor3D, this.offset, {
+    return deconvolution1D(x, this.filterFor(x).tensor as Tensor3D, this.offset(), {
       stride,
       pad,
       dilate,
@@ -183,7 +183,7 @@ export class Convolution3D extends ConvolutionND<IntOrTriple> {
   /** @param x (N, D, H, W, in). @returns (N, OD, OH, OW, out). */
   override forward(x: Tensor5D): Tensor5D {
     const { stride, pad, dilate, groups } = this;
-    return convolution3D(x, this.filterFor(x).tensor as Tensor5D, this.offset, {
+    return convolution3D(x, this.filterFor(x).tensor as Tensor5D, this.offset(), {
       stride,
       pad,
       dilate,
@@ -207,7 +207,7 @@ export class Deconvolution3D extends ConvolutionND<IntOrTriple> {
   /** @param x (N, D, H, W, in). @returns (N, OD, OH, OW, out). */
   override forward(x: Tensor5D): Tensor5D {
     const { stride, pad, dilate, groups } = this;
-    return deconvolution3D(x, this.filterFor(x).tensor as Tensor5D, this.offset, {
+    return deconvolution3D(x, this.filterFor(x).tensor as Tensor5D, this.offset(), {
       stride,
       pad,
       dilate,
