@@ -6,7 +6,10 @@ import {
   forget,
   Linear,
   relu,
+  SecondGradientError,
+  Sequential,
   setSeed,
+  sigmoid,
   sum,
   type Tensor,
   type Tensor2D,
@@ -72,5 +75,18 @@ describeBackends('forget', () => {
     const before = tf.memory().numTensors;
     model.evaluating(() => model.call(tf.ones([2, 8]))).dispose();
     expect(tf.memory().numTensors - before).to.equal(3);
+  });
+
+  it('refuses a gradient of its gradient, and gives the first one inside of a tape', () => {
+    using link = new Sequential(new Linear(2, 2), sigmoid);
+    const x = tf.ones([1, 2]);
+    const inner = (t: Tensor) => tf.grad((u: Tensor) => forget(link, tf.square(u)))(t);
+    expect(() => tf.grad((t: Tensor) => tf.sum(tf.square(inner(t))))(x)).to.throw(
+      SecondGradientError,
+      'forget: its gradient cannot be differentiated again',
+    );
+    const other = tf.ones([1, 2]);
+    const beside = tf.grad((t: Tensor) => tf.add(tf.sum(t), tf.sum(inner(other))))(x);
+    expect([...beside.dataSync()]).to.deep.equal([1, 1]);
   });
 }, ['cpu', 'wasm']);

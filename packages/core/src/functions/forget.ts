@@ -1,3 +1,4 @@
+import { SecondGradientError } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { config, usingConfig } from '../configuration.ts';
 import type { Link } from '../link.ts';
@@ -39,14 +40,28 @@ export function forget<T extends tf.Tensor, A extends tf.Tensor[]>(
     save([...xs]);
     return { value: call(xs), gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => again(dy, saved) };
   });
-  const again = (dy: tf.Tensor, saved: readonly tf.Tensor[]) =>
-    recomputed(link, drawn, train, () => {
+  const again = (dy: tf.Tensor, saved: readonly tf.Tensor[]) => {
+    const all = [dy, ...saved, ...live.map((param) => param.tensor)];
+    const grads = recomputed(link, drawn, train, () => {
       const tensors = [...saved, ...live.map((param) => param.tensor)];
       const { value, grads } = gradientsOf(() => call(saved), tensors, dy);
       value.dispose();
       return grads.map((grad, i) => grad ?? tf.zerosLike(tensors[i]!));
     });
+    return isTaping() ? grads.map((grad) => undifferentiable(grad, all)) : grads;
+  };
   return (run as unknown as (...tensors: tf.Tensor[]) => T)(...inputs);
+}
+
+/** A gradient that was computed of `of` out of the tape's sight, and so is refused to be differentiated. */
+function undifferentiable(grad: tf.Tensor, of: readonly tf.Tensor[]): tf.Tensor {
+  const made = tf.customGrad(() => ({
+    value: tf.clone(grad),
+    gradFunc: (): tf.Tensor => {
+      throw new SecondGradientError('forget', 'it is computed out of sight. Call the link itself there.');
+    },
+  }));
+  return made(...of);
 }
 
 /** Runs `fn` with the random numbers that were drawn then, and leaves generator, persistents and tape as they are. */
