@@ -13,6 +13,8 @@ export class ModelMenu {
   readonly #changed: () => void;
   #entries: readonly ModelEntry[] = [];
   #facts: ModelFacts | null = null;
+  /** Until then the facts are those of the detector before. */
+  #used: Promise<void> = Promise.resolve();
 
   /** @param changed is told when another detector is in use. */
   constructor(client: Client, failed: (error: unknown) => void, changed: () => void) {
@@ -47,7 +49,12 @@ export class ModelMenu {
     await this.use(this.#entries.some(({ id }) => id === wanted) ? wanted : BUILT_IN);
   }
 
-  async use(id: string): Promise<void> {
+  use(id: string): Promise<void> {
+    this.#used = this.#load(id);
+    return this.#used;
+  }
+
+  async #load(id: string): Promise<void> {
     try {
       this.#take(await this.#client.call('loadModel', id));
     } catch (error) {
@@ -103,19 +110,21 @@ export class ModelMenu {
   }
 
   async #rename(): Promise<void> {
+    await this.#used;
     const { id, name } = this.#facts!;
     const next = await ask('Another name for this detector:', 'Rename', name);
     if (next === null || next === '') return;
     this.#entries = await this.#client.call('renameModel', { id, name: next });
-    this.#facts = { ...this.#facts!, name: next };
+    if (this.#facts!.id === id) this.#facts = { ...this.#facts!, name: next };
     this.#show();
   }
 
   async #remove(): Promise<void> {
+    await this.#used;
     const { id, name } = this.#facts!;
     if ((await ask(`Delete the detector “${name}”? There is no way back.`, 'Delete')) === null) return;
     this.#entries = await this.#client.call('removeModel', id);
-    await this.use(BUILT_IN);
+    await this.use(this.#facts!.id === id ? BUILT_IN : this.#facts!.id);
   }
 
   get #fileName(): string {
