@@ -41,8 +41,11 @@ describe('cli', () => {
       '--nms-thresh',
       '--n-fg-class',
       '--labels',
+      '--tiles',
       '--out',
       '--json',
+      '--jsonl',
+      '--shard',
     ]);
     expect(stdout).to.match(/^ {2}ssd-mobilenet-v2-oid +SSD on MobileNetV2/m);
     expect(stdout).to.include('chaingrad-out');
@@ -64,7 +67,7 @@ describe('cli', () => {
   it('lists the options for an unknown one', async () => {
     expectRefusal(
       await chaingrad(['detect', '--threshold', '1', 'a.png']),
-      "unknown option '--threshold'; options are: --model, --weights, --names, --backend, --score-thresh, --nms-thresh, --n-fg-class, --labels, --out, --json",
+      "unknown option '--threshold'; options are: --model, --weights, --names, --backend, --score-thresh, --nms-thresh, --n-fg-class, --labels, --tiles, --out, --json, --jsonl, --shard",
     );
   });
 

@@ -324,8 +324,22 @@ export function openWasmHeap(backend: tf.KernelBackend): WasmHeap {
   need(typeof candidate.makeOutput === 'function', 'a method `makeOutput`', 'none');
   const memory = wasm!.wasmMemory ?? wasm!.asm?.memory;
   need(memory instanceof WebAssembly.Memory, 'its memory as wasm.wasmMemory or wasm.asm.memory', 'neither');
-  need(memory!.buffer === wasm!.HEAPU8?.buffer, 'wasm.HEAPU8 over that memory', 'another buffer');
+  need(isOver(wasm!, memory!), 'wasm.HEAPU8 over that memory', 'another buffer');
   return heapOf(candidate as WasmBackend, memory!);
+}
+
+/** Whether tfjs' view is one of this memory; of a memory of 4 GiB it is one of its beginning, and of an earlier buffer. */
+function isOver(wasm: WasmBackend['wasm'], memory: WebAssembly.Memory): boolean {
+  const view = wasm.HEAPU8;
+  if (view === undefined || view.buffer === memory.buffer) return view !== undefined;
+  const address = wasm._malloc(1) >>> 0;
+  const byte = new Uint8Array(memory.buffer, address, 1);
+  byte[0] = 85;
+  const isSeen = view[address] === 85;
+  byte[0] = 170;
+  const isStillSeen = view[address] === 170;
+  wasm._free(address);
+  return isSeen && isStillSeen;
 }
 
 function heapOf(backend: WasmBackend, memory: WebAssembly.Memory): WasmHeap {
