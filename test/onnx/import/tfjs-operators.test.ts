@@ -386,9 +386,10 @@ const cases: [string, Case][] = [
       shape: [1, 3, 5, 4, 2],
       constants: { w: random([2, 3, 3, 2, 3], 2) },
       nodes: one('Conv3D', 'x w', {
-        padding: text('SAME'),
+        padding: text('VALID'),
         strides: ints(1, 1, 1, 1, 1),
         dilations: ints(1, 1, 1, 1, 1),
+        data_format: text('NDHWC'),
       }),
     },
   ],

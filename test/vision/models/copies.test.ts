@@ -15,7 +15,40 @@ class Features extends Convolution2D {
 
 const image = [[1, 64, 64, 3]] as const;
 
+/** Abstract classes are copied as one of theirs. */
+const tinyYolo = (): vision.YOLOv2Tiny => new vision.YOLOv2Tiny({ nFgClass: 2, insize: 64 });
+const faster = (): vision.FasterRCNNVGG16 => new vision.FasterRCNNVGG16({ nFgClass: 2 });
+const fasterFpn = () => new vision.FasterRCNNFPNResNet50({ nFgClass: 2 });
+
 const rows: Readonly<Record<string, CopyRow>> = {
+  BboxHead: [() => new vision.BboxHead(3, [1 / 4, 1 / 8]), null],
+  CenterNet: [() => new vision.CenterNet(new Convolution2D(3, 2, 3), { insize: 64 }), null],
+  Darknet19Extractor: [() => new vision.Darknet19Extractor(64), image],
+  Darknet53Extractor: [() => new vision.Darknet53Extractor(64), image],
+  DarknetExtractor: [() => new vision.DarknetExtractor(64), image],
+  Detector: [tinyYolo, image],
+  FPN: [
+    () => new vision.FPN(new vision.ResNet50({ nClass: 3 }) as never, 4, [1 / 4, 1 / 8, 1 / 16, 1 / 32]),
+    null,
+  ],
+  FasterRCNN: [faster, null],
+  FasterRCNNFPN: [fasterFpn, null],
+  FasterRCNNFPNResNet50: [fasterFpn, null],
+  FasterRCNNFPNResNet101: [() => new vision.FasterRCNNFPNResNet101({ nFgClass: 2 }), null],
+  FasterRCNNTrainChain: [() => new vision.FasterRCNNTrainChain(faster()), null],
+  FasterRCNNVGG16: [faster, null],
+  MaskHead: [() => new vision.MaskHead(3, [1 / 4, 1 / 8]), null],
+  MaskRCNNFPNResNet50: [() => new vision.MaskRCNNFPNResNet50({ nFgClass: 2 }), null],
+  MaskRCNNFPNResNet101: [() => new vision.MaskRCNNFPNResNet101({ nFgClass: 2 }), null],
+  RPN: [() => new vision.RPN([1 / 4, 1 / 8]), null],
+  RegionProposalNetwork: [() => new vision.RegionProposalNetwork(4, 4), null],
+  ResidualBlock: [() => new vision.ResidualBlock(new Convolution2D(3, 3, 1)), [[1, 4, 4, 3]]],
+  VGG16RoIHead: [() => new vision.VGG16RoIHead(3, 2), null],
+  YOLOBase: [tinyYolo, image],
+  YOLOv2: [() => new vision.YOLOv2({ nFgClass: 2, insize: 64 }), image],
+  YOLOv2Base: [tinyYolo, image],
+  YOLOv2Tiny: [tinyYolo, image],
+  YOLOv3: [() => new vision.YOLOv3({ nFgClass: 2, insize: 64 }), image],
   BasicBlock: [() => new vision.BasicBlock(null, 8, { stride: 2, residualConv: true }), [[1, 8, 8, 3]]],
   BasicResBlock: [() => new vision.BasicResBlock(2, 3, 8), [[1, 8, 8, 3]]],
   Bottleneck: [

@@ -124,11 +124,15 @@ export class FasterRCNN<
   ): Promise<Detections[]> {
     const found: Detections[] = [];
     for (const img of images)
-      found.push(await this.#detectOne(img, this.prepare(img, resizeBackend), thresholds));
+      found.push(await this.detectOne(img, this.prepare(img, resizeBackend), thresholds));
     return found;
   }
 
-  async #detectOne(img: Image, prepared: Image<Float32Array>, thresholds: Thresholds): Promise<Detections> {
+  private async detectOne(
+    img: Image,
+    prepared: Image<Float32Array>,
+    thresholds: Thresholds,
+  ): Promise<Detections> {
     const [height, width] = prepared.shape;
     // The ratio of the widths, for both axes.
     const scale = width / img.shape[1];

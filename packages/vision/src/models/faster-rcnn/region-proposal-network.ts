@@ -121,10 +121,10 @@ export class RegionProposalNetwork extends Chain {
     const [rpnLocs, rpnScores] = this.outputs(x);
     const anchor = this.anchorOf(x);
     const all = scales ?? new Array<number>(x.shape[0]).fill(1);
-    return { rpnLocs, rpnScores, anchor, ...this.#read(rpnLocs, rpnScores, anchor, imgSize, all) };
+    return { rpnLocs, rpnScores, anchor, ...this.read(rpnLocs, rpnScores, anchor, imgSize, all) };
   }
 
-  #read(
+  private read(
     locs: tf.Tensor,
     scores: tf.Tensor,
     anchor: Float32Array,

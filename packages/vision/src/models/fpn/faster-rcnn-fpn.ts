@@ -154,7 +154,7 @@ export class FasterRCNNFPN extends Detector {
     let regions: Regions;
     try {
       const [l, c] = [locs, confs].map((list) => list.map((tensor) => tensor.dataSync<'float32'>()));
-      regions = this.rpn.decode(l!, c!, this.#anchors(hs), x.shape[0], [x.shape[1], x.shape[2]]);
+      regions = this.rpn.decode(l!, c!, this.anchors(hs), x.shape[0], [x.shape[1], x.shape[2]]);
     } catch (error) {
       if (!(error instanceof ShapeOnlyError)) throw error;
       // Where only shapes are known, any region does.
@@ -167,7 +167,7 @@ export class FasterRCNNFPN extends Detector {
     return { regions: levels, headLocs, headConfs };
   }
 
-  #anchors(hs: readonly tf.Tensor4D[]): Float32Array[] {
+  private anchors(hs: readonly tf.Tensor4D[]): Float32Array[] {
     return this.rpn.anchors(hs.map(({ shape: [, height, width] }) => [height, width] as const));
   }
 
@@ -219,15 +219,15 @@ export class FasterRCNNFPN extends Detector {
     try {
       const values = await readAll(outputs);
       const [locs, confs] = [values.slice(0, hs.length), values.slice(hs.length)];
-      const all = this.rpn.decode(locs, confs, this.#anchors(hs), images.length, inSize, false);
-      const found = await this.#boxes(hs, all, images, scales, thresholds);
-      return this.mask_head === null ? found : await this.#masks(this.mask_head, hs, found, images, scales);
+      const all = this.rpn.decode(locs, confs, this.anchors(hs), images.length, inSize, false);
+      const found = await this.boxes(hs, all, images, scales, thresholds);
+      return this.mask_head === null ? found : await this.masks(this.mask_head, hs, found, images, scales);
     } finally {
       tf.dispose(hs);
     }
   }
 
-  async #boxes(
+  private async boxes(
     hs: tf.Tensor4D[],
     all: Regions,
     images: readonly Image[],
@@ -256,7 +256,7 @@ export class FasterRCNNFPN extends Detector {
     });
   }
 
-  async #masks(
+  private async masks(
     head: MaskHead,
     hs: tf.Tensor4D[],
     found: readonly FoundInstances[],

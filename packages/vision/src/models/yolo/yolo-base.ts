@@ -149,10 +149,10 @@ export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends 
    * @param img (H, W, 3), RGB, 0..255.
    */
   prepare(img: Image, resizeBackend = this.resizeBackend): Image<Float32Array> {
-    return this.#contain(img, resizeBackend).img;
+    return this.contain(img, resizeBackend).img;
   }
 
-  #contain(img: Image, backend: DetectionSettings['resizeBackend']) {
+  private contain(img: Image, backend: DetectionSettings['resizeBackend']) {
     const { img: contained, param } = resizeContain(img, [this.insize, this.insize], {
       fill: 127.5,
       backend,
@@ -164,7 +164,7 @@ export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends 
     images: readonly Image[],
     { resizeBackend, ...thresholds }: DetectionSettings,
   ): Promise<Detections[]> {
-    const contained = images.map((img) => this.#contain(img, resizeBackend));
+    const contained = images.map((img) => this.contain(img, resizeBackend));
     const x = contained.map(({ img }) => img);
     const outputs = await readAll(inTest(() => this.call(stack(x))));
     return images.map(({ shape }, i) => {
@@ -196,7 +196,7 @@ export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends 
     for (let k = 0; k < obj.length; k++) {
       const sure = sigmoid(obj[k]!);
       if (sure < thresh) continue;
-      const probabilities = this.#probabilities(conf.subarray(k * nFgClass, (k + 1) * nFgClass));
+      const probabilities = this.probabilities(conf.subarray(k * nFgClass, (k + 1) * nFgClass));
       for (let l = 0; l < nFgClass; l++) {
         const score = Math.fround(sure * probabilities[l]!);
         if (score < thresh) continue;
@@ -204,10 +204,10 @@ export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends 
         candidates[l]!.scores.push(score);
       }
     }
-    return bestOf(candidates, (rows) => this.#boxes(loc, rows), nmsThresh);
+    return bestOf(candidates, (rows) => this.boxes(loc, rows), nmsThresh);
   }
 
-  #probabilities(conf: Float32Array): Float64Array {
+  private probabilities(conf: Float32Array): Float64Array {
     if (this.scoreFunction === 'sigmoid') return Float64Array.from(conf, sigmoid);
     const largest = Math.max(...conf);
     const exponential = Float64Array.from(conf, (value) => Math.exp(value - largest));
@@ -216,7 +216,7 @@ export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends 
   }
 
   /** The corners of the boxes in some rows. */
-  #boxes(loc: Float32Array, rows: readonly number[]): NumberList {
+  private boxes(loc: Float32Array, rows: readonly number[]): NumberList {
     const { defaultBbox: d, step, anchorUnit } = this;
     return rows.flatMap((row) => {
       const unit = anchorUnit === 'cell' ? step[row]! : 1;
