@@ -247,9 +247,9 @@ describe('the packages as npm installs them', () => {
           return route.fulfill({ path: join(root, 'node_modules', file), headers });
         });
         await page.goto(server.url);
-        await page.getByText(/^Ready/).waitFor();
+        await page.getByText(/^Ready/).waitFor({ timeout: 120_000 });
         await page.locator('#file').setInputFiles(join(root, 'examples/images/chelsea.png'));
-        await page.getByText(/^Cat/).waitFor();
+        await page.getByText(/^Cat/).waitFor({ timeout: 120_000 });
       } finally {
         await browser.close();
         await server.close();

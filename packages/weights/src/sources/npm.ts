@@ -37,6 +37,22 @@ export async function packagedFile(file: PackagedFile, options: PackagedOptions 
 }
 
 /**
+ * How a file differs from the one that is known; null where it does not. A function of its own: esbuild's translation of `await using`
+ * within a loop throws what an earlier turn has thrown once more.
+ */
+async function difference(
+  target: string,
+  bytes: number,
+  sha256: string,
+  signal?: AbortSignal,
+): Promise<string | null> {
+  await using access = await openRandomAccess(target, { signal });
+  if (access.size !== bytes) return `${access.size} bytes`;
+  const digest = await digestOf(access, signal);
+  return digest === sha256 ? null : `sha256 ${digest}`;
+}
+
+/**
  * The path of an installed file, looked for from the current folder and from here; else null. One of the right version that has
  * other bytes is told and passed over: anybody may have put a package into the current folder.
  */
@@ -61,10 +77,8 @@ async function installedFile(
     try {
       const manifest = JSON.parse(await fs.readFile(path.join(root, 'package.json'), 'utf8'));
       if (manifest?.version !== version || !(await fs.stat(target)).isFile()) continue;
-      await using access = await openRandomAccess(target, { signal });
-      const digest = access.size === bytes ? await digestOf(access, signal) : null;
-      if (digest === sha256) return target;
-      const got = digest === null ? `${access.size} bytes` : `sha256 ${digest}`;
+      const got = await difference(target, bytes, sha256, signal);
+      if (got === null) return target;
       onNotice(`${target} is not the file of ${name}@${version} (${got}): it is not used.`);
     } catch {
       signal?.throwIfAborted();
