@@ -91,7 +91,15 @@ describe('options of vision', () => {
     YOLOv2Tiny: (o) => new vision.YOLOv2Tiny(o),
     YOLOv3: (o) => new vision.YOLOv3(o),
     'YOLOBase.fromPretrained': ['YOLOv3.fromPretrained', (o) => vision.YOLOv3.fromPretrained(bytes, o)],
-    'Detector.predict': ['SSD.predict', (o) => ssd.predict([], o)],
+    'Detector.predict': [
+      'YOLOv2Tiny.predict',
+      (o) => new vision.YOLOv2Tiny({ nFgClass: 1, insize: 64 }).predict([], o),
+    ],
+    'SSD.predict': (o) => ssd.predict([], o),
+    CenterNet: (o) => new vision.CenterNet(ssd as never, o),
+    'CenterNet.predict': (o) => new vision.CenterNet(ssd as never).predict([], o),
+    labelFiles: (o) => vision.labelFiles([], o),
+    warmStartHeads: (o) => vision.warmStartHeads(ssd, ssd, { length: 0, get: () => ({}) as never }, o),
     assertIsImage: (o) => vision.assertIsImage(img, o),
     cropBbox: (o) => vision.cropBbox([], o),
     evalDetectionCoco: (o) => vision.evalDetectionCoco([], [], [], [], [], o),
@@ -122,7 +130,8 @@ describe('options of vision', () => {
     translateBbox: (o) => vision.translateBbox([], o),
     visBbox: (o) => vision.visBbox(null as never, null, [], null, null, o),
   };
-  describeOptions('vision', takers);
+  // Its classes hand their options on, and are rows of their own.
+  describeOptions('vision', takers, ['FasterRCNNFPN']);
 
   describeMistakes([
     [

@@ -103,7 +103,7 @@ export abstract class Detector extends Chain implements DetectionLink {
 }
 
 /** The name of a detector's class, which minifiers leave alone. */
-const nameOf = (model: Detector): string => (model.constructor as typeof Detector).modelName;
+export const nameOf = (model: Detector): string => (model.constructor as typeof Detector).modelName;
 
 /** What a network gives in test mode: tensors that the caller owns. */
 export const inTest = <T extends tf.TensorContainer>(forward: () => T): T =>

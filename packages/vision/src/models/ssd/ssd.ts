@@ -14,6 +14,7 @@ import {
   type DetectionSettings,
   Detector,
   inTest,
+  nameOf,
   nthPart,
   readAll,
 } from '../detector.ts';
@@ -204,7 +205,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector {
       resizeBackend = this.resizeBackend,
       tiles = this.tiles,
     } = checkOptions(
-      'SSD.predict',
+      `${nameOf(this)}.predict`,
       options,
       { nmsThresh: 'number | null', scoreThresh: 'number', resizeBackend: 'any', tiles: 'number' },
       { threshold: 'scoreThresh', iouThresh: 'nmsThresh' },
