@@ -35,6 +35,7 @@ const takers: OptionTable = {
   loadNpz: (o) => weights.loadNpz(bytes, link, o),
   openHttpRanges: (o) => weights.openHttpRanges(url, o),
   openRandomAccess: (o) => weights.openRandomAccess(bytes, o),
+  openTfjsModel: (o) => weights.openTfjsModel(bytes, o),
   openWeights: (o) => weights.openWeights(bytes, o),
   readBytes: (o) => weights.readBytes(bytes, o),
   save: (o) => weights.save('/nowhere/x.npz', link, o),
