@@ -74,9 +74,6 @@ export function dependenciesOf(
   return { reached: new Set([...xs].filter(({ id }) => ids.has(id))), flat };
 }
 
-/** Whether a gradient is being taken: operations go on the tape. */
-export const isTaping = (): boolean => tf.engine().state.gradientDepth > 0;
-
 /** Whether a backend of this name was started already. */
 export const isBackendStarted = (name: string): boolean => name in tf.engine().registry;
 

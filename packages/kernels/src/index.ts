@@ -37,6 +37,7 @@ export {
 export { avgPool2d, maxPool2d, type Pool2DOptions } from './ops/pool-2d.ts';
 export { sparseArgMax, sparseMatMul, sparseMax } from './ops/sparse.ts';
 export { assertKernel, runKernel } from './run.ts';
+export { isRecorded } from './tape.ts';
 export { isRecording } from './tfjs-internals.ts';
 export { Turns } from './turns.ts';
 

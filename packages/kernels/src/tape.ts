@@ -9,7 +9,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { SecondGradientError } from './errors.ts';
 import { type KernelInputs, type Recorder, recorder, type TapeNode } from './tfjs-internals.ts';
 
-/** Asked in a gradient function: whether its steps are recorded, because its result will be differentiated again. */
+/** Whether operations go on the tape now. Asked in a gradient function: whether its result will be differentiated again. */
 export const isRecorded = (): boolean => recorder().state.gradientDepth > 0;
 
 /** Runs `f`, with the inputs of every kernel that it runs given by `inputsOf`. */

@@ -1,9 +1,9 @@
-import { SecondGradientError } from '@chaingrad/kernels';
+import { isRecorded, SecondGradientError } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { config, usingConfig } from '../configuration.ts';
 import type { Link } from '../link.ts';
 import { defaultRandom, type RandomState } from '../random.ts';
-import { gradientsOf, isTaping, withoutTape } from '../tfjs-internals.ts';
+import { gradientsOf, withoutTape } from '../tfjs-internals.ts';
 import { checkTensor } from './arguments.ts';
 
 /**
@@ -27,7 +27,7 @@ export function forget<T extends tf.Tensor, A extends tf.Tensor[]>(
 ): T {
   for (const [i, x] of xs.entries()) checkTensor(`forget x[${i}]`, x);
   const call = (args: readonly tf.Tensor[]) => link.call(...(args as A)) as T;
-  if (!isTaping()) return call(xs);
+  if (!isRecorded()) return call(xs);
   // Lazy parameters must be there before the tape is told of them, and be drawn once.
   if ([...link.params()].some((param) => !param.isInitialized))
     link.initialize(...xs.map(({ shape }) => shape));
@@ -48,7 +48,7 @@ export function forget<T extends tf.Tensor, A extends tf.Tensor[]>(
       value.dispose();
       return grads.map((grad, i) => grad ?? tf.zerosLike(tensors[i]!));
     });
-    return isTaping() ? grads.map((grad) => undifferentiable(grad, all)) : grads;
+    return isRecorded() ? grads.map((grad) => undifferentiable(grad, all)) : grads;
   };
   return (run as unknown as (...tensors: tf.Tensor[]) => T)(...inputs);
 }
