@@ -24,7 +24,8 @@ export function binaryAccuracy(y: tf.Tensor, t: tf.Tensor): tf.Scalar {
 /**
  * How much of the variance of `t` the predictions explain: 1 - sum (t - y)^2 / sum (t - mean)^2 (`chainer.functions.r2_score`).
  *
- * @param y, t (N, ...).
+ * @param y (N, ...): predictions.
+ * @param t (N, ...): what is right.
  * @param options multioutput: 'uniform_average' gives the mean over outputs (default), 'raw_values' one for each.
  */
 export function r2Score(

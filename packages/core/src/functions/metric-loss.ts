@@ -14,7 +14,8 @@ const reduced = (losses: tf.Tensor, reduce: Reduce) => (reduce === 'no' ? losses
  * Half the square of the distance of pairs that belong together, of others half the square of what is missing to `margin` (Hadsell et al.,
  * 2006; `chainer.functions.contrastive`).
  *
- * @param x0, x1 (N, D).
+ * @param x0 (N, D).
+ * @param x1 (N, D): the other of each pair.
  * @param y (N): 1 for pairs that belong together, else 0.
  * @param options margin: default 1. reduce: 'mean' gives a scalar (default), 'no' (N).
  */
@@ -44,7 +45,9 @@ export function contrastive(
  * What is missing that the anchor is nearer to the positive than to the negative, by squares of distances and `margin` (Schroff et al., 2015;
  * `chainer.functions.triplet`).
  *
- * @param anchor, positive, negative (N, D).
+ * @param anchor (N, D).
+ * @param positive (N, D): of the class of the anchor.
+ * @param negative (N, D): of another class.
  * @param options margin: default 0.2. reduce: 'mean' gives a scalar (default), 'no' (N).
  */
 export function triplet(

@@ -25,7 +25,8 @@ function numbers(where: string, x: tf.Tensor, given: tf.Tensor | undefined, draw
  * While `config.train` is on, h where a drawn number is below `ratio`, else x: units that keep their state (Krueger et al., 2017;
  * `chainer.functions.zoneout`). In test mode x.
  *
- * @param h, x of one shape: the state before and after.
+ * @param h the state before.
+ * @param x the state after, of the same shape.
  * @param options mask: 1 where x is taken, else 0, instead of drawing. rng: default the default generator.
  */
 export function zoneout<T extends tf.Tensor>(

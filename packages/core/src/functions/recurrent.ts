@@ -35,8 +35,10 @@ export function lstm(cPrev: tf.Tensor, x: tf.Tensor): [c: tf.Tensor, h: tf.Tenso
 /**
  * One step of an S-LSTM, which joins two cells (Zhu et al., 2015; `chainer.functions.slstm`).
  *
- * @param cPrev1, cPrev2 (N, ..., C).
- * @param x1, x2 (N, ..., 4 C): a, i, f, o alternate element by element.
+ * @param cPrev1 (N, ..., C): the state of the first cell.
+ * @param cPrev2 (N, ..., C): that of the second.
+ * @param x1 (N, ..., 4 C): a, i, f, o alternate element by element.
+ * @param x2 (N, ..., 4 C): of the second cell.
  * @returns [c, h], both (N, ..., C).
  */
 export function slstm(
@@ -185,7 +187,8 @@ function nStep(
 /**
  * Several layers of LSTM over sequences (`chainer.functions.n_step_lstm`, with `bidirectional` `n_step_bilstm`).
  *
- * @param hx, cx (layers, N, units): where h and c start; with `bidirectional` (2 layers, N, units).
+ * @param hx (layers, N, units): where h starts; with `bidirectional` (2 layers, N, units).
+ * @param cx where c starts, of the same shape.
  * @param layers of each layer (and direction) eight weights, W0..W3 (units, in) for i, f, a, o of x, W4..W7 (units, units) of h, and eight
  *   biases.
  * @param xs one tensor a step, (number of sequences that reach it, in), the longest sequences first: see `transposeSequence`.

@@ -48,7 +48,7 @@ export function selectItem(x: tf.Tensor, t: tf.Tensor): tf.Tensor {
  *
  * @param indices int32 in 0..depth-1, of any shape.
  * @param depth how many places there are.
- * @param onValue, offValue what stands in the place of 1 and 0.
+ * @param onValue what stands at the index. @param offValue what stands everywhere else.
  * @returns the shape of `indices`, then depth.
  * @throws InvalidArgumentError on indices that are not int32 or out of range.
  */

@@ -27,7 +27,8 @@ export class StatelessLSTM extends Chain {
   }
 
   /**
-   * @param c, h (N, out): the state; null at the start.
+   * @param c (N, out): the state of the cell; null at the start.
+   * @param h (N, out): what it gave last; null at the start.
    * @param x (N, in).
    * @returns [c, h], the new state.
    */
@@ -172,9 +173,10 @@ export class NStepLSTM extends NStep {
   }
 
   /**
-   * @param hx, cx (layers, N, out): the states at the start; null for zeros.
+   * @param hx (layers, N, out): h at the start; null for zeros.
+   * @param cx c at the start, of the same shape; null for zeros.
    * @param xs the sequences, each (length, in), in any order.
-   * @returns [hy, cy, ys]: the states at the end, and for each sequence (length, out).
+   * @returns `[hy, cy, ys]`: the states at the end, and for each sequence (length, out).
    */
   override forward(
     hx: tf.Tensor | null,

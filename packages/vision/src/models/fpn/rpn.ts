@@ -66,7 +66,8 @@ export class RPN extends Chain {
 
   /**
    * The regions that follow from the outputs: of each level the best of those that overlap, of an image the best of all levels.
-   * @param locs, confs the values of what `forward` gives. @param inSize [height, width] of the batch.
+   * @param locs the values of the locations that `forward` gives. @param confs those of the confidences.
+   * @param inSize [height, width] of the batch.
    */
   decode(
     locs: readonly Float32Array[],

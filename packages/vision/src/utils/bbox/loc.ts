@@ -11,7 +11,8 @@ const EPS = 2 ** -23;
  *
  * Source: Girshick et al., R-CNN (2014). Chainer counterpart: `chainercv.links.model.faster_rcnn.bbox2loc`.
  *
- * @param src, dst R * 4 values, rows of (yMin, xMin, yMax, xMax).
+ * @param src R * 4 values, rows of (yMin, xMin, yMax, xMax).
+ * @param dst as many: where each box is to go.
  * @throws BboxFormatError where there is not one of `dst` for each of `src`.
  */
 export function bbox2loc(src: NumberList, dst: NumberList): Float32Array {
