@@ -43,6 +43,7 @@ describe('options of training', () => {
     StandardUpdater: (o) => new StandardUpdater(built.iterator, built.optimizer, o),
     StepShift: (o) => new training.StepShift('lr', 0.1, 1, o),
     StreamIterator: (o) => new training.StreamIterator([1], 1, o),
+    TensorBoardReport: (o) => new training.TensorBoardReport(o),
     Trainer: (o) => new Trainer(built.updater, null, o),
     'Trainer.extend': (o) => built.trainer.extend(() => {}, o),
     'Trainer.run': (o) => built.trainer.run(o),

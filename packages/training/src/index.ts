@@ -11,6 +11,7 @@ export * from './extension.ts';
 export * from './extensions/index.ts';
 export * from './iterators/index.ts';
 export { type LoadSnapshotOptions, loadSnapshot, type ResumeReport } from './load-snapshot.ts';
+export { encodePng, type Pixels } from './png.ts';
 export { RunningMeans, readScalar } from './running-means.ts';
 export * from './stores/index.ts';
 export * from './trainer.ts';

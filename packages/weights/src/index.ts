@@ -5,6 +5,7 @@
  */
 export * from './about.ts';
 export * from './convert.ts';
+export { crc32, crc32c } from './formats/crc32.ts';
 export { MemoryWeights } from './formats/memory-weights.ts';
 export type { ArrayLoss } from './formats/quantize.ts';
 export type { TfjsModel } from './formats/tfjs.ts';

@@ -10,3 +10,4 @@ export * from './progress-bar.ts';
 export * from './rate-schedule.ts';
 export * from './shifts.ts';
 export * from './snapshot.ts';
+export * from './tensor-board-report.ts';

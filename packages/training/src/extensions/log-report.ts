@@ -1,11 +1,10 @@
 import { checkOptions, type SerialEntry } from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { FileName } from '../file-name.ts';
-import { RunningMeans } from '../running-means.ts';
 import { jsonEntry, toJson } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
-import { getTrigger, type Trigger, type TriggerLike } from '../triggers/trigger.ts';
-import { AskedKeys } from './asked-keys.ts';
+import type { TriggerLike } from '../triggers/trigger.ts';
+import { IntervalMeans } from './interval-means.ts';
 
 /** Means of the reported values over an interval, with `epoch`, `iteration` and `elapsed_time` (seconds). */
 export type LogEntry = Record<string, number>;
@@ -29,12 +28,9 @@ export interface LogReportOptions {
 export class LogReport implements Extension {
   readonly defaultName = 'LogReport';
   readonly readsObservation = true;
-  readonly #keys: readonly string[] | null;
-  readonly #trigger: Trigger;
+  readonly #means: IntervalMeans;
   readonly #postprocess: ((entry: LogEntry) => void) | undefined;
   readonly #filename: FileName | null;
-  readonly #means = new RunningMeans();
-  readonly #asked: AskedKeys;
   #log: LogEntry[] = [];
 
   /** @throws UnknownOptionError */
@@ -50,9 +46,7 @@ export class LogReport implements Extension {
       { keys: 'object', trigger: 'any', postprocess: 'function', filename: 'string | null' },
       { logName: 'filename', log_name: 'filename' },
     );
-    this.#keys = keys;
-    this.#asked = new AskedKeys('LogReport', keys ?? []);
-    this.#trigger = getTrigger(trigger);
+    this.#means = new IntervalMeans('LogReport', keys, trigger);
     this.#postprocess = postprocess;
     this.#filename = filename === null ? null : new FileName('LogReport', filename);
   }
@@ -68,14 +62,14 @@ export class LogReport implements Extension {
   }
 
   async call(trainer: Trainer): Promise<void> {
-    await this.#means.add(trainer.observation, this.#keys);
-    if (!(trainer.isBeforeTraining || (await this.#trigger.fires(trainer)))) return;
-    const entry: LogEntry = Object.fromEntries(await this.#means.means());
-    this.#means.clear();
-    entry['epoch'] = trainer.updater.epoch;
-    entry['iteration'] = trainer.updater.iteration;
-    entry['elapsed_time'] = trainer.elapsedTime;
-    this.#asked.see([...trainer.observation.keys(), ...Object.keys(entry)]);
+    const added = {
+      epoch: trainer.updater.epoch,
+      iteration: trainer.updater.iteration,
+      elapsed_time: trainer.elapsedTime,
+    };
+    const means = await this.#means.next(trainer, Object.keys(added));
+    if (means === null) return;
+    const entry: LogEntry = { ...Object.fromEntries(means), ...added };
     this.#postprocess?.(entry);
     this.#log.push(entry);
     await this.#write(trainer);
@@ -91,8 +85,7 @@ export class LogReport implements Extension {
   }
 
   *serialEntries(prefix: string): Generator<SerialEntry> {
-    yield* this.#trigger.serialEntries?.(`${prefix}_trigger/`) ?? [];
-    yield this.#means.entry(`${prefix}_summary`);
+    yield* this.#means.serialEntries(prefix);
     yield jsonEntry<LogEntry[]>(
       `${prefix}_log`,
       () => this.#log,
@@ -103,8 +96,6 @@ export class LogReport implements Extension {
   }
 
   finalize(): void {
-    this.#asked.finish();
-    this.#means.clear();
-    this.#trigger.finalize?.();
+    this.#means.finalize();
   }
 }

@@ -2,11 +2,10 @@ import { checkOptions, InvalidArgumentError, type SerialEntry } from '@chaingrad
 import type { Extension } from '../extension.ts';
 import { FileName } from '../file-name.ts';
 import { lineChart } from '../line-chart.ts';
-import { RunningMeans } from '../running-means.ts';
 import { jsonEntry } from '../state-entries.ts';
 import type { Trainer } from '../trainer.ts';
-import { getTrigger, type Trigger, type TriggerLike } from '../triggers/trigger.ts';
-import { AskedKeys } from './asked-keys.ts';
+import type { TriggerLike } from '../triggers/trigger.ts';
+import { IntervalMeans } from './interval-means.ts';
 
 export interface PlotReportOptions {
   /** What the x axis shows: 'iteration', 'epoch' (with its fraction), or a reported value. Default 'iteration'. */
@@ -29,13 +28,11 @@ export class PlotReport implements Extension {
   readonly readsObservation = true;
   readonly #yKeys: readonly string[];
   readonly #xKey: string;
-  readonly #trigger: Trigger;
   readonly #filename: FileName;
   readonly #convert: PlotReportOptions['convert'];
   readonly #style: { readonly markers: boolean; readonly grid: boolean };
-  readonly #means = new RunningMeans();
+  readonly #means: IntervalMeans;
   #points: Record<string, [x: number, y: number][]>;
-  readonly #asked: AskedKeys;
 
   /** @throws InvalidArgumentError without keys, and for another picture than SVG without `convert`. */
   constructor(yKeys: string | readonly string[], options: PlotReportOptions = {}) {
@@ -54,14 +51,13 @@ export class PlotReport implements Extension {
     );
     const { xKey = 'iteration', trigger = [1, 'epoch'], filename = 'plot.svg' } = options;
     this.#yKeys = typeof yKeys === 'string' ? [yKeys] : [...yKeys];
-    this.#asked = new AskedKeys('PlotReport', this.#yKeys);
     if (this.#yKeys.length === 0) throw new InvalidArgumentError('PlotReport', 'one name or more', 'none');
     if (options.convert === undefined && !filename.endsWith('.svg')) {
       throw new InvalidArgumentError('PlotReport filename', 'a name that ends in .svg, or convert', filename);
     }
     this.#convert = options.convert;
     this.#xKey = xKey;
-    this.#trigger = getTrigger(trigger);
+    this.#means = new IntervalMeans('PlotReport', this.#yKeys, trigger, [xKey]);
     this.#filename = new FileName('PlotReport', filename);
     this.#style = { markers: options.markers ?? true, grid: options.grid ?? true };
     this.#points = Object.fromEntries(this.#yKeys.map((key) => [key, []]));
@@ -73,11 +69,8 @@ export class PlotReport implements Extension {
   }
 
   async call(trainer: Trainer): Promise<void> {
-    await this.#means.add(trainer.observation, [...this.#yKeys, this.#xKey]);
-    if (!(trainer.isBeforeTraining || (await this.#trigger.fires(trainer)))) return;
-    const means = await this.#means.means();
-    this.#means.clear();
-    if (!trainer.isBeforeTraining) this.#asked.see([...means.keys(), ...trainer.observation.keys()]);
+    const means = await this.#means.next(trainer);
+    if (means === null) return;
     const { iteration, epochDetail } = trainer.updater;
     const x = new Map([...means, ['iteration', iteration], ['epoch', epochDetail]]).get(this.#xKey);
     if (x === undefined) return;
@@ -96,8 +89,7 @@ export class PlotReport implements Extension {
   }
 
   *serialEntries(prefix: string): Generator<SerialEntry> {
-    yield* this.#trigger.serialEntries?.(`${prefix}_trigger/`) ?? [];
-    yield this.#means.entry(`${prefix}_summary`);
+    yield* this.#means.serialEntries(prefix);
     yield jsonEntry<Record<string, [number, number][]>>(
       `${prefix}_plot`,
       () => this.#points,
@@ -108,8 +100,6 @@ export class PlotReport implements Extension {
   }
 
   finalize(): void {
-    this.#asked.finish();
-    this.#means.clear();
-    this.#trigger.finalize?.();
+    this.#means.finalize();
   }
 }

@@ -56,6 +56,14 @@ export class FileStore implements Store {
     }
   }
 
+  async append(name: string, content: Uint8Array): Promise<void> {
+    try {
+      await this.#fs.appendFile(this.#file(name), content);
+    } catch (error) {
+      throw this.#problem(name, error);
+    }
+  }
+
   async remove(name: string): Promise<void> {
     try {
       await this.#fs.rm(this.#file(name), { force: true });

@@ -1,3 +1,3 @@
 export * from './file-store.ts';
 export * from './memory-store.ts';
-export * from './store.ts';
+export type { Store, StoredFile } from './store.ts';
