@@ -28,6 +28,9 @@ export function publishedManifest({ folder, manifest }, version, names) {
   for (const target of Object.values(published.exports ?? {})) {
     if (typeof target === 'object') delete target[sourceCondition];
   }
+  // Sources are not published.
+  if (Array.isArray(published.sideEffects))
+    published.sideEffects = published.sideEffects.filter((file) => !file.startsWith('./src/'));
   const { repository, homepage, bugs } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
   if (repository !== undefined) {
     const address = typeof repository === 'string' ? { type: 'git', url: repository } : repository;

@@ -1,9 +1,16 @@
 /** What the studio keeps, and what it says and does where it can keep nothing. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { useBackend } from '@chaingrad/core';
+import { SSDMobileNetV2 } from '@chaingrad/vision';
 import { expect } from 'chai';
+import { unzipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import type { StaticServer } from '../../examples/web/server.ts';
+import sharp from 'sharp';
+import { type StaticServer, startServer } from '../../examples/web/server.ts';
 import { requireBrowser, startChromium } from './support/browsers.ts';
-import { openStudio, picture, removeStudio, said, serveStudio } from './support/studio.ts';
+import { openStudio, picture, removeStudio, said, saved, serveStudio } from './support/studio.ts';
 
 /** A name that is no secure context, on this machine. */
 const HOST = 'studio.test';
@@ -146,6 +153,84 @@ describe('what the studio keeps', () => {
     await page.click('#ask-yes');
     await page.waitForFunction(() => !/Cups/.test(document.querySelector('#model')!.textContent!));
     await uses(page, 'Everyday things (23)');
+  });
+
+  it('hands out a trained detector: it finds the same opened again, in Node, and in a page of its own', async () => {
+    const page = await context.newPage();
+    await openStudio(page, server.url);
+    await label(page);
+    await train(page);
+    await uses(page, 'thing (1)');
+    await page.click('#tab-detect');
+    await page.fill('#threshold', '0.3');
+    await page.click('[data-picture=coffee]');
+    const found = async (): Promise<{ label: string; score: number; bbox: number[] }[]> => {
+      await page.waitForSelector('#save-json:enabled');
+      return JSON.parse(new TextDecoder().decode(await saved(page, '#save-json'))).objects;
+    };
+    const first = await found();
+    expect(first).to.have.length.above(0);
+    await page.click('#take-model summary');
+    const files = new Map<string, Uint8Array<ArrayBuffer>>();
+    for (const format of ['npz', 'safetensors', 'onnx']) {
+      const bytes = await saved(page, `[data-save=${format}]`);
+      files.set(format, bytes);
+      await page.setInputFiles('#open-model', {
+        name: `my ${format}.${format}`,
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.from(bytes),
+      });
+      await uses(page, `my ${format} (1)`);
+      expect(await found(), format).to.deep.equal(first);
+    }
+
+    await useBackend('cpu');
+    const { data, info } = await sharp(picture('coffee'))
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const image = { data: new Uint8Array(data), shape: [info.height, info.width, 3] as const };
+    for (const format of ['npz', 'safetensors']) {
+      using model = await SSDMobileNetV2.fromPretrained(files.get(format)!);
+      const { bboxes, scores } = await model.predict([image], { scoreThresh: 0.3 });
+      expect(model.labelNames).to.deep.equal(['thing']);
+      expect(scores[0]).to.have.length(first.length);
+      for (const [i, { score, bbox }] of first.entries()) {
+        // The page scales the picture by the browser's own means.
+        expect(scores[0]![i]).to.be.closeTo(score, 0.02);
+        for (const [k, value] of bbox.entries()) expect(bboxes[0]![i * 4 + k]).to.be.closeTo(value, 3);
+      }
+    }
+
+    // The page of twenty lines draws what the studio found.
+    const folder = await mkdtemp(join(tmpdir(), 'chaingrad-page-'));
+    const zip = unzipSync(await saved(page, '#save-page'));
+    for (const [name, bytes] of Object.entries(zip)) await writeFile(join(folder, name), bytes);
+    const own = await startServer({ '/': folder });
+    try {
+      const used = await context.newPage();
+      const problems: string[] = [];
+      used.on('pageerror', (error) => problems.push(error.message));
+      await used.goto(own.url);
+      await used.waitForFunction(() => document.querySelector<HTMLInputElement>('#file')!.onchange !== null);
+      await used.setInputFiles('#file', picture('coffee'));
+      // The box has one colour on its upper and left edge, in the middle of each.
+      await used.waitForFunction((box) => {
+        const canvas = document.querySelector('canvas')!;
+        const [yMin, xMin, yMax, xMax] = box as [number, number, number, number];
+        const edges = [
+          [(xMin + xMax) / 2, yMin],
+          [xMin, (yMin + yMax) / 2],
+        ] as const;
+        const context = canvas.getContext('2d')!;
+        const [top, left] = edges.map(([x, y]) => context.getImageData(x, y, 1, 1).data.join());
+        return canvas.width === 600 && top === left;
+      }, first[0]!.bbox);
+      expect(problems).to.deep.equal([]);
+    } finally {
+      await own.close();
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('lets one tab have the project, and hands it over', async () => {
