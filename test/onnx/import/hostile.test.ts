@@ -107,6 +107,141 @@ describe('ONNX files that cannot be trusted', () => {
     x.dispose();
   });
 
+  /** Nodes on constants, whose last value is `last`: what it is does not matter, only what it costs to find out. */
+  const onConstants = (
+    initializers: Record<string, TensorProto>,
+    nodes: Parameters<typeof buildModel>[0]['nodes'],
+    opset = 18,
+  ) =>
+    buildModel({
+      opset,
+      inputs: { x: [1] },
+      outputs: ['y'],
+      initializers,
+      nodes: [
+        ...nodes,
+        { op: 'Cast', inputs: ['last'], outputs: ['_f'], attributes: { to: 1 } },
+        { op: 'ReduceMax', inputs: ['_f'], outputs: ['_g'], attributes: { keepdims: 0 } },
+        { op: 'Add', inputs: ['x', '_g'], outputs: ['y'] },
+      ],
+    });
+  const zeros = { op: 'ConstantOfShape', inputs: ['shape'], outputs: ['c'] };
+  const doubled = (shape: readonly number[]) =>
+    onConstants(
+      {
+        c0: int64s(
+          Array.from({ length: shape[0]! * shape[1]! }, () => 1),
+          shape,
+        ),
+      },
+      Array.from({ length: 60 }, (_, i) => ({
+        op: 'Concat',
+        inputs: [`c${i}`, `c${i}`],
+        outputs: [i === 59 ? 'last' : `c${i + 1}`],
+        attributes: { axis: 0 },
+      })),
+    );
+  for (const [title, bytes] of Object.entries({
+    'doubled sixty times': doubled([1, 4]),
+    'doubled sixty times without having an element': doubled([1, 0]),
+    'turned round by the million rows without an element': onConstants({ shape: int64s([2 ** 27, 0]) }, [
+      zeros,
+      { op: 'Transpose', inputs: ['c'], outputs: ['t'], attributes: { perm: [0, 1] } },
+      { op: 'EyeLike', inputs: ['t'], outputs: ['last'] },
+    ]),
+    'of more axes than a network has': onConstants(
+      { c: int64s([1], [1]), ones: int64s(new Array(100_000).fill(1)) },
+      [
+        { op: 'Reshape', inputs: ['c', 'ones'], outputs: ['r'] },
+        { op: 'ReduceSum', inputs: ['r', 'ones'], outputs: ['last'], attributes: { keepdims: 1 } },
+      ],
+    ),
+    'a unit matrix of 5000 x 5000, squared': onConstants({ shape: int64s([5000, 5000]) }, [
+      zeros,
+      { op: 'EyeLike', inputs: ['c'], outputs: ['e'] },
+      { op: 'MatMul', inputs: ['e', 'e'], outputs: ['last'] },
+    ]),
+    'the determinant of a matrix': onConstants({ shape: int64s([3000, 3000]) }, [
+      zeros,
+      { op: 'EyeLike', inputs: ['c'], outputs: ['e'] },
+      { op: 'Det', inputs: ['e'], outputs: ['last'] },
+    ]),
+    'the maximum of a large array and a thousand small ones': onConstants(
+      { shape: int64s([100_000]), one: floats([1], [1]) },
+      [zeros, { op: 'Max', inputs: ['c', ...new Array(1000).fill('one')], outputs: ['last'] }],
+    ),
+    'split into millions of parts': onConstants({ c: int64s([1]) }, [
+      { op: 'Split', inputs: ['c'], outputs: ['last'], attributes: { axis: 0, num_outputs: 5_000_000 } },
+    ]),
+    'a bank of filters that lies beyond all frequencies': onConstants(
+      {
+        bands: int64s([2], []),
+        length: int64s([4], []),
+        rate: int64s([1], []),
+        low: int64s([1], []),
+        high: int64s([2 ** 50], []),
+      },
+      [{ op: 'MelWeightMatrix', inputs: ['bands', 'length', 'rate', 'low', 'high'], outputs: ['last'] }],
+    ),
+  })) {
+    it(`are not computed with beyond their size: ${title}`, async () => {
+      const before = tf.memory().numTensors;
+      using network = await importOnnx(bytes);
+      let elements = 0;
+      for (const { data } of network.program.constants.values()) elements += data.length;
+      expect(elements).to.be.lessThan(2 ** 17 + 8 * bytes.length);
+      expect(tf.memory().numTensors).to.equal(before);
+    });
+  }
+
+  it('still fold what integers stand for, however large the file is', async () => {
+    const size = 1000;
+    const dense = (dtype: ElementType, dims: readonly number[], rawData: Uint8Array) =>
+      create(TensorProtoSchema, { dims: dims.map(BigInt), dataType: dtype, rawData });
+    const bytes = buildModel({
+      inputs: { x: [1, size] },
+      outputs: ['y'],
+      initializers: {
+        q: dense(ElementType.INT8, [size, size], new Uint8Array(size * size).fill(2)),
+        scale: floats([], [0.5]),
+      },
+      nodes: [
+        { op: 'DequantizeLinear', inputs: ['q', 'scale'], outputs: ['w'] },
+        { op: 'Transpose', inputs: ['w'], outputs: ['t'], attributes: { perm: [1, 0] } },
+        { op: 'MatMul', inputs: ['x', 't'], outputs: ['y'] },
+      ],
+    });
+    using network = await importOnnx(bytes);
+    expect(network.program.steps).to.have.length(1);
+    expect([...network.params()].map(({ shape }) => shape)).to.deep.equal([[size, size]]);
+  });
+
+  it('are refused where small parts would become large objects', async () => {
+    const empty = (field: number) => {
+      const parts = Uint8Array.from({ length: 200_000 }, (_, i) => (i % 2 === 0 ? field * 8 + 2 : 0));
+      // 200,000 as a number of seven bits a byte.
+      return Uint8Array.from([58, 192, 154, 12, ...parts]);
+    };
+    for (const field of [1, 5, 11]) {
+      const error = await refusal(importOnnx(empty(field)));
+      expect(error).to.be.instanceOf(FormatError);
+      expect(error.message).to.match(/of at least \d bytes, got 0/);
+    }
+    const opsets = Uint8Array.from({ length: 200_000 }, (_, i) => (i % 2 === 0 ? 66 : 0));
+    expect((await refusal(importOnnx(opsets))).message).to.match(/of 4 bytes or more/);
+  });
+
+  it('name some of the operators that are not imported, not all', async () => {
+    const nodes = Array.from({ length: 1000 }, (_, i) => ({
+      op: `Unknown${i}`,
+      inputs: [i === 0 ? 'x' : `y${i - 1}`],
+      outputs: [`y${i}`],
+    }));
+    const error = await refusal(importOnnx(buildModel({ inputs: { x: [1] }, outputs: ['y999'], nodes })));
+    expect(error.message).to.match(/Nor are Unknown1, .* and 979 more/);
+    expect(error.message.length).to.be.lessThan(1000);
+  });
+
   it('are refused when they are no ONNX, cut off, or nested without end', async () => {
     const html = new TextEncoder().encode('<!DOCTYPE html><html><body>Not found</body></html>');
     for (const bytes of [html, new Uint8Array(), smallNetwork().subarray(0, 500)])

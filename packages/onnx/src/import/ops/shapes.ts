@@ -10,7 +10,6 @@ import {
   hostArray,
   int64s,
   isFloat,
-  lengthWithin,
   numbers,
   sizeOf,
 } from '../values/host-array.ts';
@@ -141,10 +140,15 @@ const split: Rule = {
     const axis = axisOf(call.int('axis', 0), x.rank);
     const size = x.shape[axis]!;
     const outputs = call.int('num_outputs', call.node.outputs.length);
-    const each = Math.ceil(size / lengthWithin(outputs));
+    const each = Math.ceil(size / outputs);
+    const given = call.ints(1, 'split');
+    const parts = given?.length ?? outputs;
+    if (parts !== call.node.outputs.length)
+      throw new ChaingradError(
+        `expected ${call.node.outputs.length} parts, one for each output, got ${parts}.`,
+      );
     const sizes =
-      call.ints(1, 'split') ??
-      Array.from({ length: outputs }, (_, i) => Math.max(0, Math.min(each, size - i * each)));
+      given ?? Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(each, size - i * each)));
     if (sizes.reduce((a, b) => a + b, 0) !== size)
       throw new ChaingradError(`expected parts of ${size} in all, got ${sizes.join(', ')}.`);
     let first = 0;

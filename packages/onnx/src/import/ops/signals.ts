@@ -1,7 +1,7 @@
 /** Windows and filter banks of signal processing: computed on the host from their sizes. */
 
 import { dtypeOfCode } from '../read/element-types.ts';
-import { hostArray, lengthWithin } from '../values/host-array.ts';
+import { hostArray, lengthWithin, spend } from '../values/host-array.ts';
 import { Value } from '../values/value.ts';
 import type { Rule, RuleTable } from './rule.ts';
 
@@ -13,6 +13,7 @@ function cosineWindow(coefficients: readonly number[]): Rule {
     folds: true,
     run(call) {
       const size = lengthWithin(call.host(0).data[0]!);
+      spend(8 * size);
       const over = call.int('periodic', 1) !== 0 ? size : size - 1;
       const values = Array.from({ length: size }, (_, i) =>
         coefficients.reduce(
@@ -39,7 +40,7 @@ const melWeightMatrix: Rule = {
       number,
     ];
     const bins = Math.floor(length / 2) + 1;
-    lengthWithin(bins * (bands + 2));
+    spend(lengthWithin(bins) * lengthWithin(bands + 2));
     const mel = (hz: number) => 2595 * Math.log10(1 + hz / 700);
     const step = (mel(high) - mel(low)) / (bands + 2);
     const edges = Array.from({ length: bands + 2 }, (_, i) =>
@@ -48,9 +49,14 @@ const melWeightMatrix: Rule = {
     const data = new Float64Array(bins * bands);
     for (let b = 0; b < bands; b++) {
       const [from, top, to] = [edges[b]!, edges[b + 1]!, edges[b + 2]!];
+      // Frequencies beyond the last bin have no place.
+      const within = (end: number) => Math.min(end, bins - 1);
       if (top === from) data[top * bands + b] = 1;
-      else for (let i = from; i <= top; i++) data[i * bands + b] = (i - from) / (top - from);
-      if (to !== top) for (let i = top; i < to; i++) data[i * bands + b] = (to - i) / (to - top);
+      else
+        for (let i = Math.max(0, from); i <= within(top); i++)
+          data[i * bands + b] = (i - from) / (top - from);
+      if (to !== top)
+        for (let i = Math.max(0, top); i <= within(to - 1); i++) data[i * bands + b] = (to - i) / (to - top);
     }
     return Value.host(hostArray(dtypeOfCode(call.int('output_datatype', 1)), [bins, bands], data));
   },

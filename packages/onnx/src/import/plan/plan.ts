@@ -1,10 +1,10 @@
 /** From the graph of a file to a program: what is a parameter, what is folded, what is one step. */
-import { FormatError, UnknownNameError } from '@chaingrad/core';
+import { FormatError, listNames, UnknownNameError } from '@chaingrad/core';
 import { UnsupportedOperatorError } from '../errors.ts';
 import type { Graph, Naming, Node } from '../graph.ts';
 import { Call, type Rule } from '../ops/rule.ts';
 import { ruleOf } from '../ops/table.ts';
-import { type HostArray, isFloat, spend, withBudget } from '../values/host-array.ts';
+import { extentOf, type HostArray, isFloat, spend, withBudget } from '../values/host-array.ts';
 import { Value } from '../values/value.ts';
 import { fuse } from './fuse.ts';
 import { addTo } from './lists.ts';
@@ -20,8 +20,15 @@ import {
 } from './program.ts';
 import { rewrite } from './rewrite.ts';
 
-/** How many elements folding may make in all: a file of a few bytes can ask for any number. */
-const foldingBudget = 2 ** 25;
+/**
+ * How many elements folding may read and make in all: a file of a few bytes can ask for any number. Weights that are integers, or
+ * the other way round, take some steps for each of their elements; grids and tables of positions come on top.
+ */
+const foldingBudget = (constants: Iterable<HostArray>): number => {
+  let elements = 0;
+  for (const { data } of constants) elements += data.length;
+  return 2 ** 17 + 8 * elements;
+};
 
 /** @throws UnsupportedOperatorError that names the first node without a rule, and the other operators that lack one. */
 function withRules(graph: Graph): Ruled[] {
@@ -34,7 +41,7 @@ function withRules(graph: Graph): Ruled[] {
     const others = [...new Set(missing.map(full))].filter((op) => op !== full(first));
     throw new UnsupportedOperatorError(
       { file: graph.file, node: first.name, operator: full(first) },
-      `operator ${full(first)} of opset ${graph.opset} is not imported.${others.length > 0 ? ` Nor are ${others.join(', ')}.` : ''}`,
+      `operator ${full(first)} of opset ${graph.opset} is not imported.${others.length > 0 ? ` Nor are ${listNames(others)}.` : ''}`,
     );
   }
   return graph.nodes.map((node) => ({ node, rule: find(node)! }));
@@ -155,13 +162,13 @@ function fetchConstants(nodes: Ruled[], constants: Map<string, HostArray>, graph
 /** Computes on the host what depends on constants only. What fails here fails in its place when the network runs. */
 function fold(nodes: readonly Ruled[], constants: Map<string, HostArray>, graph: Graph) {
   const folded: string[] = [];
-  const rest = withBudget(foldingBudget, () =>
+  const rest = withBudget(foldingBudget(constants.values()), () =>
     nodes.filter(({ node, rule }) => {
       if (!rule.folds || !node.inputs.every((name) => name === '' || constants.has(name))) return true;
       const inputs = node.inputs.map((name) => (name === '' ? null : Value.host(constants.get(name)!)));
       try {
         // Reading costs as writing does: a thousand nodes may read one large array.
-        for (const value of inputs) spend((value?.size ?? 0) + (value?.rank ?? 0));
+        for (const value of inputs) spend(value === null ? 0 : extentOf(value.shape) + value.rank);
         const outputs = [rule.run(new Call(node, graph.opset, inputs))].flat() as Value[];
         if (!outputs.every((value) => value.constant !== null)) {
           for (const value of outputs) value.dispose();

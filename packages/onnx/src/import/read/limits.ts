@@ -5,6 +5,9 @@ import { FormatError } from '@chaingrad/core';
 const deepest = 64;
 /** Objects that a message makes; a network of ten thousand nodes has some hundred thousand. */
 const mostMessages = 4_000_000;
+/** The fewest bytes that a message has on average, and those that become large objects at least: a node has an operator and an output. */
+const fewestBytes = 4;
+const least: Readonly<Record<string, number>> = { node: 6, attribute: 3, tensor: 4, info: 3, graph: 2 };
 
 /** Fields that hold messages, by the message and the field's number, and which message that is. Schema: onnx.proto of ONNX. */
 const nested: Readonly<Record<string, Readonly<Record<number, string>>>> = {
@@ -70,7 +73,10 @@ export function checkWire(bytes: Uint8Array<ArrayBuffer>, file: string): void {
     return fail('an ONNX model', `a number of more than ten bytes at byte ${at}`);
   };
   const walk = (message: string, end: number, depth: number): void => {
-    if (++messages > mostMessages) fail(`at most ${mostMessages} parts`, 'more');
+    if (++messages > Math.min(mostMessages, 64 + bytes.length / fewestBytes))
+      fail(`at most ${mostMessages} parts, of ${fewestBytes} bytes or more`, 'more');
+    if (end - at < (least[message] ?? 0))
+      fail(`a ${message} of at least ${least[message]} bytes`, `${end - at}`);
     if (depth > deepest) fail(`parts nested at most ${deepest} deep`, 'deeper ones');
     const fields = nested[message] ?? {};
     while (at < end) {

@@ -175,6 +175,10 @@ const splitV: Rule = {
     const x = call.input(0);
     const axis = axisOf(call.int('axis', 0), x.rank);
     const given = [...call.host(1).data];
+    if (given.length !== call.node.outputs.length)
+      throw new ChaingradError(
+        `expected ${call.node.outputs.length} parts, one for each output, got ${given.length}.`,
+      );
     const rest = x.shape[axis]! - given.reduce((sum, n) => sum + Math.max(n, 0), 0);
     let first = 0;
     return given.map((n) => {

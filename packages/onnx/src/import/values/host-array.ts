@@ -44,8 +44,14 @@ export const isFloat = (dtype: Dtype): boolean => floats.has(dtype);
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
+/** The size that a shape would have if no axis were empty: what going through its other axes costs. */
+export const extentOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * Math.max(1, b), 1);
+
 /** The most elements that one array on the host may have: a shape in a file can ask for anything. */
 const largest = 2 ** 28;
+
+/** The most axes that one may have: every step along an array costs as many. */
+const mostAxes = 64;
 
 /** How many elements may still be made; null outside of `withBudget`. */
 let budget: number | null = null;
@@ -64,23 +70,36 @@ export function withBudget<R>(elements: number, fn: () => R): R {
   }
 }
 
+/** Whether a budget holds: then nothing may be computed on the device, where nobody counts. */
+export const hasBudget = (): boolean => budget !== null;
+
 /** A length that a file asks for, before anything of that length is made. @throws TooLargeError */
 export function lengthWithin(length: number): number {
   const most = Math.min(largest, budget ?? largest);
-  if (!(length <= most)) throw new TooLargeError(`expected at most ${most} elements, got ${length}.`);
+  if (!(length >= 0 && length <= most))
+    throw new TooLargeError(`expected at most ${most} elements, got ${length}.`);
   return length;
 }
 
-/** Takes elements off the budget, if there is one. @throws TooLargeError when it has no more. */
-export function spend(length: number): void {
-  lengthWithin(length);
-  if (budget !== null) budget -= length;
+/** Takes steps off the budget, if there is one. @throws TooLargeError when it has no more. */
+export function spend(steps: number): void {
+  if (budget === null) return;
+  if (!(steps <= budget)) throw new TooLargeError(`expected at most ${budget} steps, got ${steps}.`);
+  budget -= steps;
 }
 
 /** Zeros. @throws TooLargeError */
 export function numbers(dtype: Dtype, length: number): Numbers {
-  spend(length);
+  spend(lengthWithin(length));
   return new containers[dtype](length);
+}
+
+/** @throws TooLargeError for a shape that costs out of all proportion, though it be one without elements. */
+export function checkShape(shape: readonly number[]): void {
+  if (shape.length > mostAxes)
+    throw new TooLargeError(`expected at most ${mostAxes} axes, got ${shape.length}.`);
+  if (!(extentOf(shape) <= largest))
+    throw new TooLargeError(`expected at most ${largest} elements, got (${shape.join(', ')}).`);
 }
 
 /** An array of the given values, which are converted as typed arrays do: integers of less than 32 bits wrap around. */
@@ -135,6 +154,7 @@ export function strided(
   start = 0,
 ): HostArray {
   const data = numbers(source.dtype, sizeOf(shape));
+  if (data.length === 0) return { dtype: source.dtype, shape, data };
   const { data: from } = source;
   const count = shape.at(-1) ?? 1;
   const step = strides.at(-1) ?? 0;
@@ -187,6 +207,7 @@ export function elementwise(
       data[at] = fn(a!.data[offsets[0]!]!, b!.data[offsets[1]!]!);
     });
   } else {
+    spend(inputs.length * data.length);
     const strides = inputs.map((input) => broadcastStrides(input.shape, shape));
     walk(shape, strides, (at, offsets) => {
       data[at] = fn(...inputs.map((input, k) => input.data[offsets[k]!]!));

@@ -134,6 +134,7 @@ export function gathered(value: Value, indices: Value, axis: number): Value {
     const strides = stridesOf(value.shape);
     const index = resolvedIndices(places, size);
     const data = numbers(value.dtype, sizeOf(shape));
+    if (data.length === 0) return Value.host({ dtype: value.dtype, shape, data });
     const inner = strides[axis]!;
     const outer = sizeOf(value.shape.slice(0, axis));
     let at = 0;

@@ -2,7 +2,18 @@
 import { ChaingradError } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { IntegerRangeError } from '../errors.ts';
-import { type Dtype, type HostArray, isFloat, numbers, sizeOf, strided, stridesOf } from './host-array.ts';
+import {
+  checkShape,
+  type Dtype,
+  type HostArray,
+  hasBudget,
+  isFloat,
+  numbers,
+  sizeOf,
+  strided,
+  stridesOf,
+  TooLargeError,
+} from './host-array.ts';
 
 /** The order in which a tensor stores the axes of a value: `order[k]` is the axis of the value that is stored as axis k. */
 export type Order = readonly number[];
@@ -64,7 +75,9 @@ export class Value {
     readonly shape: readonly number[],
   ) {}
 
+  /** @throws TooLargeError when its shape is out of proportion. */
   static host(array: HostArray): Value {
+    checkShape(array.shape);
     const value = new Value(array.dtype, array.shape);
     value.#host = array;
     value.#born = 'host';
@@ -144,6 +157,7 @@ export class Value {
   }
 
   #convert(order: Order): tf.Tensor {
+    if (hasBudget()) throw new TooLargeError('expected what the host computes, got work for the device.');
     const shape = order.map((axis) => this.shape[axis]!);
     const [first] = this.#stored.values();
     if (first === undefined) {
