@@ -10,6 +10,8 @@ import { requirePresent } from '../support/present.ts';
 import { chaingrad, nodeArgs, root, temporaryFolder } from './support.ts';
 
 const chelsea = `${root}examples/images/chelsea.png`;
+/** The detector whose answers TFLite itself has given. */
+const ssd = ['--model', 'ssd-mobilenet-v2-oid'];
 const astronaut = `${root}examples/images/astronaut.png`;
 
 interface Report {
@@ -49,7 +51,7 @@ describe('cli/detect', () => {
 
   it('prints every object and draws it, and says where', async () => {
     const out = newOut();
-    const { code, stdout, stderr } = await chaingrad(['detect', chelsea, '--out', out]);
+    const { code, stdout, stderr } = await chaingrad(['detect', chelsea, ...ssd, '--out', out]);
     expect([code, stderr]).to.deep.equal([0, '']);
     const [first, second, ...rest] = stdout.split('\n');
     expect(first).to.match(/^\S+chelsea\.png {2}451x300 {2}[\d.]+ ms {2}-> \S+chelsea\.png$/);
@@ -75,7 +77,7 @@ describe('cli/detect', () => {
 
   it('prints one JSON object on stdout with --json, and nothing else there', async () => {
     const out = newOut();
-    const { code, stdout, stderr } = await chaingrad(['detect', chelsea, '--json', '--out', out]);
+    const { code, stdout, stderr } = await chaingrad(['detect', chelsea, ...ssd, '--json', '--out', out]);
     expect(code).to.equal(0);
     const report = JSON.parse(stdout) as Report;
     expect(Object.keys(report)).to.deep.equal(['model', 'backend', 'images']);
@@ -90,10 +92,46 @@ describe('cli/detect', () => {
   });
 
   it('gives the same on the cpu backend', async () => {
-    const { stdout } = await chaingrad(['detect', chelsea, '--json', '--backend', 'cpu', '--out', newOut()]);
+    const { stdout } = await chaingrad([
+      'detect',
+      chelsea,
+      ...ssd,
+      '--json',
+      '--backend',
+      'cpu',
+      '--out',
+      newOut(),
+    ]);
     const report = JSON.parse(stdout) as Report;
     expect(report.backend).to.equal('cpu');
     expectCat(report.images[0]!);
+  });
+
+  it('finds by default, and by its name, what the classes of COCO call a cat', async () => {
+    const found = async (...args: string[]) => {
+      const { stdout } = await chaingrad(['detect', chelsea, '--json', '--out', newOut(), ...args]);
+      const { model, images } = JSON.parse(stdout) as Report;
+      expect(model).to.equal('centernet-mobilenetv3-coco');
+      return images[0]!.objects;
+    };
+    const objects = await found();
+    expect(objects.map(({ label }) => label)).to.deep.equal(['cat']);
+    for (const [i, value] of objects[0]!.bbox.entries()) expect(value).to.be.closeTo(catBox[i]!, 25);
+    const graph = `${root}node_modules/@vladmandic/human/models/centernet.json`;
+    expect(await found('--model', 'centernet-mobilenetv3-coco', '--weights', graph)).to.deep.equal(objects);
+  });
+
+  it('refuses with one line what CenterNet has none of', async () => {
+    for (const [option, value, what] of [
+      ['--tiles', '2', 'leave --tiles out'],
+      ['--names', 'torch', '--names is for the other detectors'],
+      ['--n-fg-class', '3', 'has 80 classes'],
+    ] as const) {
+      const { code, stderr } = await chaingrad(['detect', chelsea, option, value, '--out', newOut()]);
+      expect(code).to.equal(1);
+      expect(stderr).to.contain(what);
+      expect(stderr.split('\n')).to.have.length(2);
+    }
   });
 
   it('writes to ./chaingrad-out without --out', async () => {
@@ -121,7 +159,7 @@ describe('cli/detect', () => {
 
   it('keeps to the thresholds', async () => {
     const count = async (...args: string[]) => {
-      const { stdout } = await chaingrad(['detect', chelsea, '--json', '--out', newOut(), ...args]);
+      const { stdout } = await chaingrad(['detect', chelsea, ...ssd, '--json', '--out', newOut(), ...args]);
       const { objects } = (JSON.parse(stdout) as Report).images[0]!;
       const scores = objects.map(({ score }) => score);
       expect(scores).to.deep.equal([...scores].sort((a, b) => b - a));
@@ -131,14 +169,31 @@ describe('cli/detect', () => {
     expect(few).to.be.greaterThan(1);
     expect(await count('--score-thresh', '0.1', '--nms-thresh', '1')).to.be.greaterThan(few);
     expect(await count('--score-thresh', '0.9')).to.equal(0);
-    const { stdout } = await chaingrad(['detect', chelsea, '--score-thresh', '0.9', '--out', newOut()]);
+    const { stdout } = await chaingrad([
+      'detect',
+      chelsea,
+      ...ssd,
+      '--score-thresh',
+      '0.9',
+      '--out',
+      newOut(),
+    ]);
     expect(stdout).to.match(/\n {2}no objects found\n$/);
   });
 
   it('takes names of classes from a file, which must be as many as the classes', async () => {
     const names = Array.from({ length: 23 }, (_, i) => (i === 7 ? 'Katze' : `Nr. ${i}`));
     const labels = folder.write('labels.txt', names.join('\n'));
-    const { stdout } = await chaingrad(['detect', chelsea, '--labels', labels, '--json', '--out', newOut()]);
+    const { stdout } = await chaingrad([
+      'detect',
+      chelsea,
+      ...ssd,
+      '--labels',
+      labels,
+      '--json',
+      '--out',
+      newOut(),
+    ]);
     expect((JSON.parse(stdout) as Report).images[0]!.objects[0]!.label).to.equal('Katze');
 
     const few = folder.write('few.txt', 'a\nb\n');
@@ -146,7 +201,7 @@ describe('cli/detect', () => {
       code,
       stdout: nothing,
       stderr,
-    } = await chaingrad(['detect', chelsea, '--labels', few, '--out', newOut()]);
+    } = await chaingrad(['detect', chelsea, ...ssd, '--labels', few, '--out', newOut()]);
     expect([code, nothing]).to.deep.equal([1, '']);
     expect(stderr).to.equal(
       'error: ssd-mobilenet-v2-oid has 23 classes with these weights, but --n-fg-class or --labels says 2\n',
@@ -168,7 +223,7 @@ describe('cli/detect', () => {
           .toBuffer();
         const out = newOut();
         const file = folder.write(`turned-${orientation}.png`, bytes);
-        const { stdout } = await chaingrad(['detect', file, '--json', '--out', out]);
+        const { stdout } = await chaingrad(['detect', file, ...ssd, '--json', '--out', out]);
         expectCat((JSON.parse(stdout) as Report).images[0]!);
         const { width, height, orientation: left } = await sharp(`${out}/${basename(file)}`).metadata();
         expect([width, height, left ?? 1]).to.deep.equal([451, 300, 1]);
@@ -197,7 +252,7 @@ describe('cli/detect', () => {
     const jpeg = folder.write('good.jpg', await sharp(chelsea).jpeg({ quality: 95 }).toBuffer());
     const files = [folder.path('missing.png'), chelsea, await cut('png'), jpeg];
     const out = newOut();
-    const { code, stdout, stderr } = await chaingrad(['detect', ...files, '--json', '--out', out]);
+    const { code, stdout, stderr } = await chaingrad(['detect', ...files, ...ssd, '--json', '--out', out]);
     expect(code).to.equal(1);
     const report = JSON.parse(stdout) as Report;
     expect(report.images.map(({ file }) => file)).to.deep.equal([chelsea, jpeg]);
@@ -235,7 +290,7 @@ describe('cli/detect', () => {
       Object.entries(inputs).map(async ([name, image]) => folder.write(name, await image.toBuffer())),
     );
     const out = newOut();
-    const { code, stdout, stderr } = await chaingrad(['detect', ...files, '--json', '--out', out]);
+    const { code, stdout, stderr } = await chaingrad(['detect', ...files, ...ssd, '--json', '--out', out]);
     expect(code).to.equal(0, stderr);
     const { images } = JSON.parse(stdout) as Report;
     for (const { objects } of images) expect(objects[0]!.label).to.equal('Cat');
@@ -306,7 +361,7 @@ describe('cli/detect', () => {
     it('is drawn on a terminal', function () {
       // util-linux's `script` runs a command on a terminal of its own.
       requirePresent(spawnSync('script', ['--version']).status === 0, "util-linux's script", this);
-      const words = [process.execPath, ...nodeArgs('detect', chelsea, '--json', '--out', newOut())];
+      const words = [process.execPath, ...nodeArgs('detect', chelsea, ...ssd, '--json', '--out', newOut())];
       const stdoutFile = folder.path('stdout.json');
       const command = `${words.map((word) => `'${word}'`).join(' ')} > '${stdoutFile}'`;
       const { stdout: terminal } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });

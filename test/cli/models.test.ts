@@ -19,7 +19,7 @@ describe('cli/models', () => {
   it('lists what there is when a name is wrong', () => {
     expect(() => parseModel('ssd')).to.throw(
       UnknownNameError,
-      "unknown model 'ssd'; valid are: ssd-mobilenet-v2-oid, ssd300",
+      "unknown model 'ssd'; valid are: centernet-mobilenetv3-coco, ssd-mobilenet-v2-oid",
     );
     expect(() => parseModel('toString')).to.throw(UnknownNameError, "unknown model 'toString'");
     expect(() => parseModel('ssd300:n=1')).to.throw(

@@ -120,7 +120,7 @@ describe('cli/transfer', () => {
       'text.npz: expected a file of weights',
     );
     expect(await refused(source, 'ssd301')).to.include(
-      "unknown model 'ssd301'; valid are: ssd-mobilenet-v2-oid",
+      "unknown model 'ssd301'; valid are: centernet-mobilenetv3-coco, ssd-mobilenet-v2-oid",
     );
   });
 });

@@ -286,7 +286,7 @@ describe('the packages as npm installs them', () => {
     expect(help).to.match(/detect.*summary.*transfer/s);
     const picture = join(root, 'examples/images/chelsea.png');
     const { stdout } = await execute(command, ['detect', picture, '--json'], { cwd: path });
-    expect(JSON.parse(stdout).images[0].objects[0].label).to.equal('Cat');
+    expect(JSON.parse(stdout).images[0].objects[0].label).to.equal('cat');
     expect(await readFile(join(path, 'chaingrad-out/chelsea.png')))
       .to.have.property('length')
       .above(0);

@@ -1,9 +1,17 @@
 /** A detector with its weights and the names of its classes, as `detect` and others use it. */
-import { type Image, resizeBbox, type SSD, shrink } from '@chaingrad/vision';
+import { type CenterNet, type Image, resizeBbox, type SSD, shrink } from '@chaingrad/vision';
 import type { NameMapName } from '@chaingrad/weights';
 import { CliError } from './errors.ts';
 import { preloadFor } from './measure.ts';
-import { classOf, type DetectorEntry, detectorOfClass, detectors } from './models.ts';
+import {
+  classOf,
+  type DetectorEntry,
+  detectorNames,
+  detectorOfClass,
+  detectors,
+  openCenterNet,
+  type SSDEntry,
+} from './models.ts';
 import { type Say, tell } from './progress.ts';
 
 export interface DetectorOptions {
@@ -34,28 +42,28 @@ export interface Found {
 }
 
 export interface Detector extends Disposable {
-  readonly model: SSD;
+  readonly name: keyof typeof detectors;
+  readonly model: SSD | CenterNet;
   readonly labelNames: readonly string[];
   predict(img: Image, thresholds: Thresholds): Promise<Found>;
 }
 
 /**
- * Opens a detector by name.
+ * Opens a detector by name; without one the first, or the one that the weights tell that they are of.
  *
  * @throws CliError when classes, names and weights do not fit each other; the errors of the readers for weights that cannot be read.
  */
 export async function openDetector(
-  name: keyof typeof detectors,
+  wantedName: keyof typeof detectors | undefined,
   { weights, nFgClass, labelNames, names, say }: DetectorOptions,
 ): Promise<Detector> {
-  const entry: DetectorEntry = detectors[name];
   if (nFgClass !== undefined && labelNames !== undefined && nFgClass !== labelNames.length) {
     throw new CliError(`--n-fg-class is ${nFgClass}, but --labels has ${labelNames.length} names`);
   }
   const wanted = nFgClass ?? labelNames?.length;
-  const model = await openModel(entry, weights, names, say);
+  const { name, model } = await openNamed(wantedName, weights, names, say);
   // A detector may have outputs that are no class of its own: its names count.
-  const known = model.labelNames ?? (await ownLabelNames(entry, model.nFgClass));
+  const known = model.labelNames ?? (await ownLabelNames(detectors[name] as SSDEntry, model.nFgClass));
   if (wanted !== undefined && wanted !== known.length) {
     model.dispose();
     throw new CliError(
@@ -63,12 +71,18 @@ export async function openDetector(
     );
   }
   return {
+    name,
     model,
     labelNames: labelNames ?? known,
-    async predict(img, { scoreThresh, nmsThresh, tiles = model.tiles }) {
+    async predict(img, { scoreThresh, nmsThresh, tiles }) {
+      if (tiles !== undefined && !('tiles' in model))
+        throw new CliError(`${name} looks at the whole picture: leave --tiles out, or pass another --model`);
       // As what was learnt: of a large photo every pixel has its share.
       const small = shrink(img, preloadFor(model, tiles).maxSide);
-      const found = await model.predict([small], { scoreThresh, nmsThresh, tiles });
+      const thresholds = { scoreThresh, nmsThresh };
+      const found = await ('tiles' in model
+        ? model.predict([small], { ...thresholds, tiles: tiles ?? model.tiles })
+        : model.predict([small], thresholds));
       const bbox = resizeBbox(found.bboxes[0]!, sizeOf(small), sizeOf(img));
       return bestFirst({ bboxes: bbox, labels: found.labels[0]!, scores: found.scores[0]! });
     },
@@ -76,14 +90,39 @@ export async function openDetector(
   };
 }
 
+interface Named {
+  readonly name: keyof typeof detectors;
+  readonly model: SSD | CenterNet;
+}
+
+async function openNamed(
+  wanted: keyof typeof detectors | undefined,
+  weights: string | undefined,
+  names: string | undefined,
+  say: Say | undefined,
+): Promise<Named> {
+  const { OtherModelError } = await import('@chaingrad/weights');
+  const name = wanted ?? (weights === undefined ? detectorNames[0]! : 'ssd-mobilenet-v2-oid');
+  try {
+    return { name, model: await openModel(detectors[name], weights, names, say) };
+  } catch (error) {
+    const other = error instanceof OtherModelError ? detectorOfClass(error.model) : null;
+    if (other === null) throw error;
+    if (wanted !== undefined)
+      throw new CliError(`${weights} is a fine-tuned ${other}: pass --model ${other}`);
+    return { name: other, model: await openModel(detectors[other], weights, names, say) };
+  }
+}
+
 async function openModel(
   entry: DetectorEntry,
   weights: string | undefined,
   names: string | undefined,
   say: Say | undefined,
-): Promise<SSD> {
+): Promise<SSD | CenterNet> {
+  if (entry.className === 'CenterNet') return openGraph(weights, names, say);
   const { OtherModelError } = await import('@chaingrad/weights');
-  const Model = await classOf(entry);
+  const Model = await classOf(entry as SSDEntry);
   try {
     // All must be there and fit: a detector with some layers left random finds anything.
     return await Model.fromPretrained(weights, {
@@ -92,10 +131,31 @@ async function openModel(
       onProgress: tell(weights ?? entry.className, say),
     });
   } catch (error) {
-    const other = error instanceof OtherModelError ? detectorOfClass(error.model) : null;
-    if (other !== null) throw new CliError(`${weights} is a fine-tuned ${other}: pass --model ${other}`);
+    if (error instanceof OtherModelError) throw error;
     const what = weights === undefined || names !== undefined ? null : await otherKind(weights);
     throw what === null ? error : new CliError(`${weights} is ${what}`);
+  }
+}
+
+/** CenterNet: of a graph-model whole, of other files the parameters in the network that it has. */
+async function openGraph(
+  weights: string | undefined,
+  names: string | undefined,
+  say: Say | undefined,
+): Promise<CenterNet> {
+  if (names !== undefined) throw new CliError('--names is for the other detectors: leave it out');
+  const isGraph = weights === undefined || /\.json(\?.*)?$/i.test(weights);
+  const model = await openCenterNet(isGraph ? weights : undefined, {
+    onProgress: tell(weights ?? 'CenterNet', say),
+  });
+  if (isGraph) return model;
+  const { load } = await import('@chaingrad/weights');
+  try {
+    await load(model, weights, { onProgress: tell(weights, say) });
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
   }
 }
 
@@ -124,7 +184,7 @@ async function otherKind(weights: string): Promise<string | null> {
 }
 
 /** Names of as many classes as the class's own weights have are most likely these; of others they are not known. */
-async function ownLabelNames(entry: DetectorEntry, count: number): Promise<readonly string[]> {
+async function ownLabelNames(entry: SSDEntry, count: number): Promise<readonly string[]> {
   const [own] = Object.values((await classOf(entry)).pretrained);
   if (own?.labelNames?.length === count) return own.labelNames;
   return Array.from({ length: count }, (_, i) => `class ${i}`);

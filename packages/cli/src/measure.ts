@@ -1,6 +1,7 @@
 /** How good a detector is on labelled images. */
 import {
   bboxIou,
+  type CenterNet,
   cropBbox,
   type DetectionDataset,
   evalDetectionCoco,
@@ -43,7 +44,7 @@ export interface Measurement extends ApReport {
 
 /** How images are kept for a network, in pixels and in bytes. */
 export const preloadFor = (
-  { insize, tiles: own }: Pick<SSD, 'insize' | 'tiles'>,
+  { insize, tiles: own = 1 }: Pick<SSD, 'insize'> & Partial<Pick<SSD, 'tiles'>>,
   tiles = own,
 ): { maxSide: number; maxBytes: number } => ({
   maxSide: Math.round((insize / tileShare(tiles)) * KEPT_SIZE),
@@ -52,7 +53,7 @@ export const preloadFor = (
 
 /** Finds what is in every image and compares. Memory does not grow with the number of images, but for the boxes. */
 export async function measure(
-  model: SSD,
+  model: Pick<SSD, 'predict'> | Pick<CenterNet, 'predict'>,
   dataset: DetectionDataset,
   labelNames: readonly string[],
   signal: AbortSignal | null = null,

@@ -5,7 +5,7 @@
  * The models themselves are imported when one is made, so that `--help` and wrong names are answered at once.
  */
 import type { Chain } from '@chaingrad/core';
-import type { SSD } from '@chaingrad/vision';
+import type { CenterNet, SSD } from '@chaingrad/vision';
 import type { LoadOptions, WeightFile, WeightSource } from '@chaingrad/weights';
 import { CliError, UnknownNameError } from './errors.ts';
 
@@ -38,58 +38,82 @@ export interface DetectorClass {
 /** A model that finds objects. */
 export interface DetectorEntry extends ModelEntry {
   /** The name of its class, which its files bear. */
+  readonly className: 'CenterNet' | SSDEntry['className'];
+}
+
+/** A detector of a class of its own, which loads its weights and learns. */
+export interface SSDEntry extends ModelEntry {
   readonly className: 'SSDMobileNetV2' | 'SSD300' | 'SSD512' | 'SSDMobileNetV1Face';
 }
 
 const vision = () => import('@chaingrad/vision');
 
 /** The class of a detector. */
-export const classOf = async ({ className }: DetectorEntry): Promise<DetectorClass> =>
+export const classOf = async ({ className }: SSDEntry): Promise<DetectorClass> =>
   (await vision())[className] as unknown as DetectorClass;
 
 /** The name under which commands know the detectors of a class, or null. */
-export const detectorOfClass = (className: string): string | null =>
-  Object.entries(detectors).find(([, entry]) => entry.className === className)?.[0] ?? null;
+export const detectorOfClass = (className: string): keyof typeof detectors | null =>
+  detectorNames.find((name) => detectors[name].className === className) ?? null;
 
-const detector = (
-  className: DetectorEntry['className'],
-  title: string,
-  args: ModelArgs,
-  insize: number,
-): DetectorEntry => ({
+/**
+ * CenterNet with the network of a graph-model: its own, or that of a source.
+ * @param source a path or an address of `model.json`.
+ */
+export async function openCenterNet(
+  source = 'centernet-mobilenetv3-coco',
+  options: Pick<LoadOptions, 'onProgress'> = {},
+): Promise<CenterNet> {
+  const [{ importTfjs }, { CenterNet }] = await Promise.all([import('@chaingrad/onnx'), vision()]);
+  return new CenterNet(await importTfjs(source, { outputs: [...CenterNet.outputs], ...options }));
+}
+
+const ssd = (className: SSDEntry['className'], title: string, args: ModelArgs, insize: number): SSDEntry => ({
   title,
   className,
   args,
   inputShape: [1, insize, insize, 3],
-  create: async ({ nFgClass }) =>
-    new (await classOf({ className } as DetectorEntry))({ nFgClass: nFgClass! }),
+  create: async ({ nFgClass }) => new (await classOf({ className } as SSDEntry))({ nFgClass: nFgClass! }),
 });
 
-export const detectors = {
-  'ssd-mobilenet-v2-oid': detector(
+/** The detectors that learn. */
+export const ssds = {
+  'ssd-mobilenet-v2-oid': ssd(
     'SSDMobileNetV2',
     'SSD on MobileNetV2, 23 classes of Open Images; its weights are installed with chaingrad',
     { nFgClass: 23 },
     300,
   ),
-  ssd300: detector(
+  ssd300: ssd(
     'SSD300',
     'SSD300 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
     { nFgClass: 20 },
     300,
   ),
-  ssd512: detector(
+  ssd512: ssd(
     'SSD512',
     'SSD512 on VGG-16; its weights (20 classes of Pascal VOC) are downloaded',
     { nFgClass: 20 },
     512,
   ),
-  face: detector(
+  face: ssd(
     'SSDMobileNetV1Face',
     'faces, SSD on MobileNetV1; its weights are those of the npm package @vladmandic/face-api',
     {},
     512,
   ),
+} satisfies Record<string, SSDEntry>;
+
+/** What finds objects, the default first. */
+export const detectors = {
+  'centernet-mobilenetv3-coco': {
+    title: 'CenterNet on MobileNetV3, 80 classes of COCO; its weights are installed with chaingrad',
+    className: 'CenterNet',
+    args: {},
+    inputShape: [1, 512, 512, 3],
+    create: () => openCenterNet(),
+  },
+  ...ssds,
 } satisfies Record<string, DetectorEntry>;
 
 export const models = {
@@ -108,7 +132,7 @@ export const detectorNames = Object.keys(detectors) as readonly (keyof typeof de
 export function modelHelp(table: Readonly<Record<string, ModelEntry>>, withArgs = false): string {
   const lines = Object.entries(table).map(([name, { title, args }]) => {
     const defaults = Object.entries(args).map(([key, value]) => `${key}=${value}`);
-    return `  ${name.padEnd(22)}${title}${withArgs && defaults.length > 0 ? ` (${defaults.join(', ')})` : ''}`;
+    return `  ${name.padEnd(28)}${title}${withArgs && defaults.length > 0 ? ` (${defaults.join(', ')})` : ''}`;
   });
   return ['Models:', ...lines].join('\n');
 }

@@ -11,7 +11,12 @@ export const detectCommand = () =>
       '<image...>',
       'pictures (PNG, JPEG, WebP, AVIF, GIF, TIFF), folders of them, patterns, - for names on stdin',
     )
-    .addOption(new Option('--model <name>', 'the detector').choices(detectorNames).default(detectorNames[0]))
+    .addOption(
+      new Option(
+        '--model <name>',
+        `the detector (default: ${detectorNames[0]}; with --weights the one that the file tells)`,
+      ).choices(detectorNames),
+    )
     .option('--weights <file|url>', "weights to load instead of the model's own, of any format")
     .addOption(namesOption())
     .addOption(backendOption())

@@ -9,13 +9,13 @@ import { ImageError, oneLine } from '../../errors.ts';
 import { readImage, writeImage } from '../../images.ts';
 import { parseShard, pictures } from '../../inputs.ts';
 import { readLabels } from '../../labels.ts';
-import type { detectors } from '../../models.ts';
+import { detectorNames, type detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
 import { outputNames } from '../../outputs.ts';
 import { createProgress } from '../../progress.ts';
 
 export interface DetectOptions {
-  readonly model: keyof typeof detectors;
+  readonly model?: keyof typeof detectors;
   readonly weights?: string;
   readonly names?: string;
   readonly backend: BackendChoice;
@@ -112,7 +112,8 @@ export async function detect(words: readonly string[], options: DetectOptions): 
     progress.stop();
     detector?.[Symbol.dispose]();
   }
-  const report = { model: options.model, backend: backend.name, images };
+  const model = detector?.name ?? options.model ?? detectorNames[0];
+  const report = { model, backend: backend.name, images };
   if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 }
 

@@ -10,7 +10,12 @@ export const evaluateCommand = () =>
     .requiredOption('--data <dir>', 'folder with images and labels; their layout is found by looking')
     .option('--images <dir>', 'folder of the images in it, where that cannot be told')
     .option('--weights <file|url>', "weights to load instead of the model's own, e.g. best.npz of finetune")
-    .addOption(new Option('--model <name>', 'the detector').choices(detectorNames).default(detectorNames[0]))
+    .addOption(
+      new Option(
+        '--model <name>',
+        `the detector (default: ${detectorNames[0]}; with --weights the one that the file tells)`,
+      ).choices(detectorNames),
+    )
     .option(
       '--split <list>',
       'a list or part of the folder, or a JSON file of COCO (default: test, val, else each fifth image)',

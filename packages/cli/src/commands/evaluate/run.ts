@@ -14,7 +14,7 @@ export interface EvaluateOptions {
   readonly images?: string;
   readonly weights?: string;
   readonly names?: string;
-  readonly model: keyof typeof detectors;
+  readonly model?: keyof typeof detectors;
   readonly split?: string;
   readonly labels?: string;
   readonly strict?: boolean;

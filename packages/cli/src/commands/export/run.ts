@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Chain, useBackend } from '@chaingrad/core';
 import { saveOnnx, saveTflite } from '@chaingrad/onnx';
-import { onnxOfDetector, SSD, VGG16 } from '@chaingrad/vision';
+import { type CenterNet, onnxOfDetector, SSD, VGG16 } from '@chaingrad/vision';
 import { load, type NameMapName, openWeights, readAbout } from '@chaingrad/weights';
 import { openDetector } from '../../detector.ts';
 import { CliError } from '../../errors.ts';
@@ -54,13 +54,13 @@ export async function exportModel(source: string, output: string, options: Expor
     const { scoreThresh, nmsThresh } = options;
     const thresholds = scoreThresh !== undefined || nmsThresh !== undefined;
     if (!(model instanceof SSD) && (postprocess || thresholds)) {
-      throw new CliError(`${source}: --with-postprocess and thresholds are for detectors`);
+      throw new CliError(`${source}: --with-postprocess and thresholds are for SSDs`);
     }
     if (thresholds && !postprocess) throw new CliError('thresholds go with --with-postprocess');
     const [inputs, own = {}] =
       model instanceof SSD
         ? onnxOfDetector(model, { postprocess, opset, scoreThresh, nmsThresh })
-        : (model as VGG16).onnxArguments();
+        : (model as VGG16 | CenterNet).onnxArguments();
     const shapes = batch === undefined ? inputs : inputs.map(([, ...rest]) => [batch, ...rest]);
     await mkdir(dirname(output), { recursive: true });
     if (ending === 'tflite') {

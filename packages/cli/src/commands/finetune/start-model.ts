@@ -2,7 +2,7 @@
 import { type Random, transferParams } from '@chaingrad/core';
 import { type DetectionDataset, type SSD, warmStartHeads } from '@chaingrad/vision';
 import { openWeights, resolveNames, type WeightFile } from '@chaingrad/weights';
-import { classOf, type DetectorClass, type DetectorEntry, detectors } from '../../models.ts';
+import { classOf, type DetectorClass, type SSDEntry, ssds } from '../../models.ts';
 import { tell } from '../../progress.ts';
 import type { FinetuneSettings } from './settings.ts';
 
@@ -19,7 +19,7 @@ export async function startModel(
   say: (text: string) => void,
 ): Promise<SSD> {
   const { labelNames } = train;
-  const entry: DetectorEntry = detectors[settings.model];
+  const entry: SSDEntry = ssds[settings.model];
   const Model = await classOf(entry);
   // New heads learn by softmax, against the background: what ChainerCV's loss is made for.
   const model = new Model({

@@ -1,19 +1,15 @@
 /** A detector that finds objects as peaks of a map: Zhou et al., Objects as Points (2019). */
-import {
-  Chain,
-  checkOptions,
-  type Link,
-  ShapeMismatchError,
-  usingConfig,
-  yieldToEventLoop,
-} from '@chaingrad/core';
+import { checkOptions, type Link, ShapeMismatchError } from '@chaingrad/core';
+import type { OnnxExportOptions } from '@chaingrad/onnx';
 import { cocoBboxLabelNames } from '@chaingrad/weights';
-import * as tf from '@tensorflow/tfjs-core';
-import { type Image, type ImageSource, toImage } from '../../image/index.ts';
-import { resize } from '../../transforms/index.ts';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Image } from '../../image/index.ts';
+import { paste } from '../../transforms/image/paste.ts';
+import { type ResizeBackend, resize } from '../../transforms/index.ts';
+import type { Detections } from '../../utils/bbox/detections.ts';
 import { nonMaximumSuppression } from '../../utils/index.ts';
 import { stack } from '../batch.ts';
-import type { DetectionLink, Predictions, PredictOptions } from '../detection-link.ts';
+import { type DetectionPresets, type DetectionSettings, Detector, inTest, readAll } from '../detector.ts';
 
 export interface CenterNetOptions {
   /** Side of the square input in pixels. Default 512. */
@@ -23,6 +19,11 @@ export interface CenterNetOptions {
   /** The network's outputs by name: the map of the classes, and the distances to the sides. Default `CenterNet.outputs`. */
   readonly outputs?: readonly [peaks: string, sides: string];
 }
+
+const PRESETS: DetectionPresets = {
+  visualize: { nmsThresh: 0.45, scoreThresh: 0.4 },
+  evaluate: { nmsThresh: 0.45, scoreThresh: 0.01 },
+};
 
 /** The most objects of an image, as the network's own graph has it. */
 const mostObjects = 100;
@@ -38,15 +39,14 @@ const mostObjects = 100;
  * const { bboxes, labels, scores } = await model.predict([image]);
  * ```
  */
-export class CenterNet extends Chain implements DetectionLink {
+export class CenterNet extends Detector {
+  static override readonly modelName: string = 'CenterNet';
   /** What the pretrained network calls its outputs. */
   static readonly outputs: readonly [peaks: string, sides: string] = ['tower_0/keypoints', 'tower_0/wh'];
+  override readonly resizeBackend = 'tf';
+  override readonly scoreFunction = 'sigmoid';
+  override labelNames: readonly string[];
   readonly insize: number;
-  readonly labelNames: readonly string[];
-  /** Peaks with this score or more are objects. */
-  scoreThresh = 0.4;
-  /** IoU from which the lower scored of two boxes of a class is dropped; null keeps all. */
-  nmsThresh: number | null = 0.45;
   private readonly names: readonly [peaks: string, sides: string];
 
   /** @param network takes images (B, insize, insize, 3) of 0..255, and gives a record with the two outputs. */
@@ -54,7 +54,7 @@ export class CenterNet extends Chain implements DetectionLink {
     readonly network: Link & { call(x: tf.Tensor4D): unknown },
     options: CenterNetOptions = {},
   ) {
-    super();
+    super(PRESETS);
     const {
       insize = 512,
       labelNames = cocoBboxLabelNames,
@@ -65,6 +65,25 @@ export class CenterNet extends Chain implements DetectionLink {
     this.names = outputs;
   }
 
+  override get nFgClass(): number {
+    return this.labelNames.length;
+  }
+
+  /** What an ONNX file of it needs to be told: `save('detector.onnx', model)`. */
+  onnxArguments(): [inputs: number[][], options: OnnxExportOptions] {
+    const { insize, labelNames } = this;
+    const about = {
+      name: CenterNet.modelName,
+      description:
+        `CenterNet without its post-processing. Input: pictures of ${insize} x ${insize}, RGB, 0..255. Outputs: scores of the ` +
+        'classes at each place, and the distances from there to the left, top, right and bottom of its box, in pixels of the input.',
+      inputRange: [0, 255] as const,
+      classNames: labelNames,
+    };
+    // Graph-models of tfjs say how many images they take: this one one.
+    return [[[1, insize, insize, 3]], { batch: 'fixed', outputNames: ['peaks', 'sides'], about }];
+  }
+
   /**
    * @param x prepared images (B, insize, insize, 3).
    * @returns scores (B, H, W, classes) and distances to the sides (B, H, W, 4).
@@ -72,7 +91,7 @@ export class CenterNet extends Chain implements DetectionLink {
   override forward(x: tf.Tensor4D): [peaks: tf.Tensor4D, sides: tf.Tensor4D] {
     const out = this.network.call(x) as Record<string, tf.Tensor4D>;
     const [peaks, sides] = [out[this.names[0]]!, out[this.names[1]]!];
-    const shape = [...peaks.shape.slice(0, 3), this.labelNames.length];
+    const shape = [...peaks.shape.slice(0, 3), this.nFgClass];
     if (shape.some((n, i) => n !== peaks.shape[i]))
       throw new ShapeMismatchError(
         'CenterNet',
@@ -83,48 +102,37 @@ export class CenterNet extends Chain implements DetectionLink {
     return [peaks, sides];
   }
 
-  /** An image as the network wants it: stretched to its size as TensorFlow does, 0..255. */
-  prepare(img: Image): Image<Float32Array> {
-    return resize(img, [this.insize, this.insize], { backend: 'tf' });
+  /**
+   * An image as the network wants it: black is added at the bottom or the right until it is square, as it was trained (stretched
+   * to a square it finds less), then it is brought to the network's size, 0..255.
+   *
+   * @param img (H, W, 3), RGB, 0..255.
+   * @returns (insize, insize, 3).
+   */
+  prepare(img: Image, resizeBackend: ResizeBackend = this.resizeBackend): Image<Float32Array> {
+    const side = Math.max(img.shape[0], img.shape[1]);
+    const square = paste(img, [side, side], [0, 0], 0);
+    return resize(square, [this.insize, this.insize], { backend: resizeBackend });
   }
 
-  /**
-   * Finds the objects in images of any sizes, one after the other. Boxes are not clipped to the image; of an image the best come
-   * first, a hundred at most. Batch normalization works as in a test, whatever `config.train` says.
-   *
-   * @param imgs RGB, 0..255: (H, W, 3) tensors, `Image`s, `ImageData`, canvases, image bitmaps. Tensors stay the caller's.
-   */
-  async predict(
-    imgs: readonly ImageSource[],
-    options: Pick<PredictOptions, 'nmsThresh' | 'scoreThresh'> = {},
-  ): Promise<Predictions> {
-    const { nmsThresh = this.nmsThresh, scoreThresh = this.scoreThresh } = checkOptions(
-      'CenterNet.predict',
-      options,
-      {
-        nmsThresh: 'number | null',
-        scoreThresh: 'number',
-      },
-    );
-    const out: Predictions = { bboxes: [], labels: [], scores: [] };
-    for (const source of imgs) {
-      const img = await toImage(source);
-      await yieldToEventLoop();
-      const tensors = usingConfig('train', false, () => tf.tidy(() => this.call(stack([this.prepare(img)]))));
-      try {
-        const [peaks, sides] = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()));
-        const [, height, width] = tensors[0].shape;
-        const found = this.decode(peaks!, sides!, [height, width], scoreThresh);
-        const kept = nmsThresh === null ? found : withoutOverlaps(found, nmsThresh);
-        const [y, x] = [img.shape[0] / this.insize, img.shape[1] / this.insize];
-        out.bboxes.push(
-          Float32Array.from(kept.flatMap(({ box: [t, l, b, r] }) => [t * y, l * x, b * y, r * x])),
-        );
-        out.labels.push(Int32Array.from(kept, ({ label }) => label));
-        out.scores.push(Float32Array.from(kept, ({ score }) => score));
-      } finally {
-        tf.dispose(tensors);
-      }
+  /** Images one after the other; of an image the best come first, a hundred at most. */
+  protected override async detect(
+    images: readonly Image[],
+    { nmsThresh, scoreThresh, resizeBackend }: DetectionSettings,
+  ): Promise<Detections[]> {
+    const out: Detections[] = [];
+    for (const img of images) {
+      const tensors = inTest(() => this.call(stack([this.prepare(img, resizeBackend)])));
+      const [, height, width] = tensors[0].shape;
+      const [peaks, sides] = await readAll(tensors);
+      const found = this.decode(peaks!, sides!, [height, width], scoreThresh);
+      const kept = nmsThresh === null ? found : withoutOverlaps(found, nmsThresh);
+      const scale = Math.max(img.shape[0], img.shape[1]) / this.insize;
+      out.push({
+        bbox: Float32Array.from(kept.flatMap(({ box }) => box.map((value) => value * scale))),
+        label: Int32Array.from(kept, ({ label }) => label),
+        score: Float32Array.from(kept, ({ score }) => score),
+      });
     }
     return out;
   }
