@@ -196,7 +196,7 @@ describe('ONNX files that cannot be trusted', () => {
 
   it('still fold what integers stand for, however large the file is', async () => {
     const size = 1000;
-    const dense = (dtype: ElementType, dims: readonly number[], rawData: Uint8Array) =>
+    const dense = (dtype: ElementType, dims: readonly number[], rawData: Uint8Array<ArrayBuffer>) =>
       create(TensorProtoSchema, { dims: dims.map(BigInt), dataType: dtype, rawData });
     const bytes = buildModel({
       inputs: { x: [1, size] },

@@ -156,7 +156,7 @@ describe('writeNpy', () => {
     ['None', { shape: [], dtype: 'object-null', data: null }, /pickle/],
     ['bfloat16', { shape: [1], dtype: 'bfloat16', data: new Uint16Array(1) }, /bfloat16/],
     ['a wrong shape', { shape: [3], dtype: 'int8', data: new Int8Array(2) }, /3 values/],
-    ['a rank beyond NumPy', { shape: Array(65).fill(1), dtype: 'int8', data: new Int8Array(1) }, /64 dim/],
+    ['a rank beyond NumPy', { shape: Array(65).fill(1), dtype: 'int8', data: new Int8Array(1) }, /64 axes/],
     ['a fractional dimension', { shape: [0.5], dtype: 'int8', data: new Int8Array(0) }, /integers/],
   ];
   for (const [what, array, message] of refused) {

@@ -88,11 +88,16 @@ const containers = {
   bool: Uint8Array,
 } as const;
 
+/** NumPy's own limit. Every step along an array costs as many. */
+const mostAxes = 64;
+
 /**
  * The number of elements of a shape.
- * @throws FormatError when a dimension is not a non-negative integer, or the product is beyond exact integers.
+ * @throws FormatError when a dimension is not a non-negative integer, the product is beyond exact integers, or there are more than
+ *   64 axes, as many as NumPy has.
  */
 export function elementCount(shape: readonly number[], place: FormatPlace): number {
+  if (shape.length > mostAxes) throw new FormatError(place, `at most ${mostAxes} axes`, `${shape.length}`);
   // A zero makes the array empty, however large the other dimensions: it must not be lost to an overflow.
   let count = shape.includes(0) ? 0 : 1;
   for (const dim of shape) {

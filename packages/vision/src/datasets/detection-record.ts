@@ -17,6 +17,15 @@ export interface AnnotatedBox {
   readonly difficult: boolean;
 }
 
+/** The box around points, of which there may be any number: more than a function takes as arguments. */
+export function boxAround(xs: readonly number[], ys: readonly number[]): AnnotatedBox['box'] {
+  const least = (values: readonly number[]) =>
+    values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const most = (values: readonly number[]) =>
+    values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return [least(ys), least(xs), most(ys), most(xs)];
+}
+
 /** What an annotation file says about one image; boxes not yet checked. */
 export interface Annotation {
   /** The annotation, for messages. */

@@ -193,12 +193,17 @@ export class Hdf5Reader {
         'a shared HDF5 type',
         'Write it with h5py.',
       );
+    } else if (knownTypes.has(type)) {
+      this.spend(blockCost, place);
       // A copy: the page around it shall not stay in memory.
-    } else if (knownTypes.has(type)) messages.push({ type, data: data.slice() });
+      messages.push({ type, data: data.slice() });
+    }
   }
 
   async kind(address: number, place: FormatPlace): Promise<'group' | 'numbers' | 'other'> {
     const messages = await this.messages(address, place);
+    // Every link to a header goes through all of its messages.
+    this.spend(messages.length, place);
     if (messages.some(({ type }) => type === 0x11 || type === 2 || type === 6)) return 'group';
     const type = messages.find((message) => message.type === 3);
     const isDataset = messages.some((message) => message.type === 8);

@@ -174,17 +174,28 @@ export function readNpy(bytes: Uint8Array<ArrayBuffer>, place: FormatPlace = { f
 const readNumbers = (body: Uint8Array<ArrayBuffer>, dtype: BinaryDtype, header: NpyHeader): NamedArray =>
   arrayFromBytes(body, dtype, header.shape, header.littleEndian);
 
+/** A text that is put together from single characters takes many times as much memory. */
+const codesAtOnce = 1 << 10;
+
 function readStrings(body: Uint8Array, header: NpyHeader, place: FormatPlace): NamedArray {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const data: string[] = [];
+  const codeAt = (at: number) => view.getUint32(at, header.littleEndian);
   for (let at = 0; at < body.length; at += header.itemSize) {
+    // What is not filled are zeros.
+    let end = at + header.itemSize;
+    while (end > at && codeAt(end - 4) === 0) end -= 4;
     let text = '';
-    for (let i = 0; i < header.itemSize; i += 4) {
-      const code = view.getUint32(at + i, header.littleEndian);
-      if (code > 0x10ffff) throw new FormatError(place, 'Unicode code points', `0x${code.toString(16)}`);
-      text += String.fromCodePoint(code);
+    for (let start = at; start < end; start += codesAtOnce * 4) {
+      const codes: number[] = [];
+      for (let i = start; i < Math.min(end, start + codesAtOnce * 4); i += 4) {
+        const code = codeAt(i);
+        if (code > 0x10ffff) throw new FormatError(place, 'Unicode code points', `0x${code.toString(16)}`);
+        codes.push(code);
+      }
+      text += String.fromCodePoint(...codes);
     }
-    data.push(text.replace(/\0+$/, ''));
+    data.push(text);
   }
   return { shape: header.shape, dtype: 'str', data };
 }
@@ -254,9 +265,6 @@ export function npyParts(
       `${count} values for shape (${array.shape.join(', ')})`,
       `${array.data.length}`,
     );
-  }
-  if (array.shape.length > maxRank) {
-    throw new FormatError(place, `at most ${maxRank} dimensions`, `${array.shape.length}`, 'Reshape it.');
   }
   const width = array.dtype === 'str' ? array.data.reduce((n, text) => Math.max(n, [...text].length), 1) : 0;
   const descr = array.dtype === 'str' ? `<U${width}` : numpyDescr(array.dtype);

@@ -29,6 +29,8 @@ const mark = Symbol('mark');
 
 /** Larger than any list of weights; a pickle that makes more is an attack on memory. */
 const maxSteps = 1 << 23;
+/** Steps that a pickle has beside one for each of its bytes. */
+const freeSteps = 1 << 16;
 /** A dictionary takes as much memory as so many steps. */
 const dictSteps = 16;
 
@@ -46,6 +48,10 @@ export function readPickle(
 ): { value: unknown; end: number } {
   return new Unpickler(bytes, rules, place, start).run();
 }
+
+/** To make a decoder takes longer than to decode a name. */
+const utf8 = new TextDecoder();
+const latin1 = new TextDecoder('latin1');
 
 class Unpickler {
   readonly #view: DataView;
@@ -235,7 +241,8 @@ class Unpickler {
   /** Counts what takes time or memory. */
   #spend(steps: number): void {
     this.#steps += steps;
-    if (this.#steps > maxSteps) this.#fail(`a pickle of at most ${maxSteps} steps`, 'more');
+    const most = Math.min(maxSteps, this.bytes.length + freeSteps);
+    if (this.#steps > most) this.#fail(`a pickle of at most ${most} steps`, 'more');
   }
 
   #global(module: string, name: string): Global {
@@ -321,9 +328,9 @@ class Unpickler {
     return width === 4 ? this.#view.getUint32(at, true) : Number(this.#view.getBigUint64(at, true));
   }
 
-  #text(length: number, encoding = 'utf-8'): string {
+  #text(length: number, encoding: 'utf-8' | 'latin1' = 'utf-8'): string {
     const at = this.#take(length);
-    return new TextDecoder(encoding).decode(this.bytes.subarray(at, at + length));
+    return (encoding === 'latin1' ? latin1 : utf8).decode(this.bytes.subarray(at, at + length));
   }
 
   #blob(length: number): Uint8Array {

@@ -33,8 +33,6 @@ export function dtypeOf(code: number, place: FormatPlace): Dtype {
 
 /** The dimensions of an array. @throws FormatError when they are no sizes. */
 export function dimensions(dims: readonly bigint[], place: FormatPlace): number[] {
-  // No network has arrays of more than ten axes or so; a shape of a million would cost at every step.
-  if (dims.length > 64) throw new FormatError(place, 'at most 64 axes', `${dims.length}`);
   const shape = dims.map(Number);
   elementCount(shape, place);
   return shape;

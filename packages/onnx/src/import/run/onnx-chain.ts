@@ -125,11 +125,11 @@ export class OnnxChain<Out extends OnnxOutput = tf.Tensor> extends Chain impleme
   }
 
   private result(values: ReadonlyMap<string, Value>): Out {
-    const tensors: Record<string, tf.Tensor> = {};
-    for (const [name, value] of values) {
+    const named = [...values].map(([name, value]): [string, tf.Tensor] => {
       const last = this.program.layout === 'channels-last' && value.rank === 4 && isFloat(value.dtype);
-      tensors[name] = tf.clone(value.tensor(last ? channelsLast(4) : plainOrder(value.rank)));
-    }
+      return [name, tf.clone(value.tensor(last ? channelsLast(4) : plainOrder(value.rank)))];
+    });
+    const tensors: Record<string, tf.Tensor> = Object.fromEntries(named);
     for (const value of values.values()) value.dispose();
     const [only, ...others] = Object.values(tensors);
     return (others.length === 0 && only !== undefined ? only : tensors) as Out;

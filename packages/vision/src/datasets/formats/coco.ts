@@ -1,4 +1,5 @@
 /** COCO: one JSON file with `images`, `annotations` and `categories`. */
+import { brief } from '@chaingrad/core';
 import { VisionOptionError } from '../../errors.ts';
 import type { AnnotatedBox, Annotation } from '../detection-record.ts';
 import { whyUnreadable } from '../files.ts';
@@ -13,6 +14,9 @@ const LOOKED_AT = 200;
 
 const isId = (value: unknown): value is number | string =>
   typeof value === 'number' || typeof value === 'string';
+
+/** An id or a name for a message; what is neither may be anything, nested to any depth. */
+const told = (value: unknown): string => (isId(value) ? String(value) : brief(value));
 
 const isCoco = (value: unknown): value is Json =>
   isRecord(value) && ['images', 'annotations', 'categories'].every((key) => Array.isArray(value[key]));
@@ -107,7 +111,7 @@ async function read(part: LayoutPart, context: ReadContext): Promise<ReadPart> {
     if (!isRecord(entry)) continue;
     const { id, file_name: name } = entry as { id?: unknown; file_name?: unknown };
     if (fileOfId.has(id)) {
-      throw fail(`Two images have the id ${String(id)}: ${String(fileOfId.get(id))} and ${String(name)}.`);
+      throw fail(`Two images have the id ${told(id)}: ${told(fileOfId.get(id))} and ${told(name)}.`);
     }
     fileOfId.set(id, name);
   }
@@ -129,14 +133,14 @@ async function read(part: LayoutPart, context: ReadContext): Promise<ReadPart> {
       return;
     }
     if (!fileOfId.has(image)) {
-      log.add('annotation', file, `${where}: there is no image with the id ${String(image)}`, 'box left out');
+      log.add('annotation', file, `${where}: there is no image with the id ${told(image)}`, 'box left out');
       return;
     }
     const [x, y, width, height] = box as [number, number, number, number];
     const boxes = boxesOf.get(image) ?? [];
     boxesOf.set(image, boxes);
     boxes.push({
-      name: nameOf.get(entry['category_id'] as number) ?? `category ${String(entry['category_id'])}`,
+      name: nameOf.get(entry['category_id'] as number) ?? `category ${told(entry['category_id'])}`,
       box: [y, x, y + height, x + width],
       difficult: entry['iscrowd'] === 1,
     });

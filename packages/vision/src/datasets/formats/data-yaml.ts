@@ -6,16 +6,34 @@ const unquoted = (text: string): string => {
   return quoted === null ? trimmed : quoted[2]!.replaceAll(quoted[1]!.repeat(2), quoted[1]!);
 };
 
+/** Where the characters are that lie outside quotes. A quote that nothing closes is an apostrophe. */
+function* unquotedPlaces(text: string): Generator<number> {
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]!;
+    const close = char === '"' || char === "'" ? text.indexOf(char, i + 1) : -1;
+    if (close < 0) yield i;
+    else i = close;
+  }
+}
+
 /** A line without its comment, which begins with '#' after a blank and outside quotes. */
-const withoutComment = (line: string): string =>
-  /^((?:"[^"]*"|'(?:[^']|'')*'|(?!\s#|^#).)*)/.exec(line)?.[1] ?? line;
+function withoutComment(line: string): string {
+  for (const i of unquotedPlaces(line))
+    if (line[i] === '#' && (i === 0 || /\s/.test(line[i - 1]!))) return line.slice(0, i);
+  return line;
+}
 
 /** The values of `[a, "b, c"]` or `{0: a, 1: b}`, in order. */
 function flow(text: string): string[] {
-  const items =
-    text.slice(1, text.lastIndexOf(text[0] === '[' ? ']' : '}')).match(/("[^"]*"|'(?:[^']|'')*'|[^,])+/g) ??
-    [];
-  return items
+  const inner = text.slice(1, text.lastIndexOf(text[0] === '[' ? ']' : '}'));
+  const items: string[] = [];
+  let start = 0;
+  for (const i of unquotedPlaces(inner)) {
+    if (inner[i] !== ',') continue;
+    items.push(inner.slice(start, i));
+    start = i + 1;
+  }
+  return [...items, inner.slice(start)]
     .map((item) => unquoted(text[0] === '[' ? item : item.replace(/^\s*["']?\d+["']?\s*:/, '')))
     .filter((item) => item !== '');
 }

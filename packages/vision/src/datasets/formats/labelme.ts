@@ -1,5 +1,5 @@
 /** LabelMe: a JSON file a picture, with shapes. */
-import type { AnnotatedBox, Annotation } from '../detection-record.ts';
+import { type AnnotatedBox, type Annotation, boxAround } from '../detection-record.ts';
 import { whyUnreadable } from '../files.ts';
 import { type LayoutPart, partOfPath } from '../layout/layout-part.ts';
 import { joinPath, stemOf } from '../paths.ts';
@@ -80,7 +80,7 @@ function readShape(shape: unknown): AnnotatedBox | null {
     shape_type?: unknown;
   };
   if (typeof label !== 'string' || label === '' || !Array.isArray(points) || points.length < 2) return null;
-  if (['point', 'points', 'line', 'linestrip'].includes(String(type))) return null;
+  if (['point', 'points', 'line', 'linestrip'].includes(type as string)) return null;
   if (!points.every((point) => Array.isArray(point) && point.length >= 2 && point.every(isNumber)))
     return null;
   const corners = points as [number, number][];
@@ -90,13 +90,11 @@ function readShape(shape: unknown): AnnotatedBox | null {
     const radius = Math.hypot(edgeX - x, edgeY - y);
     return { name: label, box: [y - radius, x - radius, y + radius, x + radius], difficult };
   }
-  const xs = corners.map(([x]) => x);
-  const ys = corners.map(([, y]) => y);
-  return {
-    name: label,
-    box: [Math.min(...ys), Math.min(...xs), Math.max(...ys), Math.max(...xs)],
-    difficult,
-  };
+  const around = boxAround(
+    corners.map(([x]) => x),
+    corners.map(([, y]) => y),
+  );
+  return { name: label, box: around, difficult };
 }
 
 export const labelMe: Format = { name: 'LabelMe', find, read };

@@ -4,7 +4,7 @@ import type { ReadContext } from './format.ts';
 
 /** What a line may mean: itself, without the flag of a list of one class, without folders, without its ending. */
 export function* meanings(line: string): Generator<string> {
-  for (const whole of [line, line.replace(/\s+-?[01]$/, '')]) {
+  for (const whole of [line, line.replace(/(?<!\s)\s+-?[01]$/, '')]) {
     yield whole;
     const base = whole.replace(/^.*[\\/]/, '');
     yield base;

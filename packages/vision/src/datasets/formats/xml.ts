@@ -7,14 +7,23 @@ export interface XmlElement {
   readonly text: string;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const ENTITIES = new Map([
+  ['amp', '&'],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['quot', '"'],
+  ['apos', "'"],
+]);
 
 const resolveEntities = (text: string): string =>
   text.replace(/&(#x[0-9a-f]+|#\d+|\w+);/gi, (whole, name: string) => {
-    if (name[0] !== '#') return ENTITIES[name] ?? whole;
+    if (name[0] !== '#') return ENTITIES.get(name) ?? whole;
     const code = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
     return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
   });
+
+/** Annotations nest four deep; each level takes memory for as long as it is open. */
+const DEEPEST = 64;
 
 const TOKEN =
   /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>|([^<]+)/y;
@@ -46,7 +55,11 @@ export function parseXml(source: string): XmlElement {
       stack.pop();
       stack.at(-1)!.children.push({ ...open, text: open.text.trim() });
     } else if (selfClosing === '/') open.children.push({ name, children: [], text: '' });
-    else stack.push({ name, children: [], text: '' });
+    else {
+      if (stack.length > DEEPEST)
+        throw new SyntaxError(`elements nested deeper than ${DEEPEST} at character ${at}`);
+      stack.push({ name, children: [], text: '' });
+    }
   }
   if (stack.length > 1) throw new SyntaxError(`the text ends inside <${stack.at(-1)!.name}>`);
   const [root] = top.children;

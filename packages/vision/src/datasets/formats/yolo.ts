@@ -1,5 +1,5 @@
 /** YOLO: a text file a picture, a line an object: its class by number, then centre and size as shares of the picture. */
-import type { AnnotatedBox, Annotation } from '../detection-record.ts';
+import { type AnnotatedBox, type Annotation, boxAround } from '../detection-record.ts';
 import { whyUnreadable } from '../files.ts';
 import { type LayoutPart, partNameOf, partOfPath } from '../layout/layout-part.ts';
 import type { Tree } from '../layout/tree.ts';
@@ -20,9 +20,16 @@ const NAME_FILES = [
   'names.txt',
   '_darknet.labels',
 ];
-const LINE = /^\d+(\s+[-+]?[\d.]+(e[-+]?\d+)?){4,}\s*$/i;
+const CLASS = /^\d+$/;
+const VALUE = /^[-+]?[\d.]+(e[-+]?\d+)?$/i;
 /** Text files that are looked at before a folder is taken for one of labels. */
 const LOOKED_AT = 20;
+
+/** The words of a line that is an object's; null for another. Word by word: a line of any length must fit on no stack. */
+function wordsOf(line: string): string[] | null {
+  const words = line.trim().split(/\s+/);
+  return words.length >= 5 && words.every((word, i) => (i === 0 ? CLASS : VALUE).test(word)) ? words : null;
+}
 
 interface DataFile {
   readonly path: string;
@@ -139,7 +146,7 @@ async function firstWrong(
       .then(decodeText)
       .catch(() => '');
     for (const line of text.split(/\r?\n/)) {
-      if (LINE.test(line.trim())) return null;
+      if (wordsOf(line) !== null) return null;
       if (line.trim() !== '') wrong ??= line.trim().slice(0, 60);
     }
   }
@@ -236,8 +243,9 @@ function readLine(
   [height, width]: readonly [number, number],
   classes: readonly string[] | undefined,
 ): AnnotatedBox | null {
-  if (!LINE.test(line)) return null;
-  const [index, ...values] = line.split(/\s+/).map(Number) as [number, ...number[]];
+  const words = wordsOf(line);
+  if (words === null) return null;
+  const [index, ...values] = words.map(Number) as [number, ...number[]];
   // Without a list of names the number is one; a sixth value is how sure a detector was.
   const name = classes === undefined ? String(index) : (classes[index] ?? `class ${index}`);
   if (values.length <= 5) {
@@ -253,12 +261,8 @@ function readLine(
   if (values.length % 2 !== 0) return null;
   const xs = values.filter((_, i) => i % 2 === 0);
   const ys = values.filter((_, i) => i % 2 === 1);
-  const box = [
-    Math.min(...ys) * height,
-    Math.min(...xs) * width,
-    Math.max(...ys) * height,
-    Math.max(...xs) * width,
-  ] as const;
+  const [yMin, xMin, yMax, xMax] = boxAround(xs, ys);
+  const box = [yMin * height, xMin * width, yMax * height, xMax * width] as const;
   return { name, box, difficult: false };
 }
 

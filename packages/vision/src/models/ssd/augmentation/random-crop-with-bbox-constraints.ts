@@ -76,7 +76,7 @@ export function randomCropWithBboxConstraints<D extends PixelData>(
       const y = rng.integer(Math.max(1, height - h));
       const x = rng.integer(Math.max(1, width - w));
       const iou = bboxIou(bbox, [y, x, y + h, x + w]);
-      if (constraint[0] <= Math.min(...iou) && Math.max(...iou) <= constraint[1]) {
+      if (iou.every((value) => constraint[0] <= value && value <= constraint[1])) {
         found.push({ constraint, ySlice: [y, y + h], xSlice: [x, x + w] });
         break;
       }
