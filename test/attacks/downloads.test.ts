@@ -1,14 +1,17 @@
 /** What a server, a cache or a folder of somebody else may put in the place of weights. */
+import '@tensorflow/tfjs-backend-cpu';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { FormatError } from '@chaingrad/core';
+import { importOnnx } from '@chaingrad/onnx';
 import { cachedFile, DownloadError, openCache, openWeights } from '@chaingrad/weights';
 import { expect } from 'chai';
 import { main } from '../../packages/cli/src/program.ts';
 import { packagedFile } from '../../packages/weights/src/sources/npm.ts';
+import { smallNetwork } from '../onnx/import/model-builder.ts';
 import { rejection } from '../support/errors.ts';
 import { fixturePath } from '../support/goldens.ts';
 import { WeightsServer } from '../weights/weights-server.ts';
@@ -99,6 +102,29 @@ describe('attacks: downloads', () => {
     const error = await rejection(openWeights(url, options()), DownloadError);
     expect(error.message).to.match(/at most \d+ bytes.*unpacks to much/);
     expect(await cached()).to.deep.equal([]);
+  });
+
+  it('a network by its address has the same limits', async () => {
+    const zeros = gzipSync(new Uint8Array(1 << 24));
+    const packed = server.serve('packed.onnx', {
+      handle: (_, response) =>
+        response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': zeros.length }).end(zeros),
+    });
+    const retries = { retries: 0 };
+    expect((await rejection(importOnnx(packed, retries), DownloadError)).message).to.match(/unpacks to much/);
+    const url = server.serve('w.onnx', { body: smallNetwork() });
+    const long = await rejection(importOnnx(url, { ...retries, maxBytes: 1000 }), DownloadError);
+    expect(long.message).to.match(/at most 1000 bytes.*Raise maxBytes/);
+    const silent = server.serve('silent.onnx', {
+      handle: (_, response) => void response.writeHead(200, { 'content-length': 5000 }).write('x'),
+    });
+    const stalled = importOnnx(silent, { ...retries, stallTimeout: 50 });
+    expect((await rejection(stalled, DownloadError)).message).to.match(/bytes a second/);
+    expect(
+      (await rejection(importOnnx(server.serve('page.onnx', { body: page })), FormatError)).file,
+    ).to.include('page.onnx');
+    using network = await importOnnx(url, retries);
+    expect([...network.params()].length).to.be.greaterThan(5);
   });
 
   it('a cached file and its record changed together do not pass for the file of a known digest', async () => {

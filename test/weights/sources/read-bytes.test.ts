@@ -20,6 +20,9 @@ import { rejection } from '../../support/errors.ts';
 const content = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7) & 255);
 const slice = (start: number, end?: number) => [...content.subarray(start, end)];
 
+/** How often a connection still breaks. */
+let breaks = 1;
+
 /** One way for a server to behave, per path. */
 const behaviours: Record<string, (response: ServerResponse, range: string | undefined) => void> = {
   '/good': (response, range) => {
@@ -50,6 +53,7 @@ const behaviours: Record<string, (response: ServerResponse, range: string | unde
     response.writeHead(200, { 'content-length': content.length });
     response.write(content.subarray(0, 1000), () => response.destroy());
   },
+  '/breaking': (response) => behaviours[breaks-- > 0 ? '/cut' : '/good']!(response, undefined),
   '/slow': (response) => {
     response.writeHead(200, { 'content-length': content.length });
     response.write(content.subarray(0, 1000));
@@ -191,7 +195,7 @@ describe('readBytes', () => {
   for (const [address, range, status, message] of refusals) {
     it(`throws a DownloadError for ${address} ${range ? JSON.stringify(range) : ''}`, async () => {
       const url = base + address;
-      const error = (await rejection(readBytes(url, { range }))) as DownloadError;
+      const error = (await rejection(readBytes(url, { range, retries: 0 }))) as DownloadError;
       expect(error).to.be.instanceOf(DownloadError);
       expect(error).to.include({ url, status });
       expect(error.message).to.match(message);
@@ -199,7 +203,7 @@ describe('readBytes', () => {
   }
 
   it('throws a DownloadError when nobody answers', async () => {
-    const error = (await rejection(readBytes('http://127.0.0.1:1/x'))) as DownloadError;
+    const error = (await rejection(readBytes('http://127.0.0.1:1/x', { retries: 0 }))) as DownloadError;
     expect(error).to.be.instanceOf(DownloadError).with.property('status', null);
   });
 
@@ -211,6 +215,24 @@ describe('readBytes', () => {
       onProgress: () => control.abort(reason),
     });
     expect(await rejection(reading)).to.equal(reason);
+  });
+
+  it('reads no more of an address, a stream or a compressed body than it may', async () => {
+    for (const address of ['/good', '/no-ranges', '/packed']) {
+      const error = await rejection(readBytes(base + address, { maxBytes: 1000, retries: 0 }), DownloadError);
+      expect(error.message, address).to.match(/at most 1000 bytes/);
+      const part = { range: { start: 5 }, maxBytes: 1000 };
+      expect((await rejection(readBytes(base + address, part), DownloadError)).message).to.match(
+        /at most 1000/,
+      );
+    }
+    const stream = new Blob([content]).stream();
+    expect(await rejection(readBytes(stream, { maxBytes: 1000 }))).to.match(/at most 1000 bytes/);
+  });
+
+  it('goes on after a broken connection', async () => {
+    const reading = readBytes(`${base}/breaking`, { retryDelay: 1 });
+    expect(Buffer.from(await reading).equals(Buffer.from(content))).to.equal(true);
   });
 
   it('lets a stream go that it need not read to its end', async () => {

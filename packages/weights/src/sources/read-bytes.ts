@@ -1,6 +1,8 @@
 /** Bytes from anywhere: memory, a file, a Blob, a stream, an address; in Node and in a browser page. */
-import { checkOptions, InvalidArgumentError } from '@chaingrad/core';
+import { checkOptions, InvalidArgumentError, type OptionKinds, pickOptions } from '@chaingrad/core';
 import { ByteSink } from './byte-sink.ts';
+import { MemoryTarget } from './cache/memory-target.ts';
+import { type DownloadOptions, download, downloadKinds } from './download/download.ts';
 import { node } from './node.ts';
 import { openRegularFile, pathAdvice } from './open-file.ts';
 import { DownloadError, SourceError } from './source-error.ts';
@@ -25,24 +27,26 @@ export interface ByteRange {
   readonly end?: number;
 }
 
-export interface ReadBytesOptions {
-  /** Stops the reading; the promise is rejected with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
+/** Limits of size and time hold for addresses and streams; what is tried again is a whole file of the web. */
+export interface ReadBytesOptions extends Omit<DownloadOptions, 'bytes'> {
   /** Only this part; over HTTP only this part is fetched, if the server can. */
   readonly range?: ByteRange | undefined;
 }
 
+const { bytes: _, ...limits } = downloadKinds;
+const readKinds: OptionKinds<ReadBytesOptions> = { ...limits, range: 'object' };
+
 /**
  * Reads all bytes of a source, or a range of them. What is in memory already is handed on without a copy.
  * @throws SourceError when a file cannot be read or the range reaches beyond the end.
- * @throws DownloadError when the server does not answer, refuses, or sends other bytes than asked for; UnknownOptionError.
+ * @throws DownloadError when the server does not answer, refuses, sends other bytes than asked for, or more than `maxBytes`;
+ *   UnknownOptionError.
  */
 export async function readBytes(
   source: ByteSource,
   options: ReadBytesOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  checkOptions('readBytes', options, { signal: 'object', onProgress: 'function', range: 'object' });
+  checkOptions('readBytes', options, readKinds);
   options.signal?.throwIfAborted();
   checkRange(options.range);
   if (source instanceof ArrayBuffer) return fromMemory(new Uint8Array(source), options);
@@ -118,6 +122,11 @@ const fileStep = 1 << 22;
 
 async function fromUrl(url: string, options: ReadBytesOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { signal, range } = options;
+  if (range === undefined && /^https?:/i.test(url)) {
+    const target = new MemoryTarget();
+    await download(url, target, pickOptions(options, limits));
+    return target.finish();
+  }
   const name = sourceName(url);
   let status: number | null = null;
   try {
@@ -184,7 +193,7 @@ async function fromStream(
   stream: ReadableStream<Uint8Array>,
   length: number | null,
   name: string,
-  { signal, range, onProgress }: ReadBytesOptions,
+  { signal, range, onProgress, maxBytes = 2 ** 33 }: ReadBytesOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const start = range?.start ?? 0;
   const end = range?.end ?? Number.POSITIVE_INFINITY;
@@ -201,6 +210,8 @@ async function fromStream(
       const from = Math.min(Math.max(start - loaded, 0), value.length);
       sink.push(value.subarray(from, Math.min(value.length, end - loaded)));
       loaded += value.length;
+      if (loaded > maxBytes)
+        throw new SourceError(name, `at most ${maxBytes} bytes`, 'more', 'Raise maxBytes if this is meant.');
       onProgress?.({ loaded, total: length !== null && loaded <= length ? length : null });
     }
     if (loaded < start || (range?.end !== undefined && loaded < end)) {
