@@ -3,8 +3,10 @@ import {
   globalAveragePooling2D,
   InvalidArgumentError,
   maxPooling2D,
+  maxPooling2DIndices,
   resizeImages,
   unpooling2D,
+  upsampling2D,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -21,6 +23,36 @@ describeBackends('pooling', () => {
     expect(maxPooling2D(x, { ksize: 2, stride: 2, coverAll: false }).shape).to.deep.equal([1, 2, 3, 2]);
     expect(maxPooling2D(x, { ksize: [2, 3], stride: [2, 1] }).shape).to.deep.equal([1, 3, 5, 2]);
     expect(averagePooling2D(x, { ksize: 2 }).shape).to.deep.equal([1, 2, 3, 2]);
+  });
+
+  it('tells the place of the largest value of each tile, the first of equal ones, and puts it back', async () => {
+    const x = tf.tensor4d([1, 2, 7, 3, 6, 7, -1, -1, -9], [1, 3, 3, 1]);
+    for (const [coverAll, places, back] of [
+      [true, [3, 0, 0, 0], [0, 0, 7, 0, 6, 0, -1, 0, -9]],
+      [false, [3], [0, 0, 0, 0, 6, 0, 0, 0, 0]],
+    ] as const) {
+      const options = { ksize: 2, coverAll };
+      const indices = maxPooling2DIndices(x, options);
+      expect([...(await indices.data())]).to.deep.equal(places);
+      const again = upsampling2D(maxPooling2D(x, options), indices, { ...options, outsize: [3, 3] });
+      expectClose(await again.data(), back, 0);
+    }
+    // Oblong tiles, several channels and images: what is put back is what was the largest.
+    const many = tf.tensor4d(
+      Array.from({ length: 210 }, (_, i) => ((i * 17) % 210) - 100),
+      [2, 5, 7, 3],
+    );
+    const options = { ksize: [2, 3] } as const;
+    const pooled = maxPooling2D(many, options);
+    const back = upsampling2D(pooled, maxPooling2DIndices(many, options), { ...options, outsize: [5, 7] });
+    const largest = tf.equal(many, unpooling2D(pooled, { ...options, outsize: [5, 7] }));
+    const want = tf.where(largest, many, tf.zerosLike(many));
+    expectClose(await back.data(), await want.data(), 0);
+    const at = maxPooling2DIndices(many, options);
+    await expectGradients(
+      of((t) => upsampling2D(t, at, { ...options, outsize: [5, 7] })),
+      [d4('y', [2, 3, 3, 3])],
+    );
   });
 
   it('has the gradients of differences', async () => {

@@ -87,6 +87,62 @@ export function averagePooling2D(x: tf.Tensor4D, options: AveragePooling2DOption
   );
 }
 
+/** Whether windows lie side by side: then moving values does what takes a gather elsewhere. */
+const areTiles = ({ ksize, stride, pad }: Window2D): boolean =>
+  [0, 1].every((i) => ksize[i] === stride[i] && pad[i] === 0);
+
+/** The first `size` rows and columns, and `value` where there are fewer. */
+function fitTo(x: tf.Tensor4D, size: readonly [height: number, width: number], value: number): tf.Tensor4D {
+  const [n, height, width, channels] = x.shape;
+  const isLarger = height > size[0] || width > size[1];
+  const kept = [n, Math.min(height, size[0]), Math.min(width, size[1]), channels] as const;
+  const cut = isLarger ? tf.slice(x, [0, 0, 0, 0], [...kept]) : x;
+  const more = [Math.max(size[0] - height, 0), Math.max(size[1] - width, 0)] as const;
+  if (more[0] === 0 && more[1] === 0) return cut;
+  const pads: [number, number][] = [
+    [0, 0],
+    [0, more[0]],
+    [0, more[1]],
+    [0, 0],
+  ];
+  return tf.pad(cut, pads, value);
+}
+
+/** The place of the largest value in each of (oh, ow) tiles, the first of equal ones. */
+function tileIndices(
+  x: tf.Tensor4D,
+  [kh, kw]: readonly [number, number],
+  [oh, ow]: readonly [number, number],
+): tf.Tensor4D {
+  const [n, , , channels] = x.shape;
+  const whole = fitTo(x, [oh * kh, ow * kw], Number.NEGATIVE_INFINITY);
+  const tiles = tf.transpose(tf.reshape(whole, [n * oh, kh, ow, kw * channels]), [0, 2, 1, 3]);
+  return tf.reshape(tf.argMax(tf.reshape(tiles, [n * oh, ow, kh * kw, channels]), 2), [n, oh, ow, channels]);
+}
+
+/** Each value at its place in its tile, zeros elsewhere. */
+function spreadOverTiles(
+  x: tf.Tensor4D,
+  indexes: tf.Tensor4D,
+  [kh, kw]: readonly [number, number],
+  outsize: readonly [number, number],
+): tf.Tensor4D {
+  const [n, height, width, channels] = x.shape;
+  const [rows, taps] = [n * height, kh * kw];
+  const at = tf.reshape(indexes, [rows, width, 1, channels]);
+  const isThere = tf.equal(
+    at,
+    tf.tensor3d(
+      Array.from({ length: taps }, (_, tap) => tap),
+      [1, taps, 1],
+      'int32',
+    ),
+  );
+  const spread = tf.mul(tf.reshape(x, [rows, width, 1, channels]), tf.cast(isThere, 'float32'));
+  const tiles = tf.transpose(tf.reshape(spread, [rows, width, kh, kw * channels]), [0, 2, 1, 3]);
+  return fitTo(tf.reshape(tiles, [n, height * kh, width * kw, channels]), outsize, 0);
+}
+
 /**
  * Where in its window each value of `maxPooling2D` comes from: int32, row by row, as `upsampling2D` takes it (in Chainer `return_indices` of
  * `max_pooling_2d`). Not differentiable.
@@ -109,6 +165,7 @@ export function maxPooling2DIndices(x: tf.Tensor4D, options: MaxPooling2DOptions
       coverAll: w.coverAll,
     }),
   ) as [number, number];
+  if (areTiles(w)) return tf.tidy(() => tileIndices(x, w.ksize, outsize));
   const range = (count: number) => Array.from({ length: count }, (_, i) => i);
   const starts = ([0, 1] as const).map((i) => range(outsize[i]).map((o) => o * w.stride[i] - w.pad[i]));
   const inside = (at: number, size: number) => at >= 0 && at < size;
@@ -160,6 +217,7 @@ export function upsampling2D(x: tf.Tensor4D, indexes: tf.Tensor4D, options: Unpo
   const outsize = unpooledSize(name, x, w, options.outsize);
   const [n, height, width, channels] = x.shape;
   const taps = w.ksize[0] * w.ksize[1];
+  if (areTiles(w)) return tf.tidy(() => spreadOverTiles(x, indexes, w.ksize, outsize));
   return tf.tidy(() => {
     const places = tf.cast(tf.oneHot(tf.reshape(indexes, [-1]), taps), 'float32');
     const spread = tf.reshape(tf.mul(tf.reshape(x, [-1, 1]), places), [n, height, width, channels * taps]);
