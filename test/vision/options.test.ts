@@ -10,6 +10,8 @@ import { TinySSD } from './models/tiny-ssd.ts';
 const img: Image = { data: new Float32Array(12), shape: [2, 2, 3] };
 const bytes = new Uint8Array(0);
 const files = vision.memoryFiles([]);
+const masks = { data: new Uint8Array(0), shape: [0, 0, 0] } as const;
+const labelMap = { data: new Int32Array(0), shape: [0, 0] } as const;
 const example = { img, bbox: new Float32Array(0), label: new Int32Array(0), difficult: new Uint8Array(0) };
 
 describe('options of vision', () => {
@@ -33,6 +35,16 @@ describe('options of vision', () => {
     DetectionVOCEvaluator: (o) => new vision.DetectionVOCEvaluator(once(), ssd, o),
     ExpandedConv2D: (o) => new vision.ExpandedConv2D(1, 1, o),
     AnchorTargetCreator: (o) => new vision.AnchorTargetCreator(o),
+    Decoder: (o) => new vision.Decoder(1, 1, 1, 1, o),
+    DeepLabV3plus: (o) => new vision.DeepLabV3plus(ssd as never, ssd as never, ssd as never, o),
+    DeepLabV3plusXception65: (o) => new vision.DeepLabV3plusXception65(o),
+    'DeepLabV3plusXception65.fromPretrained': (o) => vision.DeepLabV3plusXception65.fromPretrained(bytes, o),
+    PixelwiseSoftmaxClassifier: (o) => new vision.PixelwiseSoftmaxClassifier(ssd, o),
+    SegNetBasic: (o) => new vision.SegNetBasic(o),
+    'SegNetBasic.fromPretrained': (o) => vision.SegNetBasic.fromPretrained(bytes, o),
+    SeparableASPP: (o) => new vision.SeparableASPP(1, 1, o),
+    Xception65: (o) => new vision.Xception65(o),
+    XceptionBlock: (o) => new vision.XceptionBlock(1, [1, 1, 1], o),
     FasterRCNN: (o) => new vision.FasterRCNN(ssd as never, ssd as never, ssd as never, 0, o),
     FasterRCNNTrainChain: (o) => new vision.FasterRCNNTrainChain(ssd as never, o),
     FasterRCNNFPNResNet50: (o) => new vision.FasterRCNNFPNResNet50(o),
@@ -104,6 +116,8 @@ describe('options of vision', () => {
     cropBbox: (o) => vision.cropBbox([], o),
     evalDetectionCoco: (o) => vision.evalDetectionCoco([], [], [], [], [], o),
     evalDetectionVoc: (o) => vision.evalDetectionVoc([], [], [], [], [], null, o),
+    evalInstanceSegmentationCoco: (o) => vision.evalInstanceSegmentationCoco([], [], [], [], [], o),
+    evalInstanceSegmentationVoc: (o) => vision.evalInstanceSegmentationVoc([], [], [], [], [], o),
     findLayout: (o) => vision.findLayout(files, o),
     findCocoPart: (o) => vision.findCocoPart(files, 'a.json', o),
     flip: (o) => vision.flip(img, o),
@@ -128,6 +142,8 @@ describe('options of vision', () => {
     ssdTransform: (o) => vision.ssdTransform(ssd, o),
     toImage: (o) => vision.toImage(img, o),
     translateBbox: (o) => vision.translateBbox([], o),
+    visInstanceSegmentation: (o) => vision.visInstanceSegmentation(null as never, null, masks, null, null, o),
+    visSemanticSegmentation: (o) => vision.visSemanticSegmentation(null as never, null, labelMap, o),
     visBbox: (o) => vision.visBbox(null as never, null, [], null, null, o),
   };
   // Its classes hand their options on, and are rows of their own.

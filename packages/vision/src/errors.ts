@@ -22,6 +22,9 @@ export class ImageFormatError extends LayoutError {}
 /** Boxes, labels or scores do not have the layout of the package, or do not fit each other. */
 export class BboxFormatError extends LayoutError {}
 
+/** Masks or label maps do not have the layout of the package, or do not fit each other. */
+export class MaskFormatError extends LayoutError {}
+
 /** An option has a value that cannot be used. */
 export class VisionOptionError extends VisionError {
   constructor(

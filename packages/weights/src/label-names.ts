@@ -1,4 +1,4 @@
-/** Names of the classes of pretrained detectors, in the order of their labels. */
+/** Names of the classes of pretrained models, in the order of their labels. */
 
 /** The 20 classes of PASCAL VOC, in the order of ChainerCV's labels. Chainer counterpart: `voc_bbox_label_names`. */
 export const vocBboxLabelNames = [
@@ -41,4 +41,20 @@ export const cocoBboxLabelNames = [
   'banana', 'apple', 'sandwich', 'orange', 'broccoli', 'carrot', 'hot dog', 'pizza', 'donut', 'cake', 'chair', 'couch',
   'potted plant', 'bed', 'dining table', 'toilet', 'tv', 'laptop', 'mouse', 'remote', 'keyboard', 'cell phone', 'microwave',
   'oven', 'toaster', 'sink', 'refrigerator', 'book', 'clock', 'vase', 'scissors', 'teddy bear', 'hair drier', 'toothbrush',
+] as const;
+
+/** The 20 classes of PASCAL VOC behind the background. Chainer counterpart: `voc_semantic_segmentation_label_names`. */
+export const vocSemanticSegmentationLabelNames = ['background', ...vocBboxLabelNames] as const;
+
+/** The 11 classes of CamVid. Chainer counterpart: `camvid_label_names`. */
+// biome-ignore format: one list
+export const camvidLabelNames = [
+  'Sky', 'Building', 'Pole', 'Road', 'Pavement', 'Tree', 'SignSymbol', 'Fence', 'Car', 'Pedestrian', 'Bicyclist',
+] as const;
+
+/** The 19 classes of Cityscapes that count in its evaluation. Chainer counterpart: `cityscapes_semantic_segmentation_label_names`. */
+// biome-ignore format: one list
+export const cityscapesLabelNames = [
+  'road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign', 'vegetation', 'terrain', 'sky',
+  'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle',
 ] as const;

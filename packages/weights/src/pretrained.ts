@@ -1,6 +1,13 @@
 /** The table of pretrained models. A model's class names its part of it as `static readonly pretrained`. */
 import { ChaingradError, type NameMap } from '@chaingrad/core';
-import { cocoBboxLabelNames, openImagesLabelNames, vocBboxLabelNames } from './label-names.ts';
+import {
+  camvidLabelNames,
+  cityscapesLabelNames,
+  cocoBboxLabelNames,
+  openImagesLabelNames,
+  vocBboxLabelNames,
+  vocSemanticSegmentationLabelNames,
+} from './label-names.ts';
 import { mobilenetV1Face, mobilenetV2 } from './names/mobilenet.ts';
 
 /** The server that ChainerCV's weights lie on; `baseUrl` is another one. */
@@ -71,6 +78,19 @@ export interface MobileNetV2Param extends Vgg16Param {
   readonly depthMultiplier: number;
 }
 
+export interface SegNetParam {
+  readonly nClass: number;
+}
+
+export interface DeepLabParam extends SegNetParam {
+  /** Height and width that smaller images are padded to. */
+  readonly minInputSize: readonly [height: number, width: number];
+  /** Sizes of the image at which it is looked at. */
+  readonly scales: readonly number[];
+  /** Whether the image is looked at from left to right, too. */
+  readonly flip: boolean;
+}
+
 const chainercv = (file: string): ChainercvSource => ({ kind: 'chainercv', file });
 
 /** The VGG part alone, trained on ImageNet: the rest of an SSD keeps its initial values. */
@@ -103,6 +123,15 @@ const coco = (name: string) => ({
 
 /** A YOLO: ChainerCV takes of its files what fits. */
 const yolo = (file: string) => ({ voc0712: { ...voc(file), match: 'common' as const } });
+
+const deepLab = <E extends object>(file: string, more: E) => ({
+  source: chainercv(`deeplabv3plus_xception65_${file}.npz`),
+  minInputSize: [513, 513] as const,
+  scales: [1] as const,
+  flip: false,
+  overwritable: ['scales', 'flip'] as const,
+  ...more,
+});
 
 const vgg16Layers = [
   ...['1_1', '1_2', '2_1', '2_2', '3_1', '3_2', '3_3', '4_1', '4_2', '4_3', '5_1', '5_2', '5_3'].map(
@@ -157,6 +186,25 @@ export const pretrained = {
   FasterRCNNFPNResNet101: coco('faster_rcnn_fpn_resnet101'),
   MaskRCNNFPNResNet50: coco('mask_rcnn_fpn_resnet50'),
   MaskRCNNFPNResNet101: coco('mask_rcnn_fpn_resnet101'),
+  SegNetBasic: {
+    camvid: {
+      source: chainercv('segnet_camvid_trained_2018_12_05.npz'),
+      nClass: 11,
+      labelNames: camvidLabelNames,
+    },
+  },
+  DeepLabV3plusXception65: {
+    voc: deepLab('voc_converted_2019_02_15', {
+      nClass: 21,
+      labelNames: vocSemanticSegmentationLabelNames,
+    }),
+    cityscapes: deepLab('cityscapes_converted_2019_02_15', {
+      nClass: 19,
+      minInputSize: [1025, 2049] as const,
+      labelNames: cityscapesLabelNames,
+    }),
+    ade20k: deepLab('ade20k_converted_2019_03_08', { nClass: 150 }),
+  },
   ResNet18: {},
   ResNet34: {},
   ResNet50: resnet('resnet50'),
@@ -236,7 +284,7 @@ export const pretrained = {
     },
   },
 } as const satisfies Readonly<
-  Record<string, PretrainedTable<SsdParam | Vgg16Param | ResNetParam | MobileNetV2Param>>
+  Record<string, PretrainedTable<SsdParam | Vgg16Param | ResNetParam | MobileNetV2Param | DeepLabParam>>
 >;
 
 /** Other names of entries, as the command line calls the models. */

@@ -18,6 +18,7 @@ const image = [[1, 64, 64, 3]] as const;
 /** Abstract classes are copied as one of theirs. */
 const tinyYolo = (): vision.YOLOv2Tiny => new vision.YOLOv2Tiny({ nFgClass: 2, insize: 64 });
 const faster = (): vision.FasterRCNNVGG16 => new vision.FasterRCNNVGG16({ nFgClass: 2 });
+const deepLab = () => new vision.DeepLabV3plusXception65({ nClass: 2, scales: [1, 2] });
 const fasterFpn = () => new vision.FasterRCNNFPNResNet50({ nFgClass: 2 });
 
 const rows: Readonly<Record<string, CopyRow>> = {
@@ -26,6 +27,23 @@ const rows: Readonly<Record<string, CopyRow>> = {
   Darknet19Extractor: [() => new vision.Darknet19Extractor(64), image],
   Darknet53Extractor: [() => new vision.Darknet53Extractor(64), image],
   DarknetExtractor: [() => new vision.DarknetExtractor(64), image],
+  Decoder: [
+    () => new vision.Decoder(4, 3, 2, 4),
+    [
+      [1, 8, 8, 4],
+      [1, 4, 4, 4],
+    ],
+  ],
+  DeepLabV3plus: [
+    () =>
+      new vision.DeepLabV3plus(
+        new Features(3, 2, 3) as never,
+        new vision.SeparableASPP(2, 2),
+        new vision.Decoder(2, 2, 2, 2),
+      ),
+    null,
+  ],
+  DeepLabV3plusXception65: [deepLab, [[1, 33, 33, 3]]],
   Detector: [tinyYolo, image],
   FPN: [
     () => new vision.FPN(new vision.ResNet50({ nClass: 3 }) as never, 4, [1 / 4, 1 / 8, 1 / 16, 1 / 32]),
@@ -40,6 +58,14 @@ const rows: Readonly<Record<string, CopyRow>> = {
   MaskHead: [() => new vision.MaskHead(3, [1 / 4, 1 / 8]), null],
   MaskRCNNFPNResNet50: [() => new vision.MaskRCNNFPNResNet50({ nFgClass: 2 }), null],
   MaskRCNNFPNResNet101: [() => new vision.MaskRCNNFPNResNet101({ nFgClass: 2 }), null],
+  PixelwiseSoftmaxClassifier: [
+    () => new vision.PixelwiseSoftmaxClassifier(new vision.SegNetBasic({ nClass: 3 }), { ignoreLabel: 9 }),
+    null,
+  ],
+  SegNetBasic: [() => new vision.SegNetBasic({ nClass: 3 }), [[1, 32, 32, 3]]],
+  SeparableASPP: [() => new vision.SeparableASPP(4, 2), [[1, 4, 4, 4]]],
+  Xception65: [() => new vision.Xception65(), [[1, 33, 33, 3]]],
+  XceptionBlock: [() => new vision.XceptionBlock(4, [2, 3, 4], { skipType: 'sum' }), [[1, 4, 4, 4]]],
   RPN: [() => new vision.RPN([1 / 4, 1 / 8]), null],
   RegionProposalNetwork: [() => new vision.RegionProposalNetwork(4, 4), null],
   ResidualBlock: [() => new vision.ResidualBlock(new Convolution2D(3, 3, 1)), [[1, 4, 4, 3]]],

@@ -3,7 +3,7 @@ import { type Link, Persistent } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { type Every, generate } from '../../support/goldens.ts';
-import { fillParams, type Stats } from '../../support/models.ts';
+import { fillParams, type ParamRow, type Stats } from '../../support/models.ts';
 
 export type Row = [path: string, shape: number[], scale: number, offset: number, every?: Every];
 
@@ -38,14 +38,22 @@ export function fillNet(model: Link, { prefix, params, persistents }: GeneratedN
     offset,
     every,
   });
-  fillParams(model, params.map(named));
+  fillRows(model, { params: params.map(named), persistents: persistents.map(named) });
+}
+
+/** ... whose keys are told one by one. */
+export function fillRows(
+  model: Link,
+  { params, persistents }: Readonly<Record<'params' | 'persistents', readonly ParamRow[]>>,
+): void {
+  fillParams(model, params);
   const found = new Map(model.namedpersistents());
   const statistics = [...found.keys()].filter((path) => !path.endsWith('/N'));
-  expect(persistents.map(([path]) => path)).to.deep.equal(statistics);
-  for (const row of persistents.map(named)) {
+  expect(persistents.map(({ path }) => path)).to.deep.equal(statistics);
+  for (const row of persistents) {
     const persistent = found.get(row.path)!;
     if (!(persistent instanceof Persistent)) throw new Error(row.path);
-    const values = tf.tensor(generate(row, sizeOf(row.shape)), row.shape);
+    const values = tf.tensor(generate(row, sizeOf(row.shape)), [...row.shape]);
     persistent.value = values;
     values.dispose();
   }

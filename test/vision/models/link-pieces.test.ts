@@ -1,15 +1,5 @@
 /** The small links of ChainerCV's classifiers: both modes, with gradients and running statistics, on every backend. */
-import {
-  backward,
-  Conv2DActiv,
-  Conv2DBNActiv,
-  type Link,
-  Parameter,
-  relu,
-  SeparableConv2DBNActiv,
-  tanh,
-  usingConfig,
-} from '@chaingrad/core';
+import { Conv2DActiv, Conv2DBNActiv, type Link, relu, SeparableConv2DBNActiv, tanh } from '@chaingrad/core';
 import {
   Bottleneck,
   ExpandedConv2D,
@@ -22,22 +12,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { makeDivisible } from '../../../packages/vision/src/models/mobilenet-v2/make-divisible.ts';
 import { describeBackends } from '../../support/backends.ts';
-import { channelsLast, generate } from '../../support/goldens.ts';
-import { channelsFirst } from '../../support/models.ts';
-import { goldens, maxAbsDiff } from '../support.ts';
+import { goldens } from '../support.ts';
+import { expectPiece, type Piece } from './link-piece.ts';
 
 interface Pieces {
-  cases: Record<
-    string,
-    {
-      params: [path: string, shape: number[], key: string, scale: number, offset: number][];
-      persistents: [path: string, shape: number[], dtype: string][];
-    }
-  >;
+  cases: Record<string, Piece>;
   make_divisible: [value: number, divisor: number, result: number][];
 }
-
-type Piece = Link & { forward(x: tf.Tensor4D): tf.Tensor | tf.Tensor[] };
 
 const make: Record<string, () => Link> = {
   'Conv2DBNActiv/plain': () => new Conv2DBNActiv(3, 4, 3, { pad: 1 }),
@@ -71,86 +52,23 @@ const make: Record<string, () => Link> = {
 };
 
 const golden = goldens<Pieces>('cv_link_pieces');
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-const filled = (shape: readonly number[], key: string, scale: number, offset: number) =>
-  tf.tensor(generate({ key, scale, offset }, sizeOf(shape)), [...shape]);
-
-/** A golden (N, C, H, W) as a tensor (N, H, W, C). */
-const nhwc = (data: Float32Array, [n, c, h, w]: readonly number[]) =>
-  tf.tensor4d(channelsLast(data, [n!, c!, h!, w!]), [n!, h!, w!, c!]);
-
-/**
- * Expects values to equal a golden, whole or sampled, within a part of the largest. Gradients of biases in front of a batch
- * normalization are 0, so what is recorded of them is rounding.
- */
-function expectGolden(got: ArrayLike<number>, key: string, rtol: number): void {
-  const isSampled = golden.has(`${key}/idx`);
-  const want = golden.f32(isSampled ? `${key}/val` : key);
-  const values = isSampled ? Array.from(golden.i32(`${key}/idx`), (at) => got[at]!) : got;
-  const largest = Math.max(...want.map(Math.abs));
-  expect(maxAbsDiff(values, want), `${key}: largest difference`).to.be.at.most(rtol * Math.max(largest, 0.1));
-}
 
 describeBackends("vision/models: ChainerCV's small links", (backend) => {
   it('has a maker for every case', () => {
     expect(Object.keys(make)).to.have.members(Object.keys(golden.json().cases));
   });
 
-  for (const [name, { params, persistents }] of Object.entries(golden.json().cases)) {
+  for (const [name, piece] of Object.entries(golden.json().cases)) {
     for (const mode of ['test', 'train'] as const) {
-      it(`${name}, ${mode}: output, gradients, running statistics`, async () => {
-        const before = tf.memory().numTensors;
-        const link = make[name]!() as Piece;
-        expect([...link.namedparams()].map(([path, { shape }]) => [path, shape])).to.deep.equal(
-          params.map(([path, shape]) => [path, shape]),
-        );
-        const named = new Map(link.namedparams());
-        for (const [path, shape, key, scale, offset] of params) {
-          const values = filled(shape, key, scale, offset);
-          named.get(path)!.assign(values);
-          values.dispose();
-        }
-        const statistics = new Map(link.namedpersistents());
-        expect([...statistics.keys()]).to.deep.equal(persistents.map(([path]) => path));
-        for (const [path, persistent] of statistics) {
-          const key = `${name}/persistent${path}`;
-          if (!golden.has(key)) continue;
-          const values = tf.tensor(golden.f32(key), golden.array(key).shape);
-          persistent.value = values;
-          values.dispose();
-        }
-        const { data, shape } = golden.array(`${name}/in/x`);
-        const first = nhwc(data as Float32Array, shape);
-        const x = new Parameter(null, first.shape, 'x');
-        x.assign(first);
-        first.dispose();
-        let y: tf.Tensor4D | undefined;
-        const loss = usingConfig('train', mode === 'train', () =>
-          backward(() => {
-            const out = link.call(x.tensor as tf.Tensor4D) as tf.Tensor4D;
-            y = tf.keep(tf.clone(out));
-            const [n, h, w, c] = out.shape;
-            const gy = generate({ key: 'gy0', scale: 1, offset: 0 }, sizeOf(out.shape));
-            return tf.sum(tf.mul(out, nhwc(gy, [n, c, h, w])));
-          }, [...link.params(), x]),
-        );
-        const rtol = backend === 'webgpu' ? 2e-5 : 1e-5;
-        expectGolden(channelsFirst(await y!.data<'float32'>(), y!.shape), `${name}/${mode}/out/0`, rtol);
-        const gx = channelsFirst(await x.grad!.data<'float32'>(), x.grad!.shape);
-        expectGolden(gx, `${name}/${mode}/gin/x`, 1e-4);
-        for (const [path, { grad }] of named) {
-          const key = `${name}/${mode}/gparam${path}`;
-          expectGolden(await grad!.data<'float32'>(), key, 1e-4);
-        }
-        for (const [path, { value }] of statistics) {
-          if (mode === 'test' || !(value instanceof tf.Tensor)) continue;
-          expectGolden(await value.data<'float32'>(), `${name}/train/after${path}`, rtol);
-        }
-        tf.dispose([loss, y!]);
-        x.dispose();
-        link.dispose();
-        expect(tf.memory().numTensors, 'tensors').to.equal(before);
-      });
+      it(`${name}, ${mode}: output, gradients, running statistics`, () =>
+        expectPiece({
+          golden,
+          name,
+          piece,
+          mode,
+          make: make[name]!,
+          rtol: backend === 'webgpu' ? 2e-5 : 1e-5,
+        }));
     }
   }
 });

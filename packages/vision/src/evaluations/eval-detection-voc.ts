@@ -62,23 +62,44 @@ export function calcDetectionVocPrecRec(
   gtDifficults: Difficults | null = null,
   iouThresh = 0.5,
 ): DetectionPrecRec {
+  const where = 'evalDetectionVoc';
   const images = gtBboxes.length;
-  checkLengths('images', images, { predBboxes, predLabels, predScores, gtLabels });
-  if (gtDifficults !== null) checkLengths('images', images, { gtDifficults });
+  checkLengths(where, 'images', images, { predBboxes, predLabels, predScores, gtLabels });
+  if (gtDifficults !== null) checkLengths(where, 'images', images, { gtDifficults });
+  return precRecOf(
+    gtBboxes.map((gtBbox, n): VocImage => {
+      const predBbox = predBboxes[n]!;
+      const image = {
+        predLabel: predLabels[n]!,
+        predScore: predScores[n]!,
+        gtLabel: gtLabels[n]!,
+        gtDifficult: gtDifficults?.[n] ?? null,
+      };
+      const predictions = countBoxes(predBbox, `evalDetectionVoc(predBboxes[${n}])`);
+      const truths = countBoxes(gtBbox, `evalDetectionVoc(gtBboxes[${n}])`);
+      checkImageLengths(where, 'boxes', n, predictions, truths, image);
+      const iou = (predicted: readonly number[], actual: readonly number[]) =>
+        bboxIou(inclusive(predBbox, predicted), inclusive(gtBbox, actual));
+      return { ...image, iou };
+    }),
+    iouThresh,
+  );
+}
 
+/** What was found in an image, and what there is. */
+export interface VocImage {
+  readonly predLabel: NumberList;
+  readonly predScore: NumberList;
+  readonly gtLabel: NumberList;
+  readonly gtDifficult: ArrayLike<number | boolean> | null;
+  /** The IoU of some detections (rows) with some ground truth (columns). */
+  iou(predicted: readonly number[], actual: readonly number[]): Float64Array;
+}
+
+/** Precision and recall of the detections of all images, class by class. */
+export function precRecOf(images: readonly VocImage[], iouThresh: number): DetectionPrecRec {
   const classes = new Map<number, ClassTally>();
-  for (let n = 0; n < images; n++) {
-    const image = {
-      predBbox: predBboxes[n]!,
-      predLabel: predLabels[n]!,
-      predScore: predScores[n]!,
-      gtBbox: gtBboxes[n]!,
-      gtLabel: gtLabels[n]!,
-      gtDifficult: gtDifficults?.[n] ?? null,
-    };
-    tallyImage(image, n, iouThresh, classes);
-  }
-
+  for (const image of images) tallyImage(image, iouThresh, classes);
   const count = Math.max(-1, ...classes.keys()) + 1;
   const prec: (Float64Array | null)[] = new Array(count).fill(null);
   const rec: (Float64Array | null)[] = new Array(count).fill(null);
@@ -100,34 +121,37 @@ export function calcDetectionVocPrecRec(
   return { prec, rec };
 }
 
-function checkLengths(what: string, expected: number, lists: Record<string, ArrayLike<unknown>>): void {
+/** @throws BboxFormatError unless every list has as many entries as there are `what`. */
+export function checkLengths(
+  where: string,
+  what: string,
+  expected: number,
+  lists: Record<string, ArrayLike<unknown>>,
+): void {
   for (const [name, list] of Object.entries(lists)) {
-    if (list.length !== expected) {
-      throw new BboxFormatError(
-        'evalDetectionVoc',
-        `${expected} ${what} in every list`,
-        `${list.length} in ${name}`,
-      );
-    }
+    if (list.length !== expected)
+      throw new BboxFormatError(where, `${expected} ${what} in every list`, `${list.length} in ${name}`);
   }
 }
 
-interface ImageBoxes {
-  readonly predBbox: NumberList;
-  readonly predLabel: NumberList;
-  readonly predScore: NumberList;
-  readonly gtBbox: NumberList;
-  readonly gtLabel: NumberList;
-  readonly gtDifficult: ArrayLike<number | boolean> | null;
+/** ... of the image `n`, which has so many detections and so much ground truth. */
+export function checkImageLengths(
+  where: string,
+  what: string,
+  n: number,
+  predictions: number,
+  truths: number,
+  { predLabel, predScore, gtLabel, gtDifficult }: Omit<VocImage, 'iou'>,
+): void {
+  checkLengths(where, `${what} of image ${n}`, predictions, { predLabels: predLabel, predScores: predScore });
+  checkLengths(where, `${what} of image ${n}`, truths, {
+    gtLabels: gtLabel,
+    gtDifficults: gtDifficult ?? gtLabel,
+  });
 }
 
-function tallyImage(image: ImageBoxes, n: number, iouThresh: number, classes: Map<number, ClassTally>): void {
-  const { predBbox, predLabel, predScore, gtBbox, gtLabel, gtDifficult } = image;
-  const predictions = countBoxes(predBbox, `evalDetectionVoc(predBboxes[${n}])`);
-  const truths = countBoxes(gtBbox, `evalDetectionVoc(gtBboxes[${n}])`);
-  checkLengths(`boxes of image ${n}`, predictions, { predLabels: predLabel, predScores: predScore });
-  checkLengths(`boxes of image ${n}`, truths, { gtLabels: gtLabel, gtDifficults: gtDifficult ?? gtLabel });
-
+function tallyImage(image: VocImage, iouThresh: number, classes: Map<number, ClassTally>): void {
+  const { predLabel, predScore, gtLabel, gtDifficult } = image;
   for (const label of new Set([...Array.from(predLabel), ...Array.from(gtLabel)])) {
     let tally = classes.get(label);
     if (tally === undefined) {
@@ -141,7 +165,7 @@ function tallyImage(image: ImageBoxes, n: number, iouThresh: number, classes: Ma
     const isDifficult = actual.map((j) => Boolean(gtDifficult?.[j]));
     tally.truths += isDifficult.filter((d) => !d).length;
 
-    const iou = bboxIou(inclusive(predBbox, predicted), inclusive(gtBbox, actual));
+    const iou = image.iou(predicted, actual);
     const isTaken = new Array<boolean>(actual.length).fill(false);
     predicted.forEach((i, r) => {
       tally.score.push(predScore[i]!);

@@ -1,4 +1,4 @@
-import { completeArguments, pretrained, type SsdParam } from '@chaingrad/weights';
+import { completeArguments, pretrained, type SegNetParam, type SsdParam } from '@chaingrad/weights';
 import { VisionOptionError } from '../errors.ts';
 
 /**
@@ -8,8 +8,18 @@ import { VisionOptionError } from '../errors.ts';
  */
 export function fgClassOf(name: keyof typeof pretrained, options: Partial<SsdParam> | undefined): number {
   const { nFgClass } = completeArguments<SsdParam>({ nFgClass: options?.nFgClass }, null, pretrained[name]);
-  if (Number.isInteger(nFgClass) && nFgClass > 0) return nFgClass;
-  throw new VisionOptionError(name, 'nFgClass', 'a positive whole number', nFgClass);
+  return checkCount(name, 'nFgClass', nFgClass);
+}
+
+/** The number of classes of a network that gives each of them a score; errors as those of `fgClassOf`. */
+export function classesOf(name: keyof typeof pretrained, options: Partial<SegNetParam> | undefined): number {
+  const { nClass } = completeArguments<SegNetParam>({ nClass: options?.nClass }, null, pretrained[name]);
+  return checkCount(name, 'nClass', nClass);
+}
+
+function checkCount(name: string, option: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new VisionOptionError(name, option, 'a positive whole number', value);
 }
 
 /** What other libraries call it. */

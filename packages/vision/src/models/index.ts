@@ -1,4 +1,5 @@
 export * from './centernet/index.ts';
+export * from './deeplab/index.ts';
 export type { DetectionLink, Predictions, PredictOptions } from './detection-link.ts';
 export {
   type DetectionPreset,
@@ -18,7 +19,13 @@ export {
 export * from './fpn/index.ts';
 export * from './mobilenet/index.ts';
 export * from './mobilenet-v2/index.ts';
+export {
+  PixelwiseSoftmaxClassifier,
+  type PixelwiseSoftmaxClassifierOptions,
+} from './pixelwise-softmax-classifier.ts';
 export * from './resnet/index.ts';
+export type { SegmentationLink } from './segmentation-link.ts';
+export * from './segnet/index.ts';
 export * from './senet/index.ts';
 export * from './ssd/index.ts';
 export { type PretrainedVGG16Options, VGG16, type VGG16Options } from './vgg16.ts';

@@ -22,3 +22,8 @@ export interface CanvasContext {
   save(): void;
   restore(): void;
 }
+
+/** ... and to read what it shows. */
+export interface PixelContext extends CanvasContext {
+  getImageData(x: number, y: number, width: number, height: number): ImageDataLike;
+}

@@ -15,6 +15,21 @@ export function vocColormap(index: number): Rgb {
   return rgb;
 }
 
+/** The colours of Cityscapes' 19 classes. Chainer counterpart: `cityscapes_semantic_segmentation_label_colors`. */
+// biome-ignore format: one list
+export const cityscapesLabelColors: readonly Rgb[] = [
+  [128, 64, 128], [244, 35, 232], [70, 70, 70], [102, 102, 156], [190, 153, 153], [153, 153, 153], [250, 170, 30],
+  [220, 220, 0], [107, 142, 35], [152, 251, 152], [70, 130, 180], [220, 20, 60], [255, 0, 0], [0, 0, 142], [0, 0, 70],
+  [0, 60, 100], [0, 80, 100], [0, 0, 230], [119, 11, 32],
+];
+
+/** The colours of CamVid's 11 classes. Chainer counterpart: `camvid_label_colors`. */
+// biome-ignore format: one list
+export const camvidLabelColors: readonly Rgb[] = [
+  [128, 128, 128], [128, 0, 0], [192, 192, 128], [128, 64, 128], [60, 40, 222], [128, 128, 0], [192, 128, 128],
+  [64, 64, 128], [64, 0, 128], [64, 64, 0], [0, 128, 192],
+];
+
 /** A colour for a label, bright and far from those of the labels next to it: steps of the golden angle in hue. */
 export function labelColor(label: number): Rgb {
   const hue = (((label * 137.508 + 5) % 360) + 360) % 360;

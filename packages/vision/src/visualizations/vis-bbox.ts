@@ -14,7 +14,7 @@ export interface VisBboxOptions {
   readonly instanceColors?: readonly Rgb[];
   /** Draw the best box last, over the others (the default). */
   readonly sortByScore?: boolean;
-  /** In pixels; without it it grows with the image. */
+  /** In pixels, 0 for none; without it it grows with the image. */
   readonly lineWidth?: number;
   /** Height of the letters in pixels; without it it grows with the image. */
   readonly fontSize?: number;
@@ -123,7 +123,7 @@ export function visBbox(
     const [left, top] = [snap(x, line), snap(y, line)];
     context.strokeStyle = css(color(i));
     context.lineWidth = line;
-    context.strokeRect(left, top, snap(x + w, line) - left, snap(y + h, line) - top);
+    if (line > 0) context.strokeRect(left, top, snap(x + w, line) - left, snap(y + h, line) - top);
   }
   for (const { i, rect, font: fontText, size } of tags.toReversed()) {
     context.fillStyle = css(color(i));

@@ -13,6 +13,7 @@ import { VisionOptionError } from '../../errors.ts';
 import type { Image, ImageSource } from '../../image/index.ts';
 import type { Detections } from '../../utils/bbox/detections.ts';
 import { indicesWhere } from '../../utils/bbox/loc.ts';
+import type { Masks } from '../../utils/mask/masks.ts';
 import { normalizePixels } from '../batch.ts';
 import type { Predictions, PredictOptions } from '../detection-link.ts';
 import { type DetectionSettings, Detector, inTest, readAll } from '../detector.ts';
@@ -21,7 +22,7 @@ import { fgClassOf, otherFgClassNames } from '../fg-class.ts';
 import { ResNet50, ResNet101 } from '../resnet/index.ts';
 import { scaleImage } from '../scale-image.ts';
 import { FPN } from './fpn.ts';
-import { BboxHead, MaskHead, type Masks } from './heads.ts';
+import { BboxHead, MaskHead } from './heads.ts';
 import { joinRegions, takeRegions } from './regions.ts';
 import { RPN } from './rpn.ts';
 

@@ -12,6 +12,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { bestOf, noCandidates } from '../../utils/bbox/best-of.ts';
 import type { Detections } from '../../utils/bbox/detections.ts';
 import { takeBoxes } from '../../utils/bbox/loc.ts';
+import type { Masks } from '../../utils/mask/masks.ts';
 import { segmToMask } from '../../utils/mask/segm-to-mask.ts';
 import type { Thresholds } from '../detector.ts';
 import type { Regions } from '../faster-rcnn/region-proposal-network.ts';
@@ -89,12 +90,6 @@ export class BboxHead extends Chain {
       );
     return bestOf(candidates, boxesOf, nmsThresh);
   }
-}
-
-/** Masks of (R, H, W): 1 where the object is. */
-export interface Masks {
-  readonly data: Uint8Array;
-  readonly shape: readonly [count: number, height: number, width: number];
 }
 
 /** Draws the masks of boxes. Children: conv1 to conv5, seg. Chainer counterpart: `chainercv.links.model.mask_rcnn.MaskHead`. */

@@ -10,6 +10,6 @@ export {
   type ReturnValue,
 } from './faster-rcnn-fpn.ts';
 export { FPN, type FPNBase } from './fpn.ts';
-export { BboxHead, MaskHead, type Masks } from './heads.ts';
+export { BboxHead, MaskHead } from './heads.ts';
 export type { Levels } from './regions.ts';
 export { RPN } from './rpn.ts';

@@ -1,6 +1,20 @@
 import { roundHalfEven } from '@chaingrad/core';
 import { resize } from '../../transforms/image/resize.ts';
 import type { NumberList } from '../bbox/detections.ts';
+import type { Masks } from './masks.ts';
+
+/** A box that grows by the border of a small mask, in whole pixels. */
+export function expandedBox(
+  bbox: NumberList,
+  r: number,
+  segmSize: number,
+): [y0: number, x0: number, y1: number, x1: number] {
+  const corner = (at: number, sign: 1 | -1) => {
+    const [low, high] = [bbox[4 * r + at]!, bbox[4 * r + at + 2]!];
+    return roundHalfEven((low + high) / 2 + (sign * ((high - low) / 2) * (segmSize + 2)) / segmSize);
+  };
+  return [corner(0, -1), corner(1, -1), corner(0, 1), corner(1, 1)];
+}
 
 /**
  * Masks of the size of an image from small ones of boxes: stretched over their box, and cut at more than a half.
@@ -17,17 +31,13 @@ export function segmToMask(
   segmSize: number,
   bbox: NumberList,
   [height, width]: readonly [height: number, width: number],
-): { data: Uint8Array; shape: [count: number, height: number, width: number] } {
+): Masks {
   const count = bbox.length / 4;
   const data = new Uint8Array(count * height * width);
   // A border of zeros keeps resizing from repeating the outer values: the box grows with it.
   const side = segmSize + 2;
   for (let r = 0; r < count; r++) {
-    const corner = (at: number, sign: 1 | -1) => {
-      const [low, high] = [bbox[4 * r + at]!, bbox[4 * r + at + 2]!];
-      return roundHalfEven((low + high) / 2 + (sign * ((high - low) / 2) * side) / segmSize);
-    };
-    const [y0, x0, y1, x1] = [corner(0, -1), corner(1, -1), corner(0, 1), corner(1, 1)];
+    const [y0, x0, y1, x1] = expandedBox(bbox, r, segmSize);
     if (y1 <= y0 || x1 <= x0) continue;
     const padded = new Float32Array(side * side);
     for (let y = 0; y < segmSize; y++) {

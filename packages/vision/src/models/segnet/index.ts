@@ -1,0 +1,1 @@
+export { type PretrainedSegNetBasicOptions, SegNetBasic, type SegNetBasicOptions } from './segnet-basic.ts';
