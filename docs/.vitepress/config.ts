@@ -88,6 +88,7 @@ export default defineConfig({
           text: 'Coming from',
           items: [
             page('PyTorch', '/guide/from-pytorch'),
+            page('Seven models beside PyTorch', '/guide/seven-models'),
             page('Chainer', '/guide/from-chainer'),
             page('tfjs-layers', '/guide/from-tfjs-layers'),
           ],
