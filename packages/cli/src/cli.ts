@@ -13,6 +13,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
+// Messages that nobody reads any more (`2>&1 | head`) stop no work; without a listener they would end the process.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.exit(1);
+});
+
 const code = await main(process.argv.slice(2));
 // Worker threads of a backend keep a process alive: leave as soon as all is written.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
