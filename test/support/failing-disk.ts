@@ -103,13 +103,15 @@ export interface FaultState {
 
 /**
  * Lets every operation of `work` fail, one after the other, in a way; each time looks at what is left, and does it again.
- * @returns how many operations there are.
+ * @param some only every so many of them, from the first one on.
+ * @returns how many operations there are, or a few more where not every one fails.
  */
 export async function everyFault(
   way: Way,
   { before, work, look, again }: FaultCase<FaultState>,
+  some = { first: 0, every: 1 },
 ): Promise<number> {
-  for (let n = 0; ; n++) {
+  for (let n = some.first; ; n += some.every) {
     const folder = await fs.mkdtemp(join(tmpdir(), 'chaingrad-faults-'));
     try {
       await before(folder);

@@ -53,6 +53,9 @@ export interface FinetuneOptions extends Partial<FinetuneSettings> {
   readonly json?: boolean;
 }
 
+/** What tells of the best model, and what is made of it. */
+const RESULT = 'result.json';
+const ONNX = 'best.onnx';
 /** Test images that are drawn at the end. */
 const PICTURES = 12;
 /** Background boxes of an image without objects that count: about as many as of one with three objects. */
@@ -147,7 +150,7 @@ async function run({
     out,
     random: { augmentation: random },
   });
-  const validation = new Validation(model, val ?? test, val !== null, progress);
+  const validation = new Validation(model, val ?? test, val !== null, progress, [RESULT, ONNX]);
   const losses = ['main/loss', 'main/loss/loc', 'main/loss/conf'];
   const precisions = ['validation/main/map', 'validation/main/coco_ap'];
   const perClass = labelNames.map((name) => `validation/main/ap/${name}`);
@@ -204,14 +207,15 @@ async function run({
   const measured =
     val === null && validation.last !== null ? validation.last : await measure(model, test, labelNames);
   const report = { ...measured, problems: problems.test };
-  await trainer.store.write('result.json', `${JSON.stringify(report, null, 2)}\n`);
   await drawPictures(model, test, measured, join(out, 'pictures'));
   const best = [validation.file];
   if (format === 'onnx') {
     const { saveOnnx } = await import('@chaingrad/onnx');
-    await saveOnnx(join(out, 'best.onnx'), model, ...onnxOfDetector(model, { postprocess: true }));
-    best.push('best.onnx');
+    await saveOnnx(join(out, ONNX), model, ...onnxOfDetector(model, { postprocess: true }));
+    best.push(ONNX);
   }
+  // Last: where it is, everything belongs together.
+  await trainer.store.write(RESULT, `${JSON.stringify(report, null, 2)}\n`);
   const files = best.map((name) => join(out, name));
   print(
     `${apTable(report)}${confusionTable(report.confusion)}wrote ${files.join(', ')}, log, loss.svg, precision.svg and pictures\n`,

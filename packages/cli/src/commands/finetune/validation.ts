@@ -24,6 +24,8 @@ export class Validation implements Extension {
     readonly dataset: DetectionDataset,
     readonly chooses: boolean,
     readonly progress: (trainer: Trainer) => number,
+    /** Files that tell of the best model: they go before it is another one. */
+    readonly derived: readonly string[] = [],
   ) {}
 
   /** Of the last test. */
@@ -60,6 +62,7 @@ export class Validation implements Extension {
     const ap = found.coco.ap ?? Number.POSITIVE_INFINITY;
     if (!this.chooses || ap >= this.#best) {
       this.#best = Math.max(ap, this.#best);
+      for (const name of this.derived) await trainer.store.remove(name);
       await trainer.store.write(this.file, await serialize(this.model, { compression: false }));
     }
     return found;
