@@ -21,9 +21,7 @@ import {
   type Tensor4D,
   tensor1d,
   tensor4d,
-  tidy,
   useBackend,
-  usingConfig,
 } from '@chaingrad/core';
 import {
   Evaluator,
@@ -122,7 +120,7 @@ await trainer.run();
 const predicted: number[] = [];
 for await (const batch of new SerialIterator(indices(test), 500, { repeat: false, shuffle: false })) {
   const [x, t] = converter(test)(batch);
-  const y = usingConfig('train', false, () => tidy(() => argMax(net.call(x as Tensor4D), 1)));
+  const y = net.evaluating(() => argMax(net.call(x as Tensor4D), 1));
   predicted.push(...(await y.data()));
   dispose([x, t, y]);
 }

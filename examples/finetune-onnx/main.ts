@@ -22,9 +22,7 @@ import {
   type Tensor4D,
   tensor1d,
   tensor4d,
-  tidy,
   useBackend,
-  usingConfig,
 } from '@chaingrad/core';
 import { exportOnnx, importOnnx, type OnnxChain } from '@chaingrad/onnx';
 import { createCanvas, type SKRSContext2D } from '@napi-rs/canvas';
@@ -105,7 +103,7 @@ const test = draw(30);
 const labels = tensor1d(train.labels, 'int32');
 
 const accuracy = async (): Promise<number> => {
-  const found = usingConfig('train', false, () => tidy(() => argMax(model.call(test.images), 1)));
+  const found = model.evaluating(() => argMax(model.call(test.images), 1));
   const right = [...(await found.data())].filter((label, i) => label === test.labels[i]).length;
   found.dispose();
   return right / test.labels.length;
@@ -135,7 +133,7 @@ await writeFile(path, bytes);
 const session = await InferenceSession.create(path);
 const pixels = (await test.images.data()) as Float32Array;
 const answer = await session.run({ image: new Tensor('float32', pixels, test.images.shape) });
-const ours = usingConfig('train', false, () => model.call(test.images));
+const ours = model.evaluating(() => model.call(test.images));
 const scores = (await ours.data()) as Float32Array;
 const worst = scores.reduce(
   (most, v, i) => Math.max(most, Math.abs(v - (answer['scores']!.data as Float32Array)[i]!)),

@@ -297,6 +297,33 @@ describe('loadSnapshot', () => {
     expect(lrs.flat()).to.deep.equal(Array.from({ length: 8 }, (_, i) => 0.05 * 0.5 ** (i + 1)));
   });
 
+  it('keeps what was configured for single parameters, and tells where the program has it otherwise', async () => {
+    const store = new MemoryStore();
+    const notes: string[] = [];
+    const train = async (end: number, rate: number, log: (line: string) => void = () => {}) => {
+      using training = buildTraining({ store, stop: [end, 'iteration'] });
+      const { optimizer, model, trainer } = training;
+      optimizer.configure('/predictor/l1/W', { lrScale: rate, momentum: 0.5 });
+      optimizer.configure(/\/b$/, { weightDecay: false });
+      trainer.extend(snapshot({ autoload: true, log }), { trigger: [4, 'iteration'] });
+      await trainer.run();
+      const { l1, l2 } = model.predictor;
+      const settings = [l1.W, l1.b!, l2.W].map(({ updateRule }) => updateRule!.settings);
+      return { settings, values: Array.from(await l1.W.tensor.data()) };
+    };
+    const first = await train(4, 0.1);
+    expect(first.settings).to.deep.equal([{ momentum: 0.5, lrScale: 0.1 }, { weightDecay: false }, {}]);
+    const second = await train(8, 1, (line) => notes.push(line));
+    expect(second.settings).to.deep.equal(first.settings);
+    expect(notes[0]).to.match(
+      /configured is \{"\/predictor\/l1\/W":\{"momentum":0\.5,"lrScale":0\.1\}.* not \{/,
+    );
+    await store.remove('snapshot_iter_4');
+    await store.remove('snapshot_iter_8');
+    const whole = await train(8, 0.1);
+    expect(second.values).to.deep.equal(whole.values);
+  });
+
   it('says so when it begins anew', async () => {
     using training = buildTraining();
     training.trainer.extend(snapshot({ autoload: true }));

@@ -90,12 +90,19 @@ async function restore(file: WeightFile, trainer: Trainer, ignore: NameFilter = 
   return { ...facts, summary: () => summarize(facts) };
 }
 
+/** What is configured for many parameters would be a long line. */
+const short = (value: unknown): string => {
+  const text = String(value);
+  return text.length <= 160 ? text : `${text.slice(0, 157)}...`;
+};
+
 function summarize(report: Omit<ResumeReport, 'summary'>): string {
   const { file, iteration, epochDetail, elapsedTime, missing, unused, changed } = report;
   return [
     `Resumed from ${file}: iteration ${iteration}, epoch ${formatG(epochDetail)}, ${formatDuration(elapsedTime)} of training.`,
     ...changed.map(
-      ({ name, program, snapshot }) => `  ${name} is ${snapshot}, as in the snapshot, not ${program}.`,
+      ({ name, program, snapshot }) =>
+        `  ${name} is ${short(snapshot)}, as in the snapshot, not ${short(program)}.`,
     ),
     ...(missing.length === 0 ? [] : [`  Not in the snapshot, begins anew: ${listNames(missing, 8)}`]),
     ...(unused.length === 0 ? [] : [`  Only in the snapshot, not used: ${listNames(unused, 8)}`]),

@@ -2,6 +2,7 @@ import {
   checkOptions,
   defaultRandom,
   InvalidArgumentError,
+  type Link,
   type Observation,
   type Random,
   type Reported,
@@ -9,6 +10,7 @@ import {
   type SerialEntry,
   type Serializable,
   UnknownNameError,
+  type UpdateRule,
   yieldToEventLoop,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -373,8 +375,9 @@ export class Trainer implements Serializable {
     for (const [name, rng] of Object.entries(this.#random)) {
       yield randomEntry(`${prefix}random/${name}`, () => rng);
     }
-    for (const [name, { hyperparam }] of distinct(this.updater.getAllOptimizers())) {
+    for (const [name, { hyperparam, target }] of distinct(this.updater.getAllOptimizers())) {
       yield* hyperparameterEntries(`${prefix}hyperparameters/optimizer:${name}/`, hyperparam);
+      yield settingsEntry(`${prefix}hyperparameters/optimizer:${name}/configured`, target!);
     }
   }
 }
@@ -401,3 +404,23 @@ function* hyperparameterEntries(
     };
   }
 }
+
+type Settings = UpdateRule['settings'];
+
+/** What `optimizer.configure` has set for single parameters, by their paths. */
+const settingsEntry = (key: string, target: Link): SerialEntry =>
+  jsonEntry<Record<string, Settings>>(
+    key,
+    () =>
+      Object.fromEntries(
+        [...target.namedparams()].flatMap(([path, { updateRule }]) => {
+          const settings = updateRule?.settings ?? {};
+          return Object.keys(settings).length === 0 ? [] : [[path, settings] as const];
+        }),
+      ),
+    (byPath) => {
+      for (const [path, { updateRule }] of target.namedparams()) {
+        if (updateRule !== null) updateRule.settings = byPath[path] ?? {};
+      }
+    },
+  );

@@ -3,8 +3,16 @@ import { RateSchedule, type Trainer } from '@chaingrad/training';
 import { expect } from 'chai';
 
 /** As much of a trainer as the schedule looks at. */
-function trainerAt(iteration: number, hyperparam: Record<string, number> = { lr: 1 }): Trainer {
-  return { updater: { iteration, getOptimizer: () => ({ hyperparam }) } } as unknown as Trainer;
+function trainerAt(
+  iteration: number,
+  hyperparam: Record<string, number> = { lr: 1 },
+  named = 'main',
+): Trainer {
+  const getOptimizer = (name: string) => {
+    if (name !== named) throw new UnknownNameError('getOptimizer', name, [named]);
+    return { hyperparam };
+  };
+  return { updater: { iteration, getOptimizer } } as unknown as Trainer;
 }
 
 describe('RateSchedule', () => {
@@ -26,5 +34,13 @@ describe('RateSchedule', () => {
       UnknownNameError,
     );
     expect(() => new RateSchedule({ peak: 0, progress })).to.throw(InvalidArgumentError);
+  });
+
+  it("sets that of another optimizer than 'main' by its name", () => {
+    const hyperparam = { lr: 1 };
+    const trainer = trainerAt(0, hyperparam, 'gen');
+    new RateSchedule({ optimizerName: 'gen', peak: 3, progress }).initialize(trainer);
+    expect(hyperparam.lr).to.equal(3);
+    expect(() => new RateSchedule({ peak: 2, progress }).call(trainer)).to.throw(UnknownNameError, "'main'");
   });
 });

@@ -5,6 +5,11 @@ export type Hyperparameters = Record<string, number | boolean>;
 export const rateName = (hyperparam: Hyperparameters): string | undefined =>
   ['lr', 'alpha'].find((name) => name in hyperparam);
 
+const owned = new WeakMap<object, Partial<Hyperparameters>>();
+
+/** What is set in hyperparameters that fall back to others; what is undefined is not. */
+export const ownHyperparameters = (view: Hyperparameters): Partial<Hyperparameters> => owned.get(view) ?? {};
+
 /**
  * Hyperparameters that fall back to `parent` (Chainer's `Hyperparameter`): a name that is set here shadows the
  * parent's, every other one follows the parent as it changes. Setting `undefined` restores the fallback.
@@ -17,6 +22,7 @@ export function inheritHyperparameters<H extends Hyperparameters>(
 ): H {
   const own: Partial<H> = {};
   const view = {} as H;
+  owned.set(view, own);
   const rate = rateName(parent);
   const inherited = (name: keyof H) =>
     name === rate ? (((parent[name] as number) * rateScale()) as H[typeof name]) : parent[name];

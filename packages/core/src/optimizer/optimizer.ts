@@ -184,7 +184,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> imp
    * optimizer.configure(/\/(b|beta|gamma)$/, { weightDecay: false });
    * ```
    *
-   * Snapshots do not keep it: it belongs to the program, which calls it again.
+   * Snapshots of a Trainer keep it, as they keep hyperparameters: a resume says where the program has set it otherwise.
    * @param names full paths of parameters: a string, a pattern, a function, or several.
    * @param options hyperparameters as numbers of their own, which schedules do not change, `lrScale`, `weightDecay`.
    * @returns the optimizer.

@@ -5,7 +5,7 @@ import { keepClone, type Parameter, shapesEqual } from '../parameter.ts';
 import { hold, type Saved } from '../undo.ts';
 import { HookList, type HookOptions, type HookTiming, type OptimizerHook } from './hook.ts';
 import { changeGrad } from './hooks/gradient.ts';
-import { type Hyperparameters, inheritHyperparameters } from './hyperparameter.ts';
+import { type Hyperparameters, inheritHyperparameters, ownHyperparameters } from './hyperparameter.ts';
 
 /** What one step makes: the new values, and the new state where the rule has one. */
 export interface Step<K extends string = string> {
@@ -54,6 +54,28 @@ export abstract class UpdateRule<H extends Hyperparameters = Hyperparameters, K 
   /** The state by name; empty until the first update. The tensors stay the rule's. */
   get state(): ReadonlyMap<K, tf.Tensor> {
     return this.#state;
+  }
+
+  /**
+   * What is set for this parameter alone: hyperparameters, `lrScale` and `weightDecay`, as `optimizer.configure` takes them.
+   * What is set anew replaces all of it.
+   */
+  get settings(): Readonly<Record<string, number | boolean>> {
+    const own = Object.entries(ownHyperparameters(this.hyperparam)).filter(
+      ([, value]) => value !== undefined,
+    );
+    return {
+      ...(Object.fromEntries(own) as Hyperparameters),
+      ...(this.rateScale === 1 ? {} : { lrScale: this.rateScale }),
+      ...(this.decays ? {} : { weightDecay: false }),
+    };
+  }
+
+  set settings({ lrScale = 1, weightDecay = true, ...own }: Readonly<Record<string, number | boolean>>) {
+    const hyperparam: Record<string, unknown> = this.hyperparam;
+    for (const name of Object.keys(hyperparam)) hyperparam[name] = own[name];
+    this.rateScale = Number(lrScale);
+    this.decays = Boolean(weightDecay);
   }
 
   /**

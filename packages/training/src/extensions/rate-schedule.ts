@@ -5,6 +5,8 @@ import type { Trainer } from '../trainer.ts';
 export interface RateScheduleOptions {
   /** The hyperparameter. Default 'lr'; Adam's is 'alpha'. */
   readonly attr?: string;
+  /** The optimizer's name in the updater. Default 'main'. */
+  readonly optimizerName?: string;
   /** The highest rate. */
   readonly peak: number;
   /** Iterations in which the rate rises from 0. Default 0. */
@@ -30,12 +32,14 @@ export class RateSchedule implements Extension {
   constructor(options: RateScheduleOptions) {
     const {
       attr = 'lr',
+      optimizerName = 'main',
       peak,
       warmup = 0,
       end = 0.01,
       progress,
     } = checkOptions('RateSchedule', options, {
       attr: 'string',
+      optimizerName: 'string',
       peak: 'number',
       warmup: 'number',
       end: 'number',
@@ -44,7 +48,7 @@ export class RateSchedule implements Extension {
     if (!(peak > 0 && Number.isFinite(peak))) {
       throw new InvalidArgumentError('RateSchedule', "a positive 'peak'", peak);
     }
-    this.#options = { attr, peak, warmup, end, progress };
+    this.#options = { attr, optimizerName, peak, warmup, end, progress };
   }
 
   /** The rate of the next update. */
@@ -55,13 +59,13 @@ export class RateSchedule implements Extension {
     return peak * rising * (end + (1 - end) * 0.5 * (1 + Math.cos(Math.PI * done)));
   }
 
-  /** @throws UnknownNameError when the optimizer has no such hyperparameter. */
+  /** @throws UnknownNameError when there is no such optimizer, or it has no such hyperparameter. */
   initialize(trainer: Trainer): void {
     this.call(trainer);
   }
 
   call(trainer: Trainer): void {
-    const { hyperparam } = trainer.updater.getOptimizer('main');
+    const { hyperparam } = trainer.updater.getOptimizer(this.#options.optimizerName);
     const { attr } = this.#options;
     if (!(attr in hyperparam)) throw new UnknownNameError('RateSchedule', attr, Object.keys(hyperparam));
     hyperparam[attr] = this.rate(trainer);

@@ -1,5 +1,5 @@
 /** What all detectors have in common: presets, the checks around `predict`, and reading what the network gives. */
-import { Chain, checkOptions, usingConfig, yieldToEventLoop } from '@chaingrad/core';
+import { Chain, checkOptions, yieldToEventLoop } from '@chaingrad/core';
 import { type About, aboutMetadata } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../errors.ts';
@@ -104,10 +104,6 @@ export abstract class Detector extends Chain implements DetectionLink {
 
 /** The name of a detector's class, which minifiers leave alone. */
 export const nameOf = (model: Detector): string => (model.constructor as typeof Detector).modelName;
-
-/** What a network gives in test mode: tensors that the caller owns. */
-export const inTest = <T extends tf.TensorContainer>(forward: () => T): T =>
-  usingConfig('train', false, () => tf.tidy(forward));
 
 /** The values of tensors, which are disposed, whatever happens. */
 export async function readAll(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {

@@ -1,4 +1,4 @@
-import { Chain, checkOptions, type Link, usingConfig, yieldToEventLoop } from '@chaingrad/core';
+import { Chain, checkOptions, type Link, yieldToEventLoop } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { VisionOptionError } from '../errors.ts';
 import { type Image, type ImageSource, toImage } from '../image/index.ts';
@@ -126,14 +126,11 @@ export class FeaturePredictor<E extends Extractor = Extractor> extends Chain {
     for (let i = 0; i < images.length; i += perRun) {
       await yieldToEventLoop();
       const crops = images.slice(i, i + perRun).flatMap((img) => this.prepare(img));
-      // The switch and the tidy hold for the forward pass only; reading the results is asynchronous.
-      const features = usingConfig('train', false, () =>
-        tf.tidy(() => {
-          const out = this.call(stack(crops));
-          single = !Array.isArray(out);
-          return [out].flat().map((feature) => averageCrops(feature, nCrop));
-        }),
-      );
+      const features = this.evaluating(() => {
+        const out = this.call(stack(crops));
+        single = !Array.isArray(out);
+        return [out].flat().map((feature) => averageCrops(feature, nCrop));
+      });
       try {
         const data = await Promise.all(features.map((feature) => feature.data<'float32'>()));
         parts.push(features.map(({ shape }, k) => ({ data: data[k]!, shape })));

@@ -1,6 +1,6 @@
 /** Measures a model on this machine: `chaingrad bench`. */
 import { cpus, loadavg } from 'node:os';
-import { type BackendInfo, type Link, Random, useBackend, usingConfig } from '@chaingrad/core';
+import { type BackendInfo, type Link, Random, useBackend } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { CliError } from '../../errors.ts';
 import { parseModel } from '../../models.ts';
@@ -90,9 +90,7 @@ export async function measure(text: string, options: BenchOptions): Promise<Benc
   const call = (x: tf.Tensor4D) =>
     (model as Link & { call(x: tf.Tensor4D): tf.Tensor | tf.Tensor[] }).call(x);
   const forward = await repeat(async () => {
-    const outputs = usingConfig('train', false, () =>
-      tf.tidy(() => [call(tf.tensor4d(pixels, shape))].flat()),
-    );
+    const outputs = model.evaluating(() => [call(tf.tensor4d(pixels, shape))].flat());
     // The clock stops when the numbers are there.
     await Promise.all(outputs.map((output) => output.data()));
     tf.dispose(outputs);

@@ -60,7 +60,7 @@ async function outputs(
   source: string,
   names?: NameMapName,
 ): Promise<Float32Array[]> {
-  const [{ useBackend, usingConfig }, tf, { load }] = await Promise.all([
+  const [{ useBackend }, tf, { load }] = await Promise.all([
     import('@chaingrad/core'),
     import('@tensorflow/tfjs-core'),
     import('@chaingrad/weights'),
@@ -76,7 +76,7 @@ async function outputs(
         width,
       ]),
     );
-    const y = usingConfig('train', false, () => model.call(x as never) as unknown);
+    const y = model.evaluating(() => model.call(x as never) as unknown);
     const tensors = [y].flat().filter((value) => value instanceof tf.Tensor);
     const values = await Promise.all(tensors.map(async (tensor) => Float32Array.from(await tensor.data())));
     tf.dispose([x, ...tensors]);

@@ -30,7 +30,7 @@ export class OnnxGroup extends Chain {}
  *
  * ```ts
  * const model = await importOnnx('resnet18.onnx');
- * const scores = usingConfig('train', false, () => model.call(images)); // (N, 3, 224, 224)
+ * const scores = model.evaluating(() => model.call(images)); // (N, 3, 224, 224)
  * ```
  */
 export class OnnxChain<Out extends OnnxOutput = tf.Tensor> extends Chain implements Network {

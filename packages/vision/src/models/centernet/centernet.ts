@@ -9,7 +9,7 @@ import { type ResizeBackend, resize } from '../../transforms/index.ts';
 import type { Detections } from '../../utils/bbox/detections.ts';
 import { nonMaximumSuppression } from '../../utils/index.ts';
 import { stack } from '../batch.ts';
-import { type DetectionPresets, type DetectionSettings, Detector, inTest, readAll } from '../detector.ts';
+import { type DetectionPresets, type DetectionSettings, Detector, readAll } from '../detector.ts';
 
 export interface CenterNetOptions {
   /** Side of the square input in pixels. Default 512. */
@@ -122,7 +122,7 @@ export class CenterNet extends Detector {
   ): Promise<Detections[]> {
     const out: Detections[] = [];
     for (const img of images) {
-      const tensors = inTest(() => this.call(stack([this.prepare(img, resizeBackend)])));
+      const tensors = this.evaluating(() => this.call(stack([this.prepare(img, resizeBackend)])));
       const [, height, width] = tensors[0].shape;
       const [peaks, sides] = await readAll(tensors);
       const found = this.decode(peaks!, sides!, [height, width], scoreThresh);

@@ -21,7 +21,7 @@ import type { Image, ImageSource } from '../../image/index.ts';
 import { flip as flipImage, resize } from '../../transforms/index.ts';
 import type { LabelMap } from '../../utils/mask/label-map.ts';
 import { stack } from '../batch.ts';
-import { inTest, readAll } from '../detector.ts';
+import { readAll } from '../detector.ts';
 import { classesOf } from '../fg-class.ts';
 import { type SegmentationLink, segmentEach } from '../segmentation-link.ts';
 import { toldClasses } from '../told-classes.ts';
@@ -156,7 +156,7 @@ export class DeepLabV3plus<E extends DeepLabExtractor = DeepLabExtractor>
     const [h, w] = scale === 1 ? [height, width] : [Math.trunc(height * scale), Math.trunc(width * scale)];
     const prepared = this.prepare(scale === 1 ? seen : resize(seen, [h, w], { backend: 'cv2' }));
     const x = stack([prepared]);
-    const scores = inTest(() => {
+    const scores = this.evaluating(() => {
       const large = resizeImages(softmax(this.call(x)), [prepared.shape[0], prepared.shape[1]]);
       return tf.slice(large, [0, 0, 0, 0], [1, h, w, large.shape[3]]);
     });

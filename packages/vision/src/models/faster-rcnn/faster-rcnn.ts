@@ -9,7 +9,6 @@ import {
   type DetectionPresets,
   type DetectionSettings,
   Detector,
-  inTest,
   readAll,
   type Thresholds,
 } from '../detector.ts';
@@ -136,7 +135,7 @@ export class FasterRCNN<
     const [height, width] = prepared.shape;
     // The ratio of the widths, for both axes.
     const scale = width / img.shape[1];
-    const [h, ...outputs] = inTest((): [tf.Tensor4D, tf.Tensor3D, tf.Tensor3D] => {
+    const [h, ...outputs] = this.evaluating((): [tf.Tensor4D, tf.Tensor3D, tf.Tensor3D] => {
       const h = this.extractor.call(stack([prepared])) as tf.Tensor4D;
       return [h, ...this.rpn.outputs(h)];
     });
@@ -144,7 +143,7 @@ export class FasterRCNN<
       const [locs, scores] = await readAll(outputs);
       const anchor = this.rpn.anchorOf(h);
       const { rois, roiIndices } = this.rpn.propose(locs!, scores!, anchor, [height, width], [scale], false);
-      const [clsLocs, clsScores] = await readAll(inTest(() => this.head.call(h, rois, roiIndices)));
+      const [clsLocs, clsScores] = await readAll(this.evaluating(() => this.head.call(h, rois, roiIndices)));
       return this.decode(
         rois,
         clsLocs!,

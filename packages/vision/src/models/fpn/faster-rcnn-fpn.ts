@@ -16,7 +16,7 @@ import { indicesWhere } from '../../utils/bbox/loc.ts';
 import type { Masks } from '../../utils/mask/masks.ts';
 import { normalizePixels } from '../batch.ts';
 import type { Predictions, PredictOptions } from '../detection-link.ts';
-import { type DetectionSettings, Detector, inTest, readAll } from '../detector.ts';
+import { type DetectionSettings, Detector, readAll } from '../detector.ts';
 import type { Regions } from '../faster-rcnn/region-proposal-network.ts';
 import { fgClassOf, otherFgClassNames } from '../fg-class.ts';
 import { ResNet50, ResNet101 } from '../resnet/index.ts';
@@ -211,7 +211,7 @@ export class FasterRCNNFPN extends Detector {
   ): Promise<FoundInstances[]> {
     const { x, scales } = this.prepare(images, resizeBackend);
     const inSize = [x.shape[1], x.shape[2]] as const;
-    const { hs, outputs } = inTest(() => {
+    const { hs, outputs } = this.evaluating(() => {
       const hs = this.extractor.call(x);
       const { locs, confs } = this.rpn.call(hs);
       return { hs, outputs: [...locs, ...confs] as tf.Tensor[] };
@@ -241,7 +241,7 @@ export class FasterRCNNFPN extends Detector {
     const [locs, confs] =
       head === null || all.roiIndices.length === 0
         ? [new Float32Array(), new Float32Array()]
-        : await readAll(inTest(() => head.call(hs, levels)));
+        : await readAll(this.evaluating(() => head.call(hs, levels)));
     const { nFgClass } = this;
     const perRoi = (values: Float32Array, rows: readonly number[], size: number) =>
       Float32Array.from(rows.flatMap((row) => [...values.subarray(row * size, (row + 1) * size)]));
@@ -272,7 +272,9 @@ export class FasterRCNNFPN extends Detector {
     );
     const { levels, order } = head.distribute(regions);
     const [segms] =
-      order.length === 0 ? [new Float32Array()] : await readAll([inTest(() => head.call(hs, levels))]);
+      order.length === 0
+        ? [new Float32Array()]
+        : await readAll([this.evaluating(() => head.call(hs, levels))]);
     const size = segms!.length / Math.max(order.length, 1);
     let next = 0;
     return found.map((each, i) => {

@@ -17,7 +17,7 @@ import type { ImageSource } from '../../image/index.ts';
 import { resize } from '../../transforms/index.ts';
 import type { LabelMap } from '../../utils/mask/label-map.ts';
 import { stack } from '../batch.ts';
-import { inTest, readAll } from '../detector.ts';
+import { readAll } from '../detector.ts';
 import { classesOf } from '../fg-class.ts';
 import { type SegmentationLink, segmentEach } from '../segmentation-link.ts';
 import { toldClasses } from '../told-classes.ts';
@@ -141,7 +141,7 @@ export class SegNetBasic extends Chain implements SegmentationLink {
   predict(imgs: readonly ImageSource[]): Promise<LabelMap[]> {
     return segmentEach(imgs, async ({ data, shape }) => {
       const x = stack([{ data: new Float32Array(data), shape }]);
-      const score = inTest(() => this.call(x));
+      const score = this.evaluating(() => this.call(x));
       x.dispose();
       const [, height, width] = score.shape;
       const [values] = await readAll([score]);

@@ -13,7 +13,6 @@ import {
   type DetectionPresets,
   type DetectionSettings,
   Detector,
-  inTest,
   nameOf,
   nthPart,
   readAll,
@@ -238,7 +237,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector {
     { nmsThresh, scoreThresh, resizeBackend }: DetectionSettings,
   ): Promise<Detections[]> {
     const prepared = images.map((img) => this.prepare(img, resizeBackend));
-    const [locs, confs] = await readAll(inTest(() => this.call(stack(prepared))));
+    const [locs, confs] = await readAll(this.evaluating(() => this.call(stack(prepared))));
     const { scoreFunction } = this;
     return images.map(({ shape: [height, width] }, i) => {
       const [loc, conf] = [locs!, confs!].map((values) => nthPart(values, i, images.length));

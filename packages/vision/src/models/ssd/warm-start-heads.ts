@@ -1,4 +1,4 @@
-import { checkOptions, defaultRandom, type Random, usingConfig } from '@chaingrad/core';
+import { checkOptions, defaultRandom, type Random } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { DetectionExample } from '../../datasets/index.ts';
 import { stack } from '../batch.ts';
@@ -121,9 +121,7 @@ async function meanAnswers(
     const scale = source.boxScale([img.shape[0], img.shape[1]]);
     const units = asked.flatMap((j) => [0, 1, 2, 3].map((k) => bbox[4 * j + k]! / scale[k % 2]!));
     const { mbLabel } = coder.encode(units, [...asked.keys()], ASKED_IOU);
-    const tensors = usingConfig('train', false, () =>
-      tf.tidy(() => source.call(stack([source.prepare(img)]))),
-    );
+    const tensors = source.evaluating(() => source.call(stack([source.prepare(img)])));
     const confs = await tensors[1].data<'float32'>();
     tf.dispose(tensors);
     const best = asked.map(() => new Array<number>(nGivenClass).fill(0));

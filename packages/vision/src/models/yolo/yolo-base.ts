@@ -15,7 +15,7 @@ import { resizeContain } from '../../transforms/index.ts';
 import { bestOf, noCandidates } from '../../utils/bbox/best-of.ts';
 import type { Detections, NumberList } from '../../utils/bbox/detections.ts';
 import { normalizePixels, stack } from '../batch.ts';
-import { type DetectionSettings, Detector, inTest, nthPart, readAll, type Thresholds } from '../detector.ts';
+import { type DetectionSettings, Detector, nthPart, readAll, type Thresholds } from '../detector.ts';
 import type { YOLOExtractor } from './darknet.ts';
 
 /** The boxes of each cell of a feature map: (height, width), in cells or in pixels. */
@@ -166,7 +166,7 @@ export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends 
   ): Promise<Detections[]> {
     const contained = images.map((img) => this.contain(img, resizeBackend));
     const x = contained.map(({ img }) => img);
-    const outputs = await readAll(inTest(() => this.call(stack(x))));
+    const outputs = await readAll(this.evaluating(() => this.call(stack(x))));
     return images.map(({ shape }, i) => {
       const [loc, obj, conf] = outputs.map((values) => nthPart(values, i, images.length));
       const found = this.decode(loc!, obj!, conf!, thresholds);
