@@ -13,7 +13,11 @@ export {
   readTflite,
   type TfliteActivation,
   type TfliteConvolution,
+  type TfliteGraph,
   type TfliteModel,
+  type TfliteOperator,
+  type TfliteOptions,
+  type TfliteTensor,
 } from './formats/tflite.ts';
 export type { WeightFile, WeightFormat } from './formats/weight-file.ts';
 export {
@@ -24,7 +28,13 @@ export {
 export * from './label-names.ts';
 export { type LoadOptions, load, loadNpz } from './load.ts';
 export * from './names/index.ts';
-export { type OpenOptions, openTfjsModel, openWeights, type WeightSource } from './open-weights.ts';
+export {
+  type OpenOptions,
+  openTfjsModel,
+  openTfliteGraph,
+  openWeights,
+  type WeightSource,
+} from './open-weights.ts';
 export * from './pretrained.ts';
 export {
   registerWriter,

@@ -8,7 +8,7 @@ import { NpzWeights } from './formats/npz.ts';
 import { isLegacyPytorch, PytorchWeights } from './formats/pytorch.ts';
 import { SafetensorsWeights } from './formats/safetensors.ts';
 import { openManifest, readTfjsModel, type TfjsModel } from './formats/tfjs.ts';
-import { readTfliteConstants } from './formats/tflite.ts';
+import { readTfliteConstants, readTfliteGraph, type TfliteGraph } from './formats/tflite.ts';
 import type { WeightFile, WeightFormat } from './formats/weight-file.ts';
 import { withoutWrapper } from './formats/without-wrapper.ts';
 import { ZipFile } from './formats/zip-file.ts';
@@ -79,6 +79,28 @@ export async function openTfjsModel(source: WeightSource, options: OpenOptions =
   } catch (error) {
     await access.close();
     throw error;
+  }
+}
+
+/**
+ * Reads the network of a TFLite file whole.
+ * @throws as `openWeights`; FormatError also where the file is none of TFLite.
+ */
+export async function openTfliteGraph(
+  source: WeightSource,
+  options: OpenOptions = {},
+): Promise<{ readonly file: string; readonly graph: TfliteGraph }> {
+  checkOptions('openTfliteGraph', options, openKinds, otherCacheNames);
+  const entry = typeof source === 'string' ? findPretrained(source)?.source : undefined;
+  const { access } =
+    typeof entry === 'object' && entry.kind === 'npm'
+      ? await openPackaged(entry, options)
+      : await openBeside(source, options);
+  try {
+    const file = access.name;
+    return { file, graph: readTfliteGraph(await access.read(0, access.size), file) };
+  } finally {
+    await access.close();
   }
 }
 

@@ -1,15 +1,16 @@
 /** Every reader that is fuzzed by coverage: those of weights, and what else reads files of strangers. */
 import { readFileSync } from 'node:fs';
 import { FormatError } from '@chaingrad/core';
-import { importOnnx, UnsupportedOperatorError } from '@chaingrad/onnx';
+import { importOnnx, importTfjs, importTflite, UnsupportedOperatorError } from '@chaingrad/onnx';
 import { findLayout, memoryFiles, openLabelledFolder } from '@chaingrad/vision';
 import { openWeights } from '@chaingrad/weights';
 import { imageHeader } from '../../../packages/vision/src/image/image-header.ts';
+import { floats, graphModel, ints, list, single, text, texts } from '../../onnx/import/graph-model.ts';
 import { smallNetwork } from '../../onnx/import/model-builder.ts';
 import { fixturePath } from '../../support/goldens.ts';
 import { vocXml } from '../../vision/datasets/support.ts';
 import { mutate } from '../../weights/fuzz/mutate.ts';
-import { type FuzzTarget, fuzzTargets as ofWeights } from '../../weights/fuzz/targets.ts';
+import { type FuzzTarget, fuzzTargets as ofWeights, smallTflite } from '../../weights/fuzz/targets.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 const utf8 = (value: string | object): Bytes =>
@@ -37,6 +38,50 @@ const webp = Uint8Array.from(
     'hex',
   ),
 );
+
+/** A graph-model with a layer, moves, and constants that fold: its JSON, and the bytes of its arrays. */
+const smallGraph = graphModel({
+  inputs: { image: { shape: [1, 4, 4, 2] } },
+  constants: {
+    W: floats(
+      [3, 3, 2, 3],
+      Array.from({ length: 54 }, (_, i) => (i % 7) / 7 - 0.4),
+    ),
+    b: floats([3], [0.1, 0.2, 0.3]),
+    size: list(1, 16, 3),
+    axis: single(1),
+    pads: { dtype: 'int32', shape: [3, 2], values: [0, 0, 1, 1, 0, 0] },
+    grid: floats(
+      [16, 1],
+      Array.from({ length: 16 }, (_, i) => i),
+    ),
+    times: list(1, 3),
+  },
+  nodes: {
+    conv: {
+      op: '_FusedConv2D',
+      inputs: 'image W b',
+      attr: { strides: ints(1, 1, 1, 1), padding: text('SAME'), fused_ops: texts('BiasAdd', 'Relu') },
+    },
+    flat: { op: 'Reshape', inputs: 'conv size' },
+    tiled: { op: 'Tile', inputs: 'grid times' },
+    sum: { op: 'AddV2', inputs: 'flat tiled' },
+    joined: { op: 'ConcatV2', inputs: 'sum flat axis' },
+    y: { op: 'Pad', inputs: 'joined pads' },
+  },
+  outputs: { y: 'y' },
+});
+
+/** What is refused for its operators is refused as what cannot be read is. */
+async function importing(read: () => Promise<{ params(): Iterable<unknown> } & Disposable>): Promise<number> {
+  try {
+    using model = await read();
+    return [...model.params()].length;
+  } catch (error) {
+    if (!(error instanceof UnsupportedOperatorError)) throw error;
+    throw new FormatError({ file: 'bytes' }, 'known operators', 'others', '', error);
+  }
+}
 
 /** Annotations of one picture, of 8 x 8 pixels, under the name that their format wants. */
 const annotations = (
@@ -73,15 +118,22 @@ export const targets: readonly FuzzTarget[] = [
     name: 'ONNX',
     seeds: [smallNetwork()],
     damage: mutate,
-    async read(bytes) {
-      try {
-        using model = await importOnnx(bytes);
-        return [...model.params()].length;
-      } catch (error) {
-        if (!(error instanceof UnsupportedOperatorError)) throw error;
-        throw new FormatError({ file: 'bytes' }, 'known operators', 'others', '', error);
-      }
-    },
+    read: (bytes) => importing(() => importOnnx(bytes)),
+  },
+  {
+    name: 'graph-model of tfjs',
+    seeds: [utf8(smallGraph.json)],
+    damage: mutate,
+    read: (bytes) =>
+      importing(() =>
+        importTfjs([new File([bytes], 'model.json'), new File([smallGraph.weights], 'group1-shard1of1.bin')]),
+      ),
+  },
+  {
+    name: 'TFLite network',
+    seeds: [smallTflite()],
+    damage: mutate,
+    read: (bytes) => importing(() => importTflite(bytes)),
   },
   {
     name: 'headers of pictures',

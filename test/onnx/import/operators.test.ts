@@ -1,6 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { operatorList, tfOperatorList } from '../../../packages/onnx/src/import/ops/list.ts';
+import {
+  operatorList,
+  tfliteOperatorList,
+  tfOperatorList,
+} from '../../../packages/onnx/src/import/ops/list.ts';
 
 const page = new URL('../../../docs/onnx.md', import.meta.url);
 const part = (name: string) => new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`);
@@ -12,6 +16,7 @@ describe('docs/onnx.md', () => {
     for (const [name, list] of [
       ['operators', operatorList()],
       ["TensorFlow's operators", tfOperatorList()],
+      ["TFLite's operators", tfliteOperatorList()],
     ] as const) {
       wanted = wanted.replace(part(name), (_, begin, end) => `${begin}\n${list}\n\n${end}`);
       expect(wanted).to.include(list);

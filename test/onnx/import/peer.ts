@@ -50,17 +50,22 @@ const toTensor = ({ dtype, shape, data }: HostArray): tf.Tensor =>
 const allowed = (dtype: HostArray['dtype'], expected: number) =>
   (dtype === 'bfloat16' ? 1e-2 : 1e-3) * Math.abs(expected) + 1e-5;
 
-async function check(name: string, got: tf.Tensor | undefined, expected: HostArray): Promise<void> {
+/** @returns the largest difference, relative to the largest value that is expected. */
+async function check(name: string, got: tf.Tensor | undefined, expected: HostArray): Promise<number> {
   if (got === undefined) throw new Error(`${name}: expected an output, got none`);
   if (got.shape.join() !== expected.shape.join())
     throw new Error(`${name}: expected shape (${expected.shape.join(', ')}), got (${got.shape.join(', ')})`);
   const values = await got.data();
+  let [worst, largest] = [0, 0];
   for (const [i, value] of values.entries()) {
     const want = expected.data[i]!;
+    if (Number.isFinite(want)) largest = Math.max(largest, Math.abs(want));
     if (Object.is(value, want) || value === want) continue;
     if (!(Math.abs(value - want) <= allowed(expected.dtype, want)))
       throw new Error(`${name}: expected ${want} at ${i}, got ${value}`);
+    worst = Math.max(worst, Math.abs(value - want));
   }
+  return worst / Math.max(largest, 1e-30);
 }
 
 /** WebGPU reads no values at once. */
@@ -80,8 +85,13 @@ export async function openPeerTest(folder: PeerFolder, test: string) {
   return { model, inputs };
 }
 
-/** Runs one test. @throws what import throws, or an Error that tells what differs. */
-export async function runPeerTest(folder: PeerFolder, test: string): Promise<void> {
+/**
+ * Runs one test.
+ * @returns the largest difference of its outputs, each relative to its largest value.
+ * @throws what import throws, or an Error that tells what differs.
+ */
+export async function runPeerTest(folder: PeerFolder, test: string): Promise<number> {
+  let worst = 0;
   const path = `${root}/${folder}/${test}`;
   const before = tf.memory().numTensors;
   using model = await importOnnx<OnnxOutput>(`${path}/model.onnx`);
@@ -94,11 +104,13 @@ export async function runPeerTest(folder: PeerFolder, test: string): Promise<voi
     for (const [i, name] of numbered(folderOfSet, 'output').entries()) {
       const { name: output, dtype } = model.outputs[i]!;
       const got = result instanceof tf.Tensor ? result : result[output];
-      await check(`${set}, output '${output}'`, got, asDeclared(load(`${folderOfSet}/${name}`), dtype));
+      const expected = asDeclared(load(`${folderOfSet}/${name}`), dtype);
+      worst = Math.max(worst, await check(`${set}, output '${output}'`, got, expected));
     }
     tf.dispose([inputs, result]);
   }
   model.dispose();
   const left = tf.memory().numTensors - before;
   if (left !== 0) throw new Error(`expected every tensor freed, ${left} are left`);
+  return worst;
 }

@@ -104,7 +104,7 @@ const manifest = new TextEncoder().encode(
 );
 
 /** A convolution with float16 weights behind a DEQUANTIZE op, and a bias. */
-const smallTflite = (): Uint8Array<ArrayBuffer> => {
+export const smallTflite = (): Uint8Array<ArrayBuffer> => {
   const tensor = (name: string, type: number, buffer: number, ...shape: number[]) => ({
     0: int32s(...shape),
     1: int8(type),

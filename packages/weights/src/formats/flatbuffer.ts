@@ -96,6 +96,11 @@ export class FlatTable {
     return at === null ? fallback : this.buffer.read('getUint32', at);
   }
 
+  float32(field: number, fallback = 0): number {
+    const at = this.#field(field);
+    return at === null ? fallback : this.buffer.read('getFloat32', at);
+  }
+
   text(field: number): string {
     const { at, length } = this.#vector(field, 1);
     this.buffer.spend(length);

@@ -85,6 +85,56 @@ export function readTfliteConstants(
   return new TfliteReader(new FlatBuffer(bytes, file)).constants();
 }
 
+/** The options of an operator: fields by their number in the schema, each with the schema's default. */
+export type TfliteOptions = Pick<FlatTable, 'int8' | 'uint8' | 'int32' | 'int32s' | 'float32'>;
+
+/** An operator of the graph as it stands in the file. */
+export interface TfliteOperator {
+  /** The number of the operator among those that are built in; 32 is one of its own kind. */
+  readonly code: number;
+  /** The name of one of its own kind, else ''. */
+  readonly custom: string;
+  /** Numbers of tensors; -1 is an input that is left out. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  /** Null where the operator has none. */
+  readonly options: TfliteOptions | null;
+}
+
+/** An array of the graph. */
+export interface TfliteTensor extends TfliteTensorInfo {
+  /** Sizes that are open are -1. */
+  readonly shape: readonly number[];
+  /** Null for strings and other values that are no plain numbers. */
+  readonly dtype: BinaryDtype | null;
+  /** Whether its integers stand for other numbers. */
+  readonly quantized: boolean;
+  /** The values, of quantized integers those that they stand for; null where it is computed. */
+  readonly constant: NamedArray | null;
+}
+
+interface StoredOperator extends TfliteOperator {
+  readonly optionsType: number;
+  readonly options: FlatTable | null;
+}
+
+/** A network: operators in the order in which they run. */
+export interface TfliteGraph {
+  readonly description: string;
+  readonly tensors: readonly TfliteTensor[];
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  readonly operators: readonly TfliteOperator[];
+}
+
+/**
+ * Reads the network of a TFLite file whole. Values may share the bytes' memory.
+ * @throws FormatError when the file is damaged, or has several subgraphs.
+ */
+export function readTfliteGraph(bytes: Uint8Array<ArrayBuffer>, file = 'tflite'): TfliteGraph {
+  return new TfliteReader(new FlatBuffer(bytes, file)).graph();
+}
+
 class TfliteReader {
   readonly #buffer: FlatBuffer;
   readonly #model: FlatTable;
@@ -105,16 +155,23 @@ class TfliteReader {
     this.#buffers = this.#model.tables(4);
   }
 
-  read(): TfliteModel {
+  #operators(): StoredOperator[] {
     // Operator codes had one byte once; newer files fill both fields.
-    const codes = this.#model.tables(1).map((code) => Math.max(code.int8(0), code.int32(3)));
-    const operators = this.#graph.tables(3).map((operator) => ({
-      code: codes[operator.uint32(0)],
+    const codes = this.#model
+      .tables(1)
+      .map((each) => ({ code: Math.max(each.int8(0), each.int32(3)), custom: each.text(1) }));
+    return this.#graph.tables(3).map((operator) => ({
+      ...(codes[operator.uint32(0)] ??
+        this.#buffer.fail(`a code among ${codes.length}`, `number ${operator.uint32(0)}`)),
       inputs: operator.int32s(1),
       outputs: operator.int32s(2),
       options: operator.table(4),
       optionsType: operator.uint8(3),
     }));
+  }
+
+  read(): TfliteModel {
+    const operators = this.#operators();
     for (const { code, inputs, outputs } of operators) {
       if (code === opDequantize) this.#dequantized.set(outputs[0] ?? -1, inputs[0] ?? -1);
     }
@@ -132,25 +189,55 @@ class TfliteReader {
   constants(): Map<string, NamedArray> {
     const arrays = new Map<string, NamedArray>();
     for (const tensor of this.#tensors) {
-      const bytes = this.#bytesOf(tensor);
-      const type = constantTypes.get(tensor.int8(1));
-      if (bytes === null || bytes.length === 0 || type === undefined) continue;
+      const array = this.#arrayOf(tensor);
+      if (array === null) continue;
       const key = tensor.text(3);
-      const place = { file: this.#buffer.file, key };
-      const shape = tensor.int32s(0);
-      const length = elementCount(shape, place) * itemSizes[type];
-      if (bytes.length !== length) {
-        this.#fail(key, `${length} bytes for shape (${shape.join(', ')})`, `${bytes.length}`);
-      }
       if (arrays.has(key)) this.#fail(key, 'every name once', 'the name twice');
-      this.#buffer.spend(bytes.length);
-      const stored = arrayFromBytes(bytes, type, shape);
-      arrays.set(key, dequantized(stored, tensor.table(4), place));
+      arrays.set(key, array);
     }
     return arrays;
   }
 
-  #convolution(operator: Operator): TfliteConvolution {
+  /** The values of a tensor; null where it is computed, or has no numbers. */
+  #arrayOf(tensor: FlatTable): NamedArray | null {
+    const bytes = this.#bytesOf(tensor);
+    const type = constantTypes.get(tensor.int8(1));
+    if (bytes === null || bytes.length === 0 || type === undefined) return null;
+    const key = tensor.text(3);
+    const place = { file: this.#buffer.file, key };
+    const shape = tensor.int32s(0);
+    const length = elementCount(shape, place) * itemSizes[type];
+    if (bytes.length !== length) {
+      this.#fail(key, `${length} bytes for shape (${shape.join(', ')})`, `${bytes.length}`);
+    }
+    this.#buffer.spend(bytes.length);
+    return dequantized(arrayFromBytes(bytes, type, shape), tensor.table(4), place);
+  }
+
+  graph(): TfliteGraph {
+    const tensors = this.#tensors.map((tensor): TfliteTensor => {
+      const signature = tensor.int32s(7);
+      return {
+        name: tensor.text(3),
+        shape: signature.length > 0 ? signature : tensor.int32s(0),
+        dtype: constantTypes.get(tensor.int8(1)) ?? null,
+        quantized: (tensor.table(4)?.float32s(2).length ?? 0) > 0,
+        constant: this.#arrayOf(tensor),
+      };
+    });
+    const [inputs, outputs] = [this.#graph.int32s(1), this.#graph.int32s(2)];
+    const operators = this.#operators();
+    const known = (index: number, optional: boolean) => {
+      if (!(tensors[index] !== undefined || (optional && index === -1)))
+        this.#buffer.fail(`a tensor among ${tensors.length}`, `number ${index}`);
+    };
+    for (const index of [...inputs, ...outputs, ...operators.flatMap((each) => each.outputs)])
+      known(index, false);
+    for (const index of operators.flatMap((each) => each.inputs)) known(index, true);
+    return { description: this.#model.text(3), tensors, inputs, outputs, operators };
+  }
+
+  #convolution(operator: StoredOperator): TfliteConvolution {
     const depthwise = operator.code === opDepthwiseConv2D;
     const name = this.#info(operator.outputs[0] ?? -1).name;
     const { options } = operator;
@@ -285,12 +372,4 @@ function dequantized(stored: NamedArray, parameters: FlatTable | null, place: Fo
     data[i] = (values[i]! - (zeros[k] ?? 0)) * scales[k]!;
   }
   return { shape, dtype: 'float32', data };
-}
-
-interface Operator {
-  readonly code: number | undefined;
-  readonly inputs: readonly number[];
-  readonly outputs: readonly number[];
-  readonly options: FlatTable | null;
-  readonly optionsType: number;
 }

@@ -1,5 +1,7 @@
 /** The lists of operators for docs/onnx.md, from the tables of rules. */
+
 import { operatorGroups } from '../tfjs/operators.ts';
+import { tfliteTranslations } from '../tflite/operators.ts';
 import { newestOpset, type Rule } from './rule.ts';
 import { ruleGroups } from './table.ts';
 
@@ -22,3 +24,9 @@ export function tfOperatorList(): string {
   );
   return ['| | operators |', '|---|---|', ...rows].join('\n');
 }
+
+/** TFLite's operators by name, in the order of their numbers. */
+export const tfliteOperatorList = (): string =>
+  Object.values(tfliteTranslations)
+    .map(({ name }) => name)
+    .join(', ');

@@ -128,7 +128,9 @@ const convolution =
   (t, node) => {
     const filter = filterOf(t, t.ref(1), kind, rank);
     const { bias, after } = fusedWith(t, node);
-    const attributes = { ...windows(node.attributes, null), group: filter.groups };
+    // Files of TFLite have groups, those of tfjs none.
+    const group = node.attributes.number('groups', filter.groups);
+    const attributes = { ...windows(node.attributes, null), group };
     overPictures(
       t,
       node,
