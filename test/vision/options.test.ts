@@ -47,6 +47,7 @@ describe('options of vision', () => {
     XceptionBlock: (o) => new vision.XceptionBlock(1, [1, 1, 1], o),
     FasterRCNN: (o) => new vision.FasterRCNN(ssd as never, ssd as never, ssd as never, 0, o),
     FasterRCNNTrainChain: (o) => new vision.FasterRCNNTrainChain(ssd as never, o),
+    FasterRCNNFPNTrainChain: (o) => new vision.FasterRCNNFPNTrainChain(ssd as never, o),
     FasterRCNNFPNResNet50: (o) => new vision.FasterRCNNFPNResNet50(o),
     FasterRCNNFPNResNet101: (o) => new vision.FasterRCNNFPNResNet101(o),
     MaskRCNNFPNResNet50: (o) => new vision.MaskRCNNFPNResNet50(o),

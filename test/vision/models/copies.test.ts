@@ -51,6 +51,7 @@ const rows: Readonly<Record<string, CopyRow>> = {
   ],
   FasterRCNN: [faster, null],
   FasterRCNNFPN: [fasterFpn, null],
+  FasterRCNNFPNTrainChain: [() => new vision.FasterRCNNFPNTrainChain(fasterFpn()), null],
   FasterRCNNFPNResNet50: [fasterFpn, null],
   FasterRCNNFPNResNet101: [() => new vision.FasterRCNNFPNResNet101({ nFgClass: 2 }), null],
   FasterRCNNTrainChain: [() => new vision.FasterRCNNTrainChain(faster()), null],

@@ -21,7 +21,7 @@ import { alignRegions, clipCorners, distribute, type Levels, moveBoxes } from '.
 type Size = readonly [height: number, width: number];
 
 /** Of all offsets of the box head: of the centre and of the size. */
-const STD = [0.1, 0.2] as const;
+export const STD = [0.1, 0.2] as const;
 
 /** Says what is in regions, and where. Children: fc1, fc2, loc, conf. Chainer counterpart: `chainercv.links.model.fpn.BboxHead`. */
 export class BboxHead extends Chain {
