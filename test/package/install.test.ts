@@ -85,7 +85,7 @@ describe('the packages as npm installs them', () => {
 
   for (const [name, readme] of [
     ['the quick start', 'README.md'],
-    ...['kernels', 'core', 'weights', 'training', 'vision'].map((each) => [
+    ...['kernels', 'core', 'weights', 'onnx', 'training', 'vision'].map((each) => [
       `@chaingrad/${each}`,
       `packages/${each}/README.md`,
     ]),
@@ -95,6 +95,12 @@ describe('the packages as npm installs them', () => {
       before(async () => {
         path = await project(readme!);
         await writeFile(join(path, 'main.js'), await example(readme!));
+        // The network that the example of @chaingrad/onnx reads: PyTorch's file of a small ResNet.
+        if (name === '@chaingrad/onnx')
+          await copyFile(
+            join(root, 'test/fixtures/onnx-pytorch/resnet-torchscript.onnx'),
+            join(path, 'resnet18.onnx'),
+          );
       });
 
       it('is installed whole: nothing is missing, doubled or of another version', async () => {
@@ -259,7 +265,7 @@ describe('the packages as npm installs them', () => {
 
   it('have types that compile without skipLibCheck', async () => {
     const path = await project('packages/vision/README.md');
-    const names = ['core', 'kernels', 'kernels/wasm', 'training', 'vision', 'weights'];
+    const names = ['core', 'kernels', 'kernels/wasm', 'onnx', 'training', 'vision', 'weights'];
     const imports = names.map((each, i) => `import * as p${i} from '@chaingrad/${each}';`);
     await writeFile(join(path, 'main.mts'), [...imports, 'const wrong: string = p0.Linear;'].join('\n'));
     const compilerOptions = {

@@ -18,6 +18,7 @@ import { expect } from 'chai';
 import { describeBackends, maxError } from '../../support/backends.ts';
 import { rejection } from '../../support/errors.ts';
 import { floats, Lambda } from '../export/support.ts';
+import { operators } from '../tflite/operators.ts';
 
 /** Every kind of layer that TFLite has an operator of its own for. */
 class Layers extends Chain {
@@ -119,6 +120,16 @@ describeBackends('importTflite', () => {
     expect(losses.at(-1)).to.be.below(losses[0]!);
     x.dispose();
   });
+
+  for (const [name, make] of Object.entries(operators))
+    it(`${name}: out as TFLite, and in again`, async () => {
+      using model = make();
+      model.initialize([1, 6, 4, 8]);
+      using network = await importTflite(await exportTflite(model, [[1, 6, 4, 8]]));
+      const x = tf.tensor(floats([1, 6, 4, 8]).data, [1, 6, 4, 8]);
+      expect(await roundTrip(model as never, network, x)).to.be.at.most(1e-5);
+      x.dispose();
+    });
 
   it('names the operator that it has no translation for', async () => {
     using model = new Lambda(((x: tf.Tensor) => tf.log(tf.sqrt(x))) as never);

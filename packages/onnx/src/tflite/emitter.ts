@@ -9,7 +9,7 @@ import { byte, bytes, type FlatField, type FlatTable, int, ints, table, tables, 
 export const ACTIVATIONS = { none: 0, relu: 1, relu6: 3 } as const;
 export type Activation = keyof typeof ACTIVATIONS;
 
-const ELEMENT_TYPES: Partial<Record<GraphType, number>> = { float32: 0, int32: 2, bool: 6 };
+export const ELEMENT_TYPES: Partial<Record<GraphType, number>> = { float32: 0, int32: 2, bool: 6 };
 
 /** Options of an operator: their number in the union, and the table, given the activation. */
 export interface Options {
@@ -22,7 +22,7 @@ export interface Options {
 interface Operator {
   readonly code: number;
   readonly inputs: readonly number[];
-  readonly output: number;
+  readonly outputs: readonly number[];
   readonly options: Options | null;
   activation: Activation;
 }
@@ -107,9 +107,23 @@ export class TfliteEmitter {
     options: Options | null = null,
     dtype: GraphType = 'float32',
   ): number {
-    const output = this.#tensor(`${this.path === '/' ? '' : this.path}/${code}`, shape, dtype, null);
-    this.#operators.push({ code, inputs, output, options, activation: 'none' });
+    const output = this.#tensor(this.#nameOf(code), shape, dtype, null);
+    this.#operators.push({ code, inputs, outputs: [output], options, activation: 'none' });
     return output;
+  }
+
+  /** Adds the operator that makes all results of a kernel. */
+  parts(code: number, inputs: readonly number[], results: readonly GraphValue[], options: Options): void {
+    const outputs = results.map((result) => {
+      const index = this.#tensor(this.#nameOf(code), this.shape(result), result.dtype, null);
+      this.#values.set(result, index);
+      return index;
+    });
+    this.#operators.push({ code, inputs, outputs, options, activation: 'none' });
+  }
+
+  #nameOf(code: number): string {
+    return `${this.path === '/' ? '' : this.path}/${code}`;
   }
 
   /** Adds the operator that makes a kernel's result. */
@@ -125,7 +139,7 @@ export class TfliteEmitter {
   /** Puts an activation into the operator that made the value, if nobody else sees it and it has none. */
   fuse(value: GraphValue, activation: Activation, result: GraphValue): boolean {
     const index = this.#values.get(value);
-    const maker = this.#operators.find(({ output }) => output === index);
+    const maker = this.#operators.find(({ outputs }) => outputs[0] === index);
     if (maker?.options?.activates !== true || maker.activation !== 'none' || this.uses.get(value) !== 1)
       return false;
     maker.activation = activation;
@@ -136,7 +150,7 @@ export class TfliteEmitter {
   /** The last operator activates by itself. */
   activate(result: GraphValue, activation: Activation): void {
     const index = this.#values.get(result);
-    this.#operators.find(({ output }) => output === index)!.activation = activation;
+    this.#operators.find(({ outputs }) => outputs[0] === index)!.activation = activation;
   }
 
   /** Gives an array another name. */
@@ -159,11 +173,11 @@ export class TfliteEmitter {
       const buffer = data === null ? 0 : buffers.push(table(bytes(data))) - 1;
       tensors.push(table(ints(shape), byte(ELEMENT_TYPES[dtype]!), int(buffer), text(name)));
     }
-    const operators = this.#operators.map(({ code, inputs, output, options, activation }) =>
+    const operators = this.#operators.map(({ code, inputs, outputs, options, activation }) =>
       table(
         int(codes.indexOf(code)),
         ints(inputs),
-        ints([output]),
+        ints(outputs),
         options === null ? null : byte(options.type),
         options === null ? null : options.make(ACTIVATIONS[activation]),
       ),

@@ -85,7 +85,11 @@ export async function exportTflite(
     }
     const rule = tfliteRules[kernel.name];
     if (rule === undefined)
-      throw new OnnxExportError(kernel.path, `kernel '${kernel.name}' has no translation into TFLite.`);
+      throw new OnnxExportError(
+        kernel.path,
+        `kernel '${kernel.name.replace(/^onnx:/, '')}' has no translation into TFLite.`,
+        'docs/onnx.md lists what has one.',
+      );
     rule(e, kernel.inputs, kernel);
   }
   const results = graph.outputs.map(([, value], i) => {
