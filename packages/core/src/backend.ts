@@ -1,6 +1,7 @@
 import { installKernels, nodeModule, Turns } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChaingradError, InvalidArgumentError } from './errors.ts';
+import { adapterName, isSoftware, measureBackend, remember, remembered } from './fastest-backend.ts';
 import { provideNodeGpu } from './node-gpu.ts';
 import { checkOptions } from './options.ts';
 import { gpuDevice, isBackendStarted, silenceCpuBackend } from './tfjs-internals.ts';
@@ -160,7 +161,8 @@ const turns = new Turns();
  * Loads, configures and selects a tfjs backend, with chaingrad's kernels over tfjs' own. Calls that overlap are done one after
  * the other: each tells what was in use when it had ended. Models may predict and learn meanwhile.
  *
- * @param name 'auto' takes webgpu in a browser that has it, else wasm, else cpu; in Node wasm.
+ * @param name 'auto' takes the faster of webgpu and wasm in a browser that has both, by a short measurement that is remembered for the origin
+ *   (a GPU that is emulated on the processor never wins), else wasm, else cpu; in Node wasm.
  * @param options where a page keeps its files, if they are not found by themselves.
  * @returns what was chosen, with notes where a better choice failed.
  * @throws BackendUnavailableError when a named backend cannot run here; 'auto' goes on to the next instead. UnknownOptionError.
@@ -177,29 +179,85 @@ export async function useBackend(
 }
 
 async function start(name: 'auto' | BackendName, options: BackendOptions): Promise<BackendInfo> {
-  const candidates: readonly BackendName[] =
-    name !== 'auto' ? [name] : isNode ? ['wasm', 'cpu'] : ['webgpu', 'wasm', 'cpu'];
+  if (name !== 'auto') return startOne(name, options);
   const notes: string[] = [];
-  for (const candidate of candidates) {
+  const found = isNode ? null : await chooseInPage(options, notes);
+  if (found !== null) return { ...found, notes: [...notes, ...found.notes] };
+  for (const candidate of ['wasm', 'cpu'] as const) {
     try {
-      await loaders[candidate](options);
-      if (!(await withoutErrorListeners(() => tf.setBackend(candidate)))) {
-        throw new BackendUnavailableError(candidate, 'tfjs could not start it (its warning above says why).');
-      }
-      await tf.ready();
-      installKernels(candidate);
-      const wasm = candidate === 'wasm' ? { wasm: await useFastKernels(notes, options.threads) } : {};
-      // tf.setBackend, which waits for no turn, may have been called since.
-      if (tf.getBackend() !== candidate && !(await tf.setBackend(candidate))) {
-        throw new BackendUnavailableError(candidate, `${tf.getBackend()} was selected while it started.`);
-      }
-      return { name: candidate, notes, ...wasm };
+      const info = await startOne(candidate, options);
+      return { ...info, notes: [...notes, ...info.notes] };
     } catch (error) {
-      if (name !== 'auto') throw error;
-      notes.push(error instanceof Error ? error.message : String(error));
+      notes.push(messageOf(error));
     }
   }
   throw new ChaingradError(`No backend can run here:\n${notes.join('\n')}`);
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+async function startOne(name: BackendName, options: BackendOptions): Promise<BackendInfo> {
+  await loaders[name](options);
+  if (!(await withoutErrorListeners(() => tf.setBackend(name)))) {
+    throw new BackendUnavailableError(name, 'tfjs could not start it (its warning above says why).');
+  }
+  await tf.ready();
+  installKernels(name);
+  const notes: string[] = [];
+  const wasm = name === 'wasm' ? { wasm: await useFastKernels(notes, options.threads) } : {};
+  // tf.setBackend, which waits for no turn, may have been called since.
+  if (tf.getBackend() !== name && !(await tf.setBackend(name))) {
+    throw new BackendUnavailableError(name, `${tf.getBackend()} was selected while it started.`);
+  }
+  return { name, notes, ...wasm };
+}
+
+/**
+ * The faster of WebGPU and WASM, in use; null where there is no GPU to compare with. What was measured at an earlier visit, with this GPU and
+ * as many threads, holds.
+ */
+async function chooseInPage(options: BackendOptions, notes: string[]): Promise<BackendInfo | null> {
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter().catch(() => null);
+  if (!adapter) {
+    notes.push("Backend 'webgpu' cannot be used here: there is no GPU adapter.");
+    return null;
+  }
+  const gpu = adapterName(adapter);
+  if (isSoftware(adapter)) {
+    notes.push(`WebGPU would compute on the processor here (${gpu}), where WASM is faster.`);
+    return null;
+  }
+  const threads = options.threads ?? navigator.hardwareConcurrency;
+  const key = [tf.version_core, gpu, threads, globalThis.crossOriginIsolated === true].join(' ');
+  const before = await remembered(key);
+  const choose = async (candidates: readonly ('webgpu' | 'wasm')[]) => {
+    const measured: { info: BackendInfo; took: number }[] = [];
+    for (const candidate of candidates) {
+      try {
+        const info = await startOne(candidate, options);
+        measured.push({ info, took: candidates.length > 1 ? await measureBackend() : 0 });
+      } catch (error) {
+        notes.push(messageOf(error));
+      }
+    }
+    return measured.sort((a, b) => a.took - b.took);
+  };
+  if (before === 'webgpu' || before === 'wasm') {
+    const [known] = await choose([before]);
+    if (known !== undefined) {
+      notes.push(`${before} was measured as the fastest here at an earlier visit (GPU: ${gpu}).`);
+      return known.info;
+    }
+  }
+  const [best, other] = await choose(['wasm', 'webgpu']);
+  if (best === undefined) return null;
+  if (other !== undefined) {
+    const times = [best, other].map(({ info, took }) => `${info.name} ${took.toFixed(1)} ms`).join(', ');
+    notes.push(`Measured: ${times} for the same convolutions (GPU: ${gpu}).`);
+    await remember(key, best.info.name);
+  }
+  if (tf.getBackend() !== best.info.name) await tf.setBackend(best.info.name);
+  return best.info;
 }
 
 /**
