@@ -1,6 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { useBackend } from '@chaingrad/core';
@@ -258,18 +269,42 @@ describe('chaingrad finetune, evaluate and detect, one after the other', functio
     expect(wrong.stderr).to.contain('--model ssd-mobilenet-v2-oid');
   });
 
+  it('goes on from another folder with the images it began with, also when more are there', async () => {
+    renameSync(folder.path('data'), folder.path('moved'));
+    const resume = ['finetune', '--resume', '--out', folder.path('run'), '--epochs', '4', '--json'];
+    const lost = await chaingrad(resume);
+    expect(lost.code).to.equal(1);
+    expect(lost.stderr).to.contain(
+      `${folder.path('data')}: the images of the training are not there any more`,
+    );
+    for (const [stem, list] of [
+      ['new', 'trainval'],
+      ['other', 'test'],
+    ]) {
+      copyFileSync(folder.path('moved/JPEGImages/0.png'), folder.path(`moved/JPEGImages/${stem}.png`));
+      copyFileSync(folder.path('moved/Annotations/0.xml'), folder.path(`moved/Annotations/${stem}.xml`));
+      appendFileSync(folder.path(`moved/ImageSets/Main/${list}.txt`), `\n${stem}`);
+    }
+    const { code, stdout, stderr } = await chaingrad([...resume, '--data', folder.path('moved')]);
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.contain('4 images then, 6 now: the training goes on with those it began with');
+    expect(stderr).to.contain('3 images to learn from, 2 to test with');
+    const [problem] = JSON.parse(stdout).problems.train;
+    expect(problem).to.include({ kind: 'image', file: 'JPEGImages/1.png' });
+  });
+
   it('refuses folders and options that make no sense', async () => {
     const run = (...args: string[]) => chaingrad(['finetune', '--out', folder.path('other'), ...args]);
     const cases: [string[], string][] = [
       [[], '--data is missing'],
       [['--data', folder.path('run')], 'pictures in pictures without labels'],
-      [['--data', folder.path('data'), '--strict'], 'JPEGImages/1.png: cannot be decoded: '],
+      [['--data', folder.path('moved'), '--strict'], 'JPEGImages/1.png: cannot be decoded: '],
       [
-        ['--data', folder.path('data'), '--strict'],
+        ['--data', folder.path('moved'), '--strict'],
         '(image). Mend the file, or go on without it: leave --strict out.',
       ],
-      [['--data', folder.path('data'), '--freeze', 'nowhere'], 'chaingrad summary ssd-mobilenet-v2-oid'],
-      [['--data', folder.path('data'), '--test-split', 'tests'], 'test, trainval'],
+      [['--data', folder.path('moved'), '--freeze', 'nowhere'], 'chaingrad summary ssd-mobilenet-v2-oid'],
+      [['--data', folder.path('moved'), '--test-split', 'tests'], 'test, trainval'],
     ];
     for (const [args, message] of cases) {
       const { code, stderr } = await run(...args);
@@ -277,6 +312,14 @@ describe('chaingrad finetune, evaluate and detect, one after the other', functio
       expect(stderr).to.contain(message);
       expect(stderr.trim().split('\n').at(-1)).to.match(/^error: /);
     }
+    // With --json the reasons are data, too.
+    await writeVocFolder(folder.path('bare'), 5);
+    for (const i of [0, 1, 2, 3]) writeFileSync(folder.path(`bare/JPEGImages/${i}.png`), 'broken');
+    const { code, stdout } = await run('--data', folder.path('bare'), '--json');
+    expect(code).to.equal(1);
+    const { error, problems } = JSON.parse(stdout);
+    expect(error).to.contain('there are no images to learn from');
+    expect(problems.train.map(({ file }: { file: string }) => file)).to.have.length(4);
     expect(existsSync(folder.path('other'))).to.equal(false);
   });
 });

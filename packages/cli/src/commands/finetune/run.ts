@@ -112,7 +112,7 @@ async function run({
       `${chosenSettings.data}: the images of the training are not there any more: pass --data with their folder`,
     );
   }
-  const { train, val, test, problems, settings } = await openAll(out, chosenSettings, say);
+  const { train, val, test, problems, settings } = await openAll(out, chosenSettings, say, json);
   const { labelNames } = train;
   const counted = [`${train.length} images to learn from`];
   if (val !== null) counted.push(`${val.length} to choose the best model by`);
@@ -224,7 +224,7 @@ async function run({
     const { iteration: updatesDone, epochDetail } = updater;
     const training = { updates: updatesDone, epochs: epochDetail, seconds: trainer.elapsedTime };
     process.stdout.write(
-      `${JSON.stringify({ out, files, stopped: failure !== null, training, ...report }, null, 2)}\n`,
+      `${JSON.stringify({ out, files, stopped: failure !== null, training, ...report, problems }, null, 2)}\n`,
     );
   }
   if (failure !== null) throw failure;
@@ -251,6 +251,7 @@ async function openAll(
   out: string,
   chosen: FinetuneSettings,
   say: (text: string) => void,
+  json: boolean,
 ): Promise<{
   train: DetectionDataset;
   val: DetectionDataset | null;
@@ -278,9 +279,14 @@ async function openAll(
     (part?.problems ?? []).filter((problem) => !known.has(problem) && known.add(problem));
   const problems = { train: news(train), val: news(val), test: news(test) };
   for (const part of Object.values(problems)) tellProblems(data, part, say);
-  expectObjects(data, train, 'to learn from');
-  if (val !== null) expectObjects(data, val, 'to choose by');
-  expectObjects(data, test, 'to test with');
+  try {
+    expectObjects(data, train, 'to learn from');
+    if (val !== null) expectObjects(data, val, 'to choose by');
+    expectObjects(data, test, 'to test with');
+  } catch (error) {
+    if (json) process.stdout.write(`${JSON.stringify({ error: oneLine(error), problems }, null, 2)}\n`);
+    throw error;
+  }
   const files = { train: filesOf(train), val: val === null ? [] : filesOf(val), test: filesOf(test) };
   const settings = withClasses(out, { ...chosen, tiles }, train.labelNames);
   return { ...sameFiles(out, settings, { train, val, test }, files, say), problems };
@@ -314,10 +320,9 @@ function sameFiles<
   if (before === null) return { ...parts, settings: { ...settings, files } };
   const all = [parts.train, ...(parts.val === null ? [] : [parts.val]), parts.test];
   const where = new Map(all.flatMap((part) => part.records.map((record) => [record.file, record] as const)));
-  const missing = Object.values(before)
-    .flat()
-    .filter((file) => !where.has(file));
-  const [then, now] = [Object.values(before).flat().length, where.size];
+  const old = [...new Set(Object.values(before).flat())];
+  const missing = old.filter((file) => !where.has(file));
+  const [then, now] = [old.length, where.size];
   if (missing.length > 0) {
     throw new CliError(
       `${out}: the training began with ${then} images, and ${missing.length} of them are not usable now, e.g. ${missing[0]}: put them back, or begin anew with another --out`,
