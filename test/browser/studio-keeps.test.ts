@@ -9,7 +9,7 @@ import { unzipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { type StaticServer, startServer } from '../../examples/web/server.ts';
-import { requireBrowser, startChromium } from './support/browsers.ts';
+import { requireBrowser, startChromium, startFirefox } from './support/browsers.ts';
 import { openStudio, picture, removeStudio, said, saved, serveStudio } from './support/studio.ts';
 
 /** A name that is no secure context, on this machine. */
@@ -247,5 +247,59 @@ describe('what the studio keeps', () => {
     await second.waitForFunction(() => /^1 box/.test(document.querySelector('#task')?.textContent ?? ''));
     await first.waitForSelector('#elsewhere:visible');
     expect(await first.locator('#train-start').isVisible()).to.equal(false);
+  });
+});
+
+describe('the studio in a private window of Firefox', () => {
+  let browser: Awaited<ReturnType<typeof startFirefox>>;
+  let server: StaticServer;
+
+  removeStudio();
+  before(async function () {
+    requireBrowser('firefox', this);
+    server = await serveStudio();
+    browser = await startFirefox({ 'browser.privatebrowsing.autostart': true });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it('detects, learns, and keeps labels and the detector as long as the window is open', async () => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(100_000);
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push((error as Error).message));
+    const open = async () => {
+      await page.goto(server.url);
+      await page.waitForSelector('html[data-ready]');
+    };
+    const reads = (selector: string, pattern: RegExp) =>
+      page.waitForFunction(
+        (place, source) => new RegExp(source).test(document.querySelector(place)!.textContent!),
+        {},
+        selector,
+        pattern.source,
+      );
+    await open();
+    expect(await page.$eval('#status', (element) => element.textContent)).to.match(/^Runs on WASM/);
+    await page.click('[data-picture=chelsea]');
+    await reads('#found', /^Cat/);
+    await page.click('#tab-train');
+    await page.type('#class-name', 'thing');
+    await page.keyboard.press('Enter');
+    await (await page.$('#train-files'))!.uploadFile(picture('coffee'));
+    await page.waitForSelector('#editor', { visible: true });
+    await page.focus('#editor');
+    await page.keyboard.press('Enter');
+    await reads('#task', /^1 box/);
+    await page.click('#train-start');
+    await reads('#train-state', /^Step/);
+    await page.click('#train-stop');
+    await page.waitForSelector('#trained', { visible: true });
+    await open();
+    await reads('#task', /^1 box/);
+    await reads('#model', /thing \(1\)/);
+    expect(problems).to.deep.equal([]);
   });
 });
