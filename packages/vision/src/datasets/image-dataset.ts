@@ -90,4 +90,22 @@ export abstract class ImageDataset<R extends ImageRecord> {
       return null;
     }
   }
+
+  /** The image of a record and pictures that belong to it, all of one size; null with a problem added. */
+  protected async pictures(record: R, others: readonly string[], log: ProblemLog): Promise<(Image | null)[]> {
+    const images: (Image | null)[] = [];
+    for (const file of [record.file, ...others]) {
+      const img = (await this.load({ file }, log))?.img ?? null;
+      images.push(img);
+      const [height, width] = images[0]?.shape ?? [];
+      if (img !== null && (img.shape[0] !== height || img.shape[1] !== width))
+        log.add(
+          'size',
+          file,
+          `${img.shape[1]} x ${img.shape[0]} pixels, the image has ${width} x ${height}`,
+          'left out',
+        );
+    }
+    return images;
+  }
 }

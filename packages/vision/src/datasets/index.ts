@@ -35,6 +35,7 @@ export {
   findLayout,
 } from './layout/find-layout.ts';
 export { type LabelFormat, type LayoutPart, partNameOf } from './layout/layout-part.ts';
+export { MixUpDataset, type MixUpExample, type MixUpOptions, mixUp } from './mixup.ts';
 export {
   DatasetError,
   type DatasetProblem,
@@ -42,4 +43,21 @@ export {
   describeProblems,
   type ProblemPolicy,
 } from './problems.ts';
+export {
+  type Ade20kOptions,
+  type CityscapesOptions,
+  type InstanceExample,
+  InstanceSegmentationDataset,
+  type LabelOfColor,
+  openAde20kDataset,
+  openCityscapesDataset,
+  openSegmentationFolder,
+  openVocInstanceSegmentationDataset,
+  openVocSegmentationDataset,
+  SegmentationDataset,
+  type SegmentationExample,
+  type SegmentationFolderOptions,
+  type VocSegmentationOptions,
+} from './segmentation-dataset.ts';
+export { SiameseDataset, type SiameseOptions } from './siamese-dataset.ts';
 export { openVocDataset, type VocDatasetOptions } from './voc-dataset.ts';

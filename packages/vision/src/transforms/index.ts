@@ -28,3 +28,4 @@ export { type RotateOptions, rotate } from './image/rotate.ts';
 export { type ScaleOptions, scale } from './image/scale.ts';
 export { shrink } from './image/shrink.ts';
 export { tenCrop } from './image/ten-crop.ts';
+export { flipPoint, resizePoint, translatePoint } from './point/points.ts';

@@ -9,7 +9,12 @@ export interface Translation {
 }
 
 /** And what else `randomExpand` and `resizeContain` tell. */
-const translationKinds = { yOffset: 'number', xOffset: 'number', ratio: 'any', scaledSize: 'any' } as const;
+export const translationKinds = {
+  yOffset: 'number',
+  xOffset: 'number',
+  ratio: 'any',
+  scaledSize: 'any',
+} as const;
 
 /**
  * Boxes of an image that was put on a larger canvas. Chainer counterpart: `chainercv.transforms.translate_bbox`.
