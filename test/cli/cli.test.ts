@@ -60,7 +60,7 @@ describe('cli', () => {
   it('lists the commands for an unknown one', async () => {
     expectRefusal(
       await chaingrad(['detekt', 'a.png']),
-      "unknown command 'detekt' (Did you mean detect?); commands are: detect, check, finetune, evaluate, summary, transfer, convert, export, cache, bench",
+      "unknown command 'detekt' (Did you mean detect?); commands are: detect, classify, segment, check, finetune, evaluate, summary, transfer, convert, export, cache, bench",
     );
   });
 

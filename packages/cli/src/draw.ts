@@ -1,6 +1,6 @@
-/** Boxes, labels and scores on an image. */
+/** Boxes, labels, scores and classes of pixels on an image. */
 import { createRequire } from 'node:module';
-import { type Image, visBbox } from '@chaingrad/vision';
+import { type Image, type LabelMap, visBbox, visSemanticSegmentation } from '@chaingrad/vision';
 import { createCanvas, GlobalFonts } from '@napi-rs/canvas';
 import type { Found } from './detector.ts';
 
@@ -15,6 +15,14 @@ export function drawDetections(
   const canvas = createCanvas(width, height);
   const context = canvas.getContext('2d');
   visBbox(context, img, found.bboxes, found.labels, found.scores, { labelNames });
+  return { data: context.getImageData(0, 0, width, height).data, shape: [height, width, 4] };
+}
+
+/** An RGBA copy of the image with the colour of each pixel's class mixed in. */
+export function drawLabels(img: Image, label: LabelMap, alpha: number): Image<Uint8ClampedArray> {
+  const [height, width] = img.shape;
+  const context = createCanvas(width, height).getContext('2d');
+  visSemanticSegmentation(context, img, label, { alpha });
   return { data: context.getImageData(0, 0, width, height).data, shape: [height, width, 4] };
 }
 

@@ -5,14 +5,13 @@ import { createInterface } from 'node:readline';
 import { useBackend } from '@chaingrad/core';
 import { type Detector, openDetector } from '../../detector.ts';
 import { drawDetections } from '../../draw.ts';
-import { ImageError, oneLine } from '../../errors.ts';
-import { readImage, writeImage } from '../../images.ts';
+import { eachPicture } from '../../each-picture.ts';
+import { writeImage } from '../../images.ts';
 import { parseShard, pictures } from '../../inputs.ts';
 import { readLabels } from '../../labels.ts';
 import { detectorNames, type detectors } from '../../models.ts';
 import type { BackendChoice } from '../../options.ts';
 import { outputNames } from '../../outputs.ts';
-import { createProgress } from '../../progress.ts';
 
 export interface DetectOptions {
   readonly model?: keyof typeof detectors;
@@ -65,17 +64,15 @@ export async function detect(words: readonly string[], options: DetectOptions): 
   const backend = await useBackend(options.backend);
   const out = options.out ?? (jsonl === undefined ? 'chaingrad-out' : null);
   const outputName = out === null ? null : outputNames(out, files);
-  const progress = createProgress(files.length);
   const images: ImageResult[] = [];
   const append = async (line: object) => {
     if (jsonl !== undefined) await appendFile(jsonl, `${JSON.stringify(line)}\n`);
   };
   let detector: Detector | undefined;
   try {
-    for (const file of files) {
-      progress.next(file);
-      try {
-        const { img, format } = await readImage(file);
+    await eachPicture(
+      files,
+      async ({ file, img, format }, progress) => {
         // Opened for the first image that can be read, so that a wrong file name is told at once.
         detector ??= await openDetector(options.model, { ...options, labelNames, say: progress.say });
         // The bar names the image again, not what was loaded for it.
@@ -101,15 +98,10 @@ export async function detect(words: readonly string[], options: DetectOptions): 
           if (json) process.stderr.write(output === undefined ? '' : `wrote ${output}\n`);
           else if (jsonl === undefined) process.stdout.write(asText(result, output!));
         });
-      } catch (error) {
-        if (!(error instanceof ImageError)) throw error;
-        await append({ file, error: error.reason });
-        progress.around(() => process.stderr.write(`error: ${oneLine(error)}\n`));
-        process.exitCode = 1;
-      }
-    }
+      },
+      ({ file, reason }) => append({ file, error: reason }),
+    );
   } finally {
-    progress.stop();
     detector?.[Symbol.dispose]();
   }
   const model = detector?.name ?? options.model ?? detectorNames[0];
