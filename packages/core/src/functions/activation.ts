@@ -8,6 +8,7 @@ import { checkOptions } from '../options.ts';
 import { defaultRandom, type Random } from '../random.ts';
 import {
   type Axes,
+  checkFloats,
   checkInteger,
   checkOneOf,
   checkSameShape,
@@ -79,6 +80,7 @@ export function hardSigmoid<T extends tf.Tensor>(x: T): T {
  * @param W broadcasts over x from its last axis on: (C) for one slope a channel, () for one of all.
  */
 export function prelu<T extends tf.Tensor>(x: T, W: tf.Tensor): T {
+  checkFloats('prelu x', x);
   return tf.prelu<tf.Tensor>(x, W) as T;
 }
 
@@ -117,6 +119,7 @@ export function rrelu<T extends tf.Tensor>(
  * @param beta a number, or a tensor that broadcasts over x from its last axis on: (C).
  */
 export function swish<T extends tf.Tensor>(x: T, beta: number | tf.Tensor = 1): T {
+  checkFloats('swish x', x);
   return tf.tidy(() => tf.mul(x, tf.sigmoid(beta === 1 ? x : tf.mul(x, beta))) as T);
 }
 

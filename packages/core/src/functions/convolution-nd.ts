@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
 import { checkOptions, type OptionKinds, valueText } from '../options.ts';
-import { checkInteger, checkRank, checkSameShape } from './arguments.ts';
+import { checkFloats, checkInteger, checkRank, checkSameShape } from './arguments.ts';
 import { convolution2D, deconvolution2D } from './convolution.ts';
 import { averagePooling2D, maxPooling2D } from './pooling.ts';
 import { getConvOutsize } from './windows.ts';
@@ -76,7 +76,7 @@ export function convolution1D(
   options: Convolution1DOptions = {},
 ): tf.Tensor3D {
   checkOptions('convolution1D', options, lineKinds);
-  checkRank('convolution1D x', x, line);
+  checkFloats('convolution1D x', x, line);
   checkRank('convolution1D W', W, ['out', 'in / groups', 'k']);
   return tf.tidy(() => asLine(convolution2D(asMap(x), flat(W), b, mapOptions(options))));
 }
@@ -98,7 +98,7 @@ export function deconvolution1D(
   options: Convolution1DOptions & { outsize?: number } = {},
 ): tf.Tensor3D {
   const { outsize } = checkOptions('deconvolution1D', options, { ...lineKinds, outsize: 'number' });
-  checkRank('deconvolution1D x', x, line);
+  checkFloats('deconvolution1D x', x, line);
   checkRank('deconvolution1D W', W, ['in', 'out / groups', 'k']);
   const size = outsize === undefined ? {} : { outsize: [1, outsize] as const };
   return tf.tidy(() => asLine(deconvolution2D(asMap(x), flat(W), b, { ...mapOptions(options), ...size })));
@@ -126,7 +126,7 @@ export function convolution3D(
   const pad = toTriple(`${name} pad`, options.pad ?? 0, 0);
   const dilate = toTriple(`${name} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${name} groups`, groups, 1);
-  checkRank(`${name} x`, x, volume);
+  checkFloats(`${name} x`, x, volume);
   checkRank(`${name} W`, W, ['out', 'in / groups', 'kd', 'kh', 'kw']);
   const [n, depth, height, width, channels] = x.shape;
   const [out, perGroup, kd, kh, kw] = W.shape;
@@ -194,7 +194,7 @@ export function deconvolution3D(
   const pad = toTriple(`${name} pad`, options.pad ?? 0, 0);
   const dilate = toTriple(`${name} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${name} groups`, groups, 1);
-  checkRank(`${name} x`, x, volume);
+  checkFloats(`${name} x`, x, volume);
   checkRank(`${name} W`, W, ['in', 'out / groups', 'kd', 'kh', 'kw']);
   const [n, depth, height, width, channels] = x.shape;
   const [inChannels, perGroup, kd, kh, kw] = W.shape;
@@ -260,7 +260,7 @@ type Pool2D = (x: tf.Tensor4D, window: Record<'ksize' | 'stride' | 'pad', [numbe
 
 /** Pools each slice, then along the depth. */
 function volumePool(name: string, x: tf.Tensor5D, options: Pooling3DOptions, pool: Pool2D): tf.Tensor5D {
-  checkRank(`${name} x`, x, volume);
+  checkFloats(`${name} x`, x, volume);
   const ksize = toTriple(`${name} ksize`, options.ksize, 1);
   const stride = toTriple(`${name} stride`, options.stride ?? ksize, 1);
   const pad = toTriple(`${name} pad`, options.pad ?? 0, 0);
@@ -290,14 +290,14 @@ export function maxPooling1D(
   options: Pooling1DOptions & { coverAll?: boolean },
 ): tf.Tensor3D {
   const { coverAll = true } = checkOptions('maxPooling1D', options, coverKinds);
-  checkRank('maxPooling1D x', x, line);
+  checkFloats('maxPooling1D x', x, line);
   return tf.tidy(() => asLine(maxPooling2D(asMap(x), { ...linePool(options), coverAll })));
 }
 
 /** The mean of each window of a sequence (`chainer.functions.average_pooling_1d`): padding counts as zeros. @param x (N, W, C). */
 export function averagePooling1D(x: tf.Tensor3D, options: Pooling1DOptions): tf.Tensor3D {
   checkOptions('averagePooling1D', options, poolKinds);
-  checkRank('averagePooling1D x', x, line);
+  checkFloats('averagePooling1D x', x, line);
   return tf.tidy(() => asLine(averagePooling2D(asMap(x), linePool(options))));
 }
 

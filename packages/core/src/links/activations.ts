@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Chain } from '../chain.ts';
 import { maxout, prelu, relu, swish } from '../functions/activation.ts';
-import { checkInteger } from '../functions/arguments.ts';
+import { checkFloats, checkInteger } from '../functions/arguments.ts';
 import type { Shape } from '../initializers.ts';
 import { Link } from '../link.ts';
 import { checkOptions } from '../options.ts';
@@ -48,6 +48,7 @@ export class Swish extends Link {
   }
 
   override forward<T extends tf.Tensor>(x: T): T {
+    checkFloats('swish x', x);
     if (!this.beta.isInitialized) this.beta.initialize(x.shape.slice(1));
     return swish(x, this.beta.tensor);
   }

@@ -1,7 +1,7 @@
 /** Convolutions over sequences (N, W, C) and volumes (N, D, H, W, C). */
 import type { Tensor1D, Tensor3D, Tensor5D } from '@tensorflow/tfjs-core';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
-import { checkInteger } from '../functions/arguments.ts';
+import { checkFloats, checkInteger } from '../functions/arguments.ts';
 import {
   convolution1D,
   convolution3D,
@@ -93,6 +93,8 @@ abstract class ConvolutionND<Size> extends Link {
 
   /** The filter for this input. @throws ShapeMismatchError with the path of W when x has other channels. */
   protected filterFor(x: Tensor3D | Tensor5D): Parameter {
+    const name = `${this.isTransposed ? 'deconvolution' : 'convolution'}${this.ksize.length}D x`;
+    checkFloats(name, x, ['N', ...(this.ksize.length === 1 ? ['W'] : ['D', 'H', 'W']), 'C']);
     const shape = this.shapeOfW(x.shape.at(-1)!);
     if (!this.W.isInitialized) this.W.initialize(shape);
     const at = this.isTransposed ? 0 : 1;

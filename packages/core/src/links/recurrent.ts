@@ -3,11 +3,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Chain } from '../chain.ts';
 import { ChainList } from '../chain-list.ts';
 import { InvalidArgumentError } from '../errors.ts';
-import { checkInteger } from '../functions/arguments.ts';
+import { checkFloats, checkInteger } from '../functions/arguments.ts';
 import { transposeSequence } from '../functions/rearranging.ts';
 import { type LayerWeights, lstm, nStepGRU, nStepLSTM, nStepRNN } from '../functions/recurrent.ts';
 import { Link } from '../link.ts';
-import { checkOptions } from '../options.ts';
+import { checkOptions, valueText } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
 import { bias, weight } from './arguments.ts';
 import { Linear } from './linear.ts';
@@ -140,8 +140,15 @@ abstract class NStep extends ChainList<Layer> {
     xs: readonly tf.Tensor[],
     step: (states: tf.Tensor3D[], layers: LayerWeights[], xs: tf.Tensor[]) => [tf.Tensor[], tf.Tensor[]],
   ): [states: tf.Tensor[], ys: tf.Tensor[]] {
+    if (!Array.isArray(xs))
+      throw new InvalidArgumentError(
+        `${this.constructor.name} xs`,
+        'a list of sequences, tensors of shape (length, in)',
+        valueText(xs),
+      );
     if (xs.length === 0)
       throw new InvalidArgumentError(`${this.constructor.name} xs`, 'at least one sequence', 'none');
+    for (const [i, x] of xs.entries()) checkFloats(`${this.constructor.name} xs[${i}]`, x, ['length', 'in']);
     const order = xs.map((_, i) => i).sort((a, b) => xs[b]!.shape[0]! - xs[a]!.shape[0]!);
     const back = order.map((_, i) => order.indexOf(i));
     const isSorted = order.every((from, i) => from === i);

@@ -1,7 +1,7 @@
 /** Normalizations of each sample by itself: the same in training and in use. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ShapeMismatchError } from '../errors.ts';
-import { checkInteger } from '../functions/arguments.ts';
+import { checkFloats, checkInteger } from '../functions/arguments.ts';
 import { groupNormalization, layerNormalization } from '../functions/normalization.ts';
 import { Link } from '../link.ts';
 import { checkOptions } from '../options.ts';
@@ -37,6 +37,7 @@ abstract class SampleNormalization extends Link {
 
   /** Sizes what is open by the last axis of x. @throws ShapeMismatchError with the path of gamma when x has another one. */
   protected fit(x: Tensor): void {
+    checkFloats(`${this.constructor.name} x`, x);
     const size = x.shape.slice(-1);
     for (const parameter of [this.gamma, this.beta]) if (!parameter.isInitialized) parameter.initialize(size);
     if (this.gamma.shape[0] !== size[0])
