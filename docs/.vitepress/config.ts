@@ -79,6 +79,7 @@ export default defineConfig({
             page('Fine-tuning', '/guide/fine-tuning'),
             page('Own functions and gradients', '/guide/gradients'),
             page('In a page', '/browser'),
+            page('In a notebook', '/guide/notebooks'),
             page('Cookbook', '/guide/cookbook'),
             page('Troubleshooting', '/guide/troubleshooting'),
             page('Every message', '/messages'),

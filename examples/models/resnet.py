@@ -46,7 +46,7 @@ test = fashion("test", 500)
 
 # region training
 model = ResNet()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9,
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9,
                             weight_decay=1e-4)
 
 for step in range(1, steps + 1):

@@ -69,7 +69,7 @@ const test = whole(await fashion('test', 500));
 
 // #region training
 const model = new ResNet();
-const optimizer = new MomentumSGD({ lr: 0.05, momentum: 0.9 }).setup(model);
+const optimizer = new MomentumSGD({ lr: 0.02, momentum: 0.9 }).setup(model);
 optimizer.addHook(new WeightDecay(1e-4));
 
 for (let step = 1; step <= steps; step++) {

@@ -75,4 +75,6 @@ const before = memory().numTensors;
 const { bboxes } = await detector.predict([img]);
 if (bboxes.length !== 1 || memory().numTensors !== before) throw new Error('predict leaks.');
 usingConfig('train', false, () => {});
+if (!('text/html' in model.predictor.summary([1, 4])[Symbol.for('Jupyter.display')]()))
+  throw new Error('no table for notebooks.');
 console.log(`everything works: ${backend.name}, ${backend.wasm.threads} threads`);

@@ -34,6 +34,7 @@ describe('options of vision', () => {
     },
     DetectionVOCEvaluator: (o) => new vision.DetectionVOCEvaluator(once(), ssd, o),
     ExpandedConv2D: (o) => new vision.ExpandedConv2D(1, 1, o),
+    showImage: ['visBbox', (o) => vision.showImage(img, [], null, null, o)],
     AnchorTargetCreator: (o) => new vision.AnchorTargetCreator(o),
     Decoder: (o) => new vision.Decoder(1, 1, 1, 1, o),
     DeepLabV3plus: (o) => new vision.DeepLabV3plus(ssd as never, ssd as never, ssd as never, o),

@@ -15,6 +15,7 @@ export * from './chain.ts';
 export { ChainDict } from './chain-dict.ts';
 export { ChainList } from './chain-list.ts';
 export * from './configuration.ts';
+export * from './display.ts';
 export * from './errors.ts';
 export { yieldToEventLoop } from './event-loop.ts';
 export * from './functions/index.ts';

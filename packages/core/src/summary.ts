@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { usingConfig } from './configuration.ts';
+import { type Displayable, htmlTable, jupyterDisplay } from './display.ts';
 import type { Shape } from './initializers.ts';
 import type { Link } from './link.ts';
 import { withLinkHook } from './link-hook.ts';
@@ -44,13 +45,14 @@ export interface SummaryRow {
   readonly macs: number;
 }
 
-/** What `link.summary()` gives; `toString()` is the table. */
-export interface Summary {
+/** What `link.summary()` gives; `toString()` is the table, `toHTML()` the same for pages. Notebooks show it as a table. */
+export interface Summary extends Displayable {
   readonly rows: readonly SummaryRow[];
   /** Scalars in all parameters, shared ones once. */
   readonly params: number;
   readonly macs: number;
   toString(): string;
+  toHTML(): string;
 }
 
 export function summarize(link: Link, inputs: readonly InputSpec[]): Summary {
@@ -97,7 +99,12 @@ export function summarize(link: Link, inputs: readonly InputSpec[]): Summary {
     });
     const total = sum([...new Set(link.params())].map(countOf));
     const summary = { rows, params: total, macs: sum([...macs.values()]) };
-    return { ...summary, toString: () => table(summary) };
+    return {
+      ...summary,
+      toString: () => table(summary),
+      toHTML: () => markup(summary),
+      [jupyterDisplay]: () => ({ 'text/plain': table(summary), 'text/html': markup(summary) }),
+    };
   }, false);
 }
 
@@ -110,13 +117,31 @@ const outputText = (shapes: readonly (readonly number[])[]) =>
     : [shapeText(shapes[0]!), '...', shapeText(shapes.at(-1)!)]
   ).join(', ');
 
-function table({ rows, params, macs }: Omit<Summary, 'toString'>): string {
-  const group = (n: number) => n.toLocaleString('en-US');
-  const header = ['path', 'link', 'parameters', 'count', 'output shape', 'MACs'];
+type Contents = Pick<Summary, 'rows' | 'params' | 'macs'>;
+
+const header = ['path', 'link', 'parameters', 'count', 'output shape', 'MACs'];
+
+const paramsText = ({ params }: SummaryRow) =>
+  params.map(({ name, shape }) => `${name} ${shapeText(shape)}`).join(', ');
+
+function markup({ rows, params, macs }: Contents): string {
   const body = rows.map((row) => [
     row.path,
     row.link,
-    row.params.map(({ name, shape }) => `${name} ${shapeText(shape)}`).join(', '),
+    paramsText(row),
+    row.count === 0 ? '' : row.count,
+    row.outputShapes === null ? '' : outputText(row.outputShapes),
+    row.macs === 0 ? '' : row.macs,
+  ]);
+  return htmlTable([header, ...body, ['total', '', '', params, '', macs]]);
+}
+
+function table({ rows, params, macs }: Contents): string {
+  const group = (n: number) => n.toLocaleString('en-US');
+  const body = rows.map((row) => [
+    row.path,
+    row.link,
+    paramsText(row),
     row.count === 0 ? '' : group(row.count),
     row.outputShapes === null ? '' : outputText(row.outputShapes),
     row.macs === 0 ? '' : group(row.macs),

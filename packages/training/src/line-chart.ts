@@ -1,4 +1,5 @@
 /** Curves as an SVG picture. */
+import { escapeMarkup } from '@chaingrad/core';
 
 export interface Curve {
   readonly label: string;
@@ -67,9 +68,6 @@ function axisOf(values: readonly number[], count: number, pad: number): Axis {
   return { lo, hi, ticks };
 }
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => escapes[c]!);
-
 const round = (n: number): string => String(Math.round(n * 100) / 100);
 
 /** Draws curves over a common x axis, with a legend of two columns above, where it hides nothing. */
@@ -108,7 +106,9 @@ export function lineChart(curves: readonly Curve[], options: ChartOptions): stri
     parts.push(`<text x="${left - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">${text}</text>`);
   }
   parts.push(`<rect class="axis" x="${left}" y="${top}" width="${w}" height="${h}"/>`);
-  parts.push(`<text x="${left + w / 2}" y="${height - 10}" text-anchor="middle">${escaped(xLabel)}</text>`);
+  parts.push(
+    `<text x="${left + w / 2}" y="${height - 10}" text-anchor="middle">${escapeMarkup(xLabel)}</text>`,
+  );
 
   for (const [i, { points, label }] of curves.entries()) {
     const colour = colours[i % colours.length]!;
@@ -128,7 +128,7 @@ export function lineChart(curves: readonly Curve[], options: ChartOptions): stri
     const y = above + 4 + Math.floor(i / 2) * lineHeight;
     const x = left + ((i % 2) * w) / 2;
     parts.push(`<path class="curve" stroke="${colour}" d="M${x} ${y}h16"/>`);
-    parts.push(`<text x="${x + 22}" y="${y}" dominant-baseline="middle">${escaped(label)}</text>`);
+    parts.push(`<text x="${x + 22}" y="${y}" dominant-baseline="middle">${escapeMarkup(label)}</text>`);
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`,

@@ -1,5 +1,5 @@
 /** LogReport, PrintReport, PlotReport, ProgressBar: what a user sees of a training. */
-import { InvalidArgumentError, UnknownNameError } from '@chaingrad/core';
+import { InvalidArgumentError, jupyterDisplay, UnknownNameError } from '@chaingrad/core';
 import {
   LogReport,
   PlotReport,
@@ -64,6 +64,23 @@ describeReport('LogReport', () => {
     const text = await textOf(store, 'log');
     expect(JSON.parse(text)).to.deep.equal(report.log);
     expect(text).to.include('\n        "x": 2.5,\n');
+  });
+
+  it('is shown by notebooks as a table', async () => {
+    const report = new LogReport({ trigger: [5, 'iteration'], keys: ['x', 'y<'] });
+    training.trainer.extend(report);
+    training.trainer.extend(reporting((i): Record<string, number> => (i > 5 ? { 'y<': i } : { x: i })));
+    await training.trainer.run();
+    const { 'text/html': html, 'text/plain': text } = report[jupyterDisplay]();
+    expect(JSON.parse(text!)).to.deep.equal(report.log);
+    const rows = Array.from(html!.matchAll(/<tr>(.*)<\/tr>/g), ([, row]) =>
+      Array.from(row!.matchAll(/<t[hd][^>]*>([^<]*)</g), ([, cell]) => cell!),
+    );
+    expect(rows.map((row) => row.filter((_, i) => rows[0]![i] !== 'elapsed_time'))).to.deep.equal([
+      ['x', 'epoch', 'iteration', 'y&lt;'],
+      ['3', '0', '5', ''],
+      ['', '1', '10', '8'],
+    ]);
   });
 
   it('logs everything by default, once an epoch', async () => {
@@ -193,6 +210,7 @@ describeReport('PlotReport', () => {
       .to.match(/^<svg xmlns/)
       .and.include('y &amp; z</text>');
     expect(svg.match(/<circle/g)).to.have.length(3);
+    expect(plot[jupyterDisplay]()).to.deep.equal({ 'image/svg+xml': svg });
   });
 
   it('takes epochs or a reported value as x', async () => {

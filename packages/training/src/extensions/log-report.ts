@@ -1,4 +1,11 @@
-import { checkOptions, type SerialEntry } from '@chaingrad/core';
+import {
+  checkOptions,
+  type Displayable,
+  htmlTable,
+  jupyterDisplay,
+  type MediaBundle,
+  type SerialEntry,
+} from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { FileName } from '../file-name.ts';
 import { jsonEntry, toJson } from '../state-entries.ts';
@@ -23,9 +30,9 @@ export interface LogReportOptions {
 /**
  * Collects the reported values of every iteration and makes an entry of their means at each interval (Chainer's
  * `LogReport`). The file is JSON: a list of entries; it is replaced as a whole. NaN and infinities, which JSON does not have,
- * are written as strings.
+ * are written as strings. Notebooks show the entries as a table.
  */
-export class LogReport implements Extension {
+export class LogReport implements Extension, Displayable {
   readonly defaultName = 'LogReport';
   readonly readsObservation = true;
   readonly #means: IntervalMeans;
@@ -78,6 +85,16 @@ export class LogReport implements Extension {
   async #write(trainer: Trainer): Promise<void> {
     if (this.#filename === null) return;
     await trainer.store.write(this.#filename.at(trainer), `${toJson(this.#log, 4)}\n`);
+  }
+
+  /** The entries so far as a table: a row each. */
+  toHTML(): string {
+    const keys = [...new Set(this.#log.flatMap(Object.keys))];
+    return htmlTable([keys, ...this.#log.map((entry) => keys.map((key) => entry[key] ?? ''))]);
+  }
+
+  [jupyterDisplay](): MediaBundle {
+    return { 'text/plain': toJson(this.#log, 2), 'text/html': this.toHTML() };
   }
 
   settle(): Promise<void> {

@@ -1,4 +1,11 @@
-import { checkOptions, InvalidArgumentError, type SerialEntry } from '@chaingrad/core';
+import {
+  checkOptions,
+  type Displayable,
+  InvalidArgumentError,
+  jupyterDisplay,
+  type MediaBundle,
+  type SerialEntry,
+} from '@chaingrad/core';
 import type { Extension } from '../extension.ts';
 import { FileName } from '../file-name.ts';
 import { lineChart } from '../line-chart.ts';
@@ -22,8 +29,8 @@ export interface PlotReportOptions {
   readonly grid?: boolean;
 }
 
-/** Draws curves of reported values (Chainer's `PlotReport`), as SVG or what the caller makes of it. */
-export class PlotReport implements Extension {
+/** Draws curves of reported values (Chainer's `PlotReport`), as SVG or what the caller makes of it. Notebooks show them. */
+export class PlotReport implements Extension, Displayable {
   readonly defaultName = 'PlotReport';
   readonly readsObservation = true;
   readonly #yKeys: readonly string[];
@@ -78,10 +85,19 @@ export class PlotReport implements Extension {
       const y = means.get(key);
       if (y !== undefined) this.#points[key]!.push([x, y]);
     }
-    const curves = this.#yKeys.map((key) => ({ label: key, points: this.#points[key]! }));
-    const svg = lineChart(curves, { xLabel: this.#xKey, ...this.#style });
+    const svg = this.toSVG();
     const picture = this.#convert === undefined ? svg : await this.#convert(svg);
     await trainer.store.write(this.#filename.at(trainer), picture);
+  }
+
+  /** The curves so far. */
+  toSVG(): string {
+    const curves = this.#yKeys.map((key) => ({ label: key, points: this.#points[key]! }));
+    return lineChart(curves, { xLabel: this.#xKey, ...this.#style });
+  }
+
+  [jupyterDisplay](): MediaBundle {
+    return { 'image/svg+xml': this.toSVG() };
   }
 
   settle(): Promise<void> {

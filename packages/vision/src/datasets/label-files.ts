@@ -1,5 +1,5 @@
 /** The way out: labelled pictures as a folder that `findLayout` and other programs read. */
-import { checkOptions } from '@chaingrad/core';
+import { checkOptions, escapeMarkup } from '@chaingrad/core';
 import { VisionOptionError } from '../errors.ts';
 import { stemOf } from './paths.ts';
 
@@ -51,9 +51,6 @@ const partsOf = (rows: readonly Row[]): Map<Part, Row[]> =>
 
 type Writer = (rows: readonly Row[], names: readonly string[]) => LabelFiles;
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => escapes[c]!);
-
 const writers: Readonly<Record<LabelFilesOptions['format'], Writer>> = {
   'Pascal VOC'(rows, names) {
     const files = new Map<string, string>();
@@ -63,11 +60,11 @@ const writers: Readonly<Record<LabelFilesOptions['format'], Writer>> = {
         // VOC counts pixels from 1.
         const [yMin, xMin, yMax, xMax] = box.map((value) => rounded(value + 1));
         const bndbox = `<bndbox><xmin>${xMin}</xmin><ymin>${yMin}</ymin><xmax>${xMax}</xmax><ymax>${yMax}</ymax></bndbox>`;
-        return `  <object><name>${escaped(names[label]!)}</name><difficult>0</difficult>${bndbox}</object>\n`;
+        return `  <object><name>${escapeMarkup(names[label]!)}</name><difficult>0</difficult>${bndbox}</object>\n`;
       });
       files.set(
         `Annotations/${row.stem}.xml`,
-        `<annotation>\n  <filename>${escaped(row.file)}</filename>\n` +
+        `<annotation>\n  <filename>${escapeMarkup(row.file)}</filename>\n` +
           `  <size><width>${width}</width><height>${height}</height><depth>3</depth></size>\n${objects.join('')}</annotation>\n`,
       );
     }

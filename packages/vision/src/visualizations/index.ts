@@ -7,6 +7,7 @@ export {
 } from '@chaingrad/weights';
 export type { CanvasContext, PixelContext } from './canvas.ts';
 export { camvidLabelColors, cityscapesLabelColors, type Rgb, vocColormap } from './colormap.ts';
+export { type ShownImage, showImage } from './show-image.ts';
 export { type VisBboxOptions, visBbox } from './vis-bbox.ts';
 export { visImage } from './vis-image.ts';
 export {
