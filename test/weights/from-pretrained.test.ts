@@ -53,6 +53,18 @@ class Net extends Chain {
   }
 }
 
+/** A class with an option that its weights do not decide on. */
+class SizedNet extends Net {
+  static readonly modelName = 'SizedNet';
+  static readonly pretrained: PretrainedTable<ToyParam> = {};
+  static readonly inputShape = [1, 1, 1, 3] as const;
+  readonly size: number;
+  constructor(args: ToyParam & { size?: number }) {
+    super(args);
+    this.size = args.size ?? 600;
+  }
+}
+
 const arrays = (nClass: number): [string, NamedArray][] => [
   ['body/W', floats([4, 3])],
   ['body/b', floats([4], () => 5)],
@@ -131,6 +143,24 @@ describe('fromPretrained', () => {
     expect(bias(model)).to.deep.equal([7, 7]);
     expect([...model.body.W.tensor.dataSync()]).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     expect(model.labelNames).to.deep.equal(['cat', 'dog']);
+  });
+
+  it('hands on what the weights do not decide on, and checks its kind', async () => {
+    const file = new MemoryWeights('a file', 'npz', new Map(arrays(2)));
+    const spec = {
+      args: { nClass: 'number' },
+      defaults: { nClass: 2 },
+      optional: { size: 'number' },
+    } as const;
+    const open = (options: object) => fromPretrained<ToyParam, SizedNet>(SizedNet, file, spec, options);
+    for (const [options, size] of [
+      [{ size: 300 }, 300],
+      [{}, 600],
+    ] as const) {
+      using model = await open(options);
+      expect(model.size).to.equal(size);
+    }
+    expect((await rejection(open({ size: '300' }), InvalidArgumentError)).message).to.include('size');
   });
 
   it('says that a source is missing where the class has no table', async () => {

@@ -36,6 +36,8 @@ export interface FromPretrainedSpec<P extends object> {
   /** The kind of every argument that the class has, by name: they are options beside those of `load`. */
   readonly args: OptionKinds<P>;
   readonly defaults?: Partial<P>;
+  /** Further options of the class, which have defaults of its own and nothing to do with the weights. */
+  readonly optional?: OptionKinds<object>;
   /** Arguments that a file tells: of ours what it says, of others what follows from shapes. */
   readonly told?: (file: WeightFile, about: About | null) => Promise<Partial<P>>;
   /** What is done with a file that fits in part only. ChainerCV's SSDs take what there is. Default 'exact'. */
@@ -53,11 +55,16 @@ export interface FromPretrainedSpec<P extends object> {
 export async function fromPretrained<P extends object, M extends Link>(
   Model: PretrainedClass<P, M>,
   source: WeightSource | WeightFile | undefined,
-  { args: kinds, defaults, told, match }: FromPretrainedSpec<P>,
+  { args: kinds, defaults, told, match, optional = {} }: FromPretrainedSpec<P>,
   options: LoadOptions & { readonly [K in keyof P]?: P[K] | null | undefined } = {},
 ): Promise<M> {
   const where = `${Model.modelName}.fromPretrained`;
-  checkOptions(where, options, { ...kinds, ...loadKinds } as OptionKinds<typeof options>, otherLoadNames);
+  checkOptions(
+    where,
+    options,
+    { ...kinds, ...optional, ...loadKinds } as OptionKinds<typeof options>,
+    otherLoadNames,
+  );
   const names = Object.keys(kinds) as (keyof P)[];
   const given = Object.fromEntries(names.map((name) => [name, options[name]])) as {
     [K in keyof P]: P[K] | null | undefined;
@@ -92,7 +99,8 @@ export async function fromPretrained<P extends object, M extends Link>(
     const fixed = entry === null ? await told?.(file, about) : undefined;
     // A file tells what any class of its kind may want: what this one has no argument for, it has once and for all.
     const args = { ...given, ...pickOptions({ ...fixed } as P, kinds), ...dropNull(given) };
-    const model = withoutValues(() => new Model(completeArguments(args, keyOf(entry), table, defaults)));
+    const complete = completeArguments(args, keyOf(entry), table, defaults);
+    const model = withoutValues(() => new Model({ ...complete, ...pickOptions(options, optional) }));
     try {
       const report = await loadOpened(model, file, withEntry(loading, entry ?? { source: '', match }));
       // The table's files are known; another one that fits in part only is told.

@@ -17,6 +17,7 @@ import { cachedFile, cacheKinds, otherCacheNames } from './sources/cache/cached-
 import { type ChainercvOptions, chainercvFile, chainercvKinds } from './sources/chainercv.ts';
 import { retryKinds } from './sources/download/retry.ts';
 import { openHttpRanges } from './sources/http-ranges.ts';
+import { hubAddress } from './sources/hugging-face.ts';
 import { node } from './sources/node.ts';
 import { type PackagedOptions, packagedFile, packagedKinds } from './sources/npm.ts';
 import { openRandomAccess, PartAccess, type RandomAccess } from './sources/random-access.ts';
@@ -24,8 +25,9 @@ import type { ByteSource } from './sources/read-bytes.ts';
 import { SourceError } from './sources/source-error.ts';
 
 /**
- * Where weights come from: a name of the pretrained table (`SSD300/voc0712`, `ssd-mobilenet-v2-oid`), an address, a path in
- * Node, a File or Blob, bytes, a stream; or the files of a tfjs model, the manifest first.
+ * Where weights come from: a name of the pretrained table (`SSD300/voc0712`, `ssd-mobilenet-v2-oid`), an address, also of the
+ * Hugging Face hub (`hf:owner/name/file`), a path in Node, a File or Blob, bytes, a stream; or the files of a tfjs model, the
+ * manifest first.
  */
 export type WeightSource = ByteSource | readonly File[];
 
@@ -222,6 +224,8 @@ const signalOf = ({ signal }: OpenOptions) => ({ signal });
 export function webAddress(source: ByteSource): string | null {
   if (source instanceof URL) return source.protocol === 'file:' ? null : source.href;
   if (typeof source !== 'string') return null;
+  const hub = hubAddress(source);
+  if (hub !== null) return hub;
   if (/^[a-z][a-z0-9+.-]+:/i.test(source)) return /^file:/i.test(source) ? null : source;
   // In a page a bare name is an address relative to it.
   return node() === null

@@ -51,15 +51,17 @@ export interface FasterRCNNVGG16Options {
 const sizeKinds = { minSize: 'number', maxSize: 'number' } as const;
 const rpnKinds = { ratios: 'object', anchorScales: 'object', proposalCreatorParams: 'object' } as const;
 
-const kinds: OptionKinds<FasterRCNNVGG16Options> = {
+/** All that the weights do not decide on. */
+const optional: OptionKinds<Omit<FasterRCNNVGG16Options, 'nFgClass'>> = {
   ...sizeKinds,
   ...rpnKinds,
-  nFgClass: 'any',
   vggInitialW: 'any',
   rpnInitialW: 'any',
   locInitialW: 'any',
   scoreInitialW: 'any',
 };
+
+const kinds: OptionKinds<FasterRCNNVGG16Options> = { ...optional, nFgClass: 'any' };
 
 export interface VGG16RoIHeadOptions {
   readonly vggInitialW?: InitializerLike | null;
@@ -163,6 +165,7 @@ export class FasterRCNNVGG16 extends FasterRCNN<VGG16, VGG16RoIHead> {
    * ```ts
    * const detector = await FasterRCNNVGG16.fromPretrained('voc0712');                   // 20 classes of Pascal VOC
    * const start = await FasterRCNNVGG16.fromPretrained('imagenet', { nFgClass: 3 });    // only the VGG part is trained
+   * const small = await FasterRCNNVGG16.fromPretrained('voc0712', { minSize: 300, maxSize: 500 });
    * ```
    *
    * @param source 'voc0712' (default), 'voc07' or 'imagenet' (Chainer's cache is used, in Node), or any source of weights.
@@ -173,7 +176,7 @@ export class FasterRCNNVGG16 extends FasterRCNN<VGG16, VGG16RoIHead> {
     source?: 'voc07' | 'voc0712' | 'imagenet' | WeightSource,
     options?: PretrainedFasterRCNNVGG16Options,
   ): Promise<FasterRCNNVGG16> {
-    const spec = { args: { nFgClass: 'any' }, told: toldByFile } as const;
+    const spec = { args: { nFgClass: 'any' }, optional, told: toldByFile } as const;
     return fromPretrained<{ nFgClass: number }, FasterRCNNVGG16>(FasterRCNNVGG16, source, spec, options);
   }
 }

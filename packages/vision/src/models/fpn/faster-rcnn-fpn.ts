@@ -41,12 +41,14 @@ export interface FasterRCNNFPNOptions {
   readonly maxSize?: number;
 }
 
-const kinds: OptionKinds<FasterRCNNFPNOptions> = {
-  nFgClass: 'any',
+/** All that the weights do not decide on. */
+const optional: OptionKinds<Omit<FasterRCNNFPNOptions, 'nFgClass'>> = {
   returnValues: 'object',
   minSize: 'number',
   maxSize: 'number',
 };
+
+const kinds: OptionKinds<FasterRCNNFPNOptions> = { ...optional, nFgClass: 'any' };
 
 export interface PretrainedFasterRCNNFPNOptions extends LoadOptions, Partial<FasterRCNNFPNOptions> {}
 
@@ -136,7 +138,7 @@ export class FasterRCNNFPN extends Detector {
     source?: 'coco' | WeightSource,
     options: PretrainedFasterRCNNFPNOptions = {},
   ): Promise<M> {
-    const spec = { args: { nFgClass: 'any' }, told: toldByFile } as const;
+    const spec = { args: { nFgClass: 'any' }, optional, told: toldByFile } as const;
     // biome-ignore lint/complexity/noThisInStatic: it makes a model of the class that it is called on.
     return fromPretrained<{ nFgClass: number }, M>(this, source, spec, options);
   }
