@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -282,6 +282,24 @@ describe('the packages as npm installs them', () => {
     expect(errors.map((line) => line.replace(/\(.*?\)/, ''))).to.deep.equal([
       "main.mts: error TS2322: Type 'typeof Linear' is not assignable to type 'string'.",
     ]);
+  });
+
+  it('run the example that fine-tunes an ONNX network in an empty folder, as its README says', async () => {
+    const path = await emptyProject();
+    const readme = await readFile(join(root, 'examples/finetune-onnx/README.md'), 'utf8');
+    const lines = readme.split('\n').filter((line) => line.startsWith('npm install'));
+    expect(lines).to.have.length(2);
+    // The runtime and tsx are large: those of the repository stand in for them.
+    const lent = ['onnxruntime-node', 'onnxruntime-common', 'tsx'];
+    const named = lines.flatMap((line) => line.split(' ').slice(2)).filter((name) => !lent.includes(name));
+    await npm(path, 'install', ...named);
+    for (const name of lent)
+      await symlink(join(root, 'node_modules', name), join(path, 'node_modules', name));
+    const main = await readFile(join(root, 'examples/finetune-onnx/main.ts'), 'utf8');
+    await writeFile(join(path, 'main.js'), (await transform(main, { loader: 'ts', target: 'es2022' })).code);
+    const { stdout } = await execute(process.execPath, ['main.js', 'shapes.onnx'], { cwd: path });
+    expect(stdout).to.match(/Wrote shapes\.onnx .* the same scores/);
+    expect(await readdir(path)).to.include('shapes.onnx');
   });
 
   it('give the command chaingrad', async () => {

@@ -1,12 +1,5 @@
 /** Small functions, each of which has an operator of TFLite of its own. */
-import {
-  type Chain,
-  Convolution2D,
-  Deconvolution2D,
-  type Link,
-  layerNormalization,
-  Sequential,
-} from '@chaingrad/core';
+import { Convolution2D, Deconvolution2D, type Link, layerNormalization, Sequential } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { Lambda } from '../export/support.ts';
 
@@ -18,8 +11,8 @@ const positive = (x: tf.Tensor) => tf.add(tf.abs(x), 0.1);
 
 /** Of an input (1, 6, 4, 8), whose values are between -1 and 1. */
 export const operators: Readonly<Record<string, () => Link>> = {
-  'a convolution in groups': () => new Convolution2D(8, 12, 3, { pad: 1, groups: 2 }) as Chain,
-  'a transposed convolution': () => new Deconvolution2D(8, 3, 3, { stride: 2, pad: 1 }) as Chain,
+  'a convolution in groups': () => new Convolution2D(8, 12, 3, { pad: 1, groups: 2 }),
+  'a transposed convolution': () => new Deconvolution2D(8, 3, 3, { stride: 2, pad: 1 }),
   'two layers': () => new Sequential(new Convolution2D(8, 4, 1), new Deconvolution2D(4, 2, 2, { stride: 2 })),
   gather: of((x) => tf.gather(x, tf.tensor1d([2, 0, 5], 'int32'), 1)),
   cast: of((x) => tf.cast(tf.cast(tf.mul(x, 10), 'int32'), 'float32')),
