@@ -11,7 +11,7 @@ const root = join(here, '../..');
 const require = createRequire(import.meta.url);
 const wasmFile = 'tfjs-backend-wasm-simd.wasm';
 
-/** The part of npm's @mediapipe/objectron that is the detector: labels and model. */
+/** The part of npm's @mediapipe/objectron that is the detector with which trainings start: labels and model. */
 const WEIGHTS_BYTES = 9_987_912;
 
 const common: BuildOptions = {
@@ -32,14 +32,21 @@ export async function buildStudio(out: string): Promise<string[]> {
   await rm(out, { recursive: true, force: true });
   await mkdir(join(out, 'examples'), { recursive: true });
   await cp(join(here, 'public'), out, { recursive: true });
-  const weights = await copyWeights(out);
+  const start = await copyStart(out);
+  const everyday = {
+    model: await copyHashed(out, await readFile(`${centernet}.json`), 'json'),
+    values: await copyHashed(out, await readFile(`${centernet}.bin`), 'bin'),
+  };
+  const isWeights = (file: string) => [start, everyday.model, everyday.values].includes(file);
   await build({
     ...common,
     entryPoints: { main: join(here, 'src/main.ts'), worker: join(here, 'src/worker.ts') },
     outdir: out,
     splitting: true,
     chunkNames: '[name]-[hash]',
-    define: { WEIGHTS: JSON.stringify(weights) },
+    define: {
+      WEIGHTS: JSON.stringify({ start, everyday }),
+    },
   });
   // The library in one file, for the page that goes out with a model.
   await build({
@@ -71,24 +78,31 @@ export async function buildStudio(out: string): Promise<string[]> {
       // The weights are kept by the worker that reads them; the library is fetched when a model goes out.
       FILES: JSON.stringify([
         './',
-        ...files.filter((file) => file !== 'index.html' && file !== weights && !file.startsWith('library/')),
+        ...files.filter((file) => file !== 'index.html' && !isWeights(file) && !file.startsWith('library/')),
       ]),
     },
   });
   return [...files, 'service-worker.js'];
 }
 
+/** Of the detector that is used first. */
+const centernet = join(root, 'node_modules/@vladmandic/human/models/centernet');
+
 /** @returns the name of the file, with a hash of its content: so it can be kept for ever. */
-async function copyWeights(out: string): Promise<string> {
+async function copyHashed(out: string, bytes: Uint8Array, ending: string): Promise<string> {
+  const name = `detector-${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}.${ending}`;
+  await writeFile(join(out, name), bytes);
+  return name;
+}
+
+async function copyStart(out: string): Promise<string> {
   const file = await open(require.resolve('@mediapipe/objectron/objectron_solution_packed_assets.data'));
   try {
     const bytes = new Uint8Array(WEIGHTS_BYTES);
     const { bytesRead } = await file.read(bytes, 0, WEIGHTS_BYTES, 0);
     if (bytesRead !== WEIGHTS_BYTES)
       throw new Error(`@mediapipe/objectron: ${bytesRead} bytes, expected ${WEIGHTS_BYTES}.`);
-    const name = `detector-${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}.data`;
-    await writeFile(join(out, name), bytes);
-    return name;
+    return await copyHashed(out, bytes, 'data');
   } finally {
     await file.close();
   }

@@ -23,7 +23,7 @@ import {
 } from './support/studio.ts';
 
 /** Bytes that the page's own scripts, style and WASM binary may have, gzipped; the detector's weights come on top. */
-const FIRST_LOAD_BUDGET = 750_000;
+const FIRST_LOAD_BUDGET = 800_000;
 
 describe('the studio in Chromium', () => {
   let browser: Browser;
@@ -119,18 +119,18 @@ describe('the studio in Chromium', () => {
     const whole = all.reduce((sum, [, size]) => sum + size, 0);
     console.log(`      ${server.sent} bytes sent on the first visit, ${whole} in all files`);
     expect(server.sent).to.be.at.most(whole);
-    expect(server.requests.filter((path) => path.endsWith('.data'))).to.have.length(1);
+    expect(server.requests.filter((path) => /\.(data|bin)$/.test(path))).to.have.length(1);
   });
 
   it('finds the cat in a dropped picture', async () => {
     await drop('#drop', [png('chelsea')]);
     await page.waitForSelector('#save-json:enabled');
-    expect(await page.textContent('#found')).to.match(/^Cat0\.\d\d$/);
+    expect(await page.textContent('#found')).to.match(/^cat0\.\d\d$/);
     const { objects } = JSON.parse(new TextDecoder().decode(await saved(page, '#save-json')));
     expect(objects).to.have.length(1);
-    expect(objects[0].label).to.equal('Cat');
+    expect(objects[0].label).to.equal('cat');
     expect([...(await saved(page, '#save-png')).subarray(1, 4)]).to.deep.equal([0x50, 0x4e, 0x47]);
-    expect(await page.locator('#class-list li').count()).to.equal(23);
+    expect(await page.locator('#class-list li').count()).to.equal(80);
     expect(await violations()).to.deep.equal([]);
   });
 
@@ -163,23 +163,23 @@ describe('the studio in Chromium', () => {
     ]);
     expect(pixel).to.deep.equal([255, 255, 255, 255]);
     await page.click('#strip button:first-child');
-    await said(page, '#found', /^Cat/);
+    await said(page, '#found', /^cat/);
   });
 
   it('shows fewer boxes when the threshold rises, and offers the weaker ones', async () => {
     await page.fill('#threshold', '0.95');
     expect(await page.textContent('#found')).to.equal('Nothing above the threshold.');
-    expect(await page.textContent('#weaker')).to.match(/weaker find.*Cat, 0\.\d\d/);
+    expect(await page.textContent('#weaker')).to.match(/weaker find.*cat, 0\.\d\d/);
     await page.click('#show-weaker');
-    expect(await page.textContent('#found')).to.match(/^Cat0\.\d\d$/);
-    await page.fill('#threshold', '0.5');
+    expect(await page.textContent('#found')).to.match(/^cat0\.\d\d$/);
+    await page.fill('#threshold', '0.4');
   });
 
   it('shows why it found the cat, the layers and their switches, filters and maps', async () => {
     await page.click('#tab-inspect');
     await page.waitForSelector('#maps[data-drawn]');
     await page.click('#why');
-    await said(page, '#why-caption', /the score of “Cat” falls by up to 0\.\d\d/);
+    await said(page, '#why-caption', /the score of “cat” falls by up to 0\.\d\d/);
     expect(await page.textContent('#tree')).to.include('conv0 Convolution2D896W (32, 3, 3, 3), b (32)');
     const toggle = page.getByLabel('Freeze /extractor/conv0', { exact: true });
     await toggle.check();
@@ -339,7 +339,10 @@ describe('the studio in Chromium', () => {
       });
       await tab.goto(server.url);
       await tab.waitForSelector('html[data-ready]', { timeout: 120_000 });
-      expect(await tab.textContent('#status')).to.match(/Runs on WebGPU/);
+      // By itself the page would not take a GPU that is emulated.
+      expect(await tab.textContent('#status')).to.match(/Runs on WASM/);
+      await tab.selectOption('#backend', 'webgpu');
+      await said(tab, '#status', /Runs on WebGPU/);
       const worker = tab.workers().find((each) => each.url().endsWith('worker.js'))!;
       await worker.evaluate(() =>
         (globalThis as unknown as { deviceOfTest: GPUDevice }).deviceOfTest.destroy(),
@@ -348,7 +351,7 @@ describe('the studio in Chromium', () => {
       expect(await tab.textContent('#notice-text')).to.match(/^The GPU was lost.*WASM is used now\.$/);
       await tab.click('[data-picture=chelsea]');
       await tab.waitForSelector('#save-json:enabled');
-      expect(await tab.textContent('#found')).to.match(/^Cat0\.\d\d$/);
+      expect(await tab.textContent('#found')).to.match(/^cat0\.\d\d$/);
     } finally {
       await withGpu.close();
     }
@@ -365,7 +368,7 @@ describe('the studio in Chromium', () => {
       await page.click('#tab-detect');
       await page.click('[data-picture=chelsea]');
       await page.waitForSelector('#save-json:enabled');
-      expect(await page.textContent('#found')).to.match(/^Cat0\.\d\d$/);
+      expect(await page.textContent('#found')).to.match(/^cat0\.\d\d$/);
     } finally {
       await context.setOffline(false);
     }

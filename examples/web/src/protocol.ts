@@ -9,8 +9,13 @@ export interface Started extends BackendInfo {
   readonly hasWebGPU: boolean;
 }
 
-/** The id of the model that comes with the page. */
+/** The id of the detector that is used first. */
 export const BUILT_IN = 'built-in';
+/** The id of the detector with which every training starts. */
+export const START = 'start';
+
+/** Whether a detector comes with the page. */
+export const isBuiltIn = (id: string): boolean => id === BUILT_IN || id === START;
 
 /** A model that can be chosen. */
 export interface ModelEntry {
@@ -25,6 +30,10 @@ export interface ModelFacts extends ModelEntry {
   /** Scalars in all parameters. */
   readonly params: number;
   readonly className: string;
+  /** Scores from which on it says that it has found something. */
+  readonly threshold: number;
+  /** What it can be handed out as. */
+  readonly formats: readonly SavedFormat[];
 }
 
 export interface Detections {
@@ -101,7 +110,8 @@ export interface Explanation {
   readonly score: number;
 }
 
-export type SavedFormat = 'npz' | 'safetensors' | 'onnx';
+export const savedFormats = ['npz', 'safetensors', 'onnx'] as const;
+export type SavedFormat = (typeof savedFormats)[number];
 
 /** Calls of the page: argument and answer. */
 export interface Calls {

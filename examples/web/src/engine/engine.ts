@@ -1,9 +1,9 @@
 /** Everything that computes, in the worker: backend, models, training, what is inside. */
 import { clone, gpuLost, keep, Tensor, useBackend } from '@chaingrad/core';
-// The writer of ONNX files.
-import '@chaingrad/onnx';
-import { type SSD, SSDMobileNetV2, toImage } from '@chaingrad/vision';
-import { serialize } from '@chaingrad/weights';
+// Also the writer of ONNX files.
+import { importTfjs } from '@chaingrad/onnx';
+import { CenterNet, type SSD, SSDMobileNetV2, toImage } from '@chaingrad/vision';
+import { cocoBboxLabelNames, serialize } from '@chaingrad/weights';
 import type { Box } from '../project/project.ts';
 import {
   type BackendChoice,
@@ -15,7 +15,9 @@ import {
   type ModelEntry,
   type ModelFacts,
   type SavedFormat,
+  START,
   type Started,
+  savedFormats,
   type TrainingStart,
   type TrainingTask,
   type TreeRow,
@@ -28,15 +30,35 @@ import { grid, range } from './figures.ts';
 import { ModelShelf } from './model-shelf.ts';
 import { openModel } from './open-model.ts';
 import { forgetTask, readTask, Training, unfinished } from './training.ts';
-import { readWeights } from './weights.ts';
+import { readEveryday, readStart } from './weights.ts';
 
 const MAX_MAPS = 36;
+
+type Model = SSD | CenterNet;
+
+/** The detectors that come with the page. */
+const builtIns: readonly ModelEntry[] = [
+  {
+    id: BUILT_IN,
+    name: 'Everyday things',
+    labelNames: cocoBboxLabelNames,
+    note: 'on MobileNetV3, the 80 classes of COCO',
+  },
+  {
+    id: START,
+    name: 'Where training starts',
+    labelNames: SSDMobileNetV2.pretrained['oid']!.labelNames ?? [],
+    note: 'SSD MobileNetV2',
+  },
+];
 
 export class Engine {
   readonly #emit: (event: WorkerEvent) => void;
   #storage: Storage | null = null;
-  #pretrained: SSDMobileNetV2 | null = null;
-  #model: { entry: ModelEntry; model: SSD } | null = null;
+  /** Of the two that come with the page, what has been needed. */
+  #start: SSDMobileNetV2 | null = null;
+  #everyday: CenterNet | null = null;
+  #model: { entry: ModelEntry; model: Model } | null = null;
   #training: Training | null = null;
   /** Paths of parameters that the user keeps as they are; the next training of any model reads them. */
   readonly #frozen = new Set<string>();
@@ -72,7 +94,8 @@ export class Engine {
     void gpuLost().then(async (message) => {
       const wasTraining = this.#training !== null;
       this.#training = null;
-      this.#pretrained = null;
+      this.#start = null;
+      this.#everyday = null;
       this.#model = null;
       const started = await this.start({ backend: 'wasm', storage: '' });
       this.#emit({ event: 'deviceLost', message, started });
@@ -82,40 +105,44 @@ export class Engine {
   }
 
   #forget(): void {
-    if (this.#model?.model !== this.#pretrained) this.#model?.model.dispose();
-    this.#pretrained?.dispose();
-    this.#pretrained = null;
+    for (const model of new Set([this.#model?.model, this.#start, this.#everyday])) model?.dispose();
+    this.#start = null;
+    this.#everyday = null;
     this.#model = null;
   }
 
-  async #getPretrained(): Promise<SSDMobileNetV2> {
-    if (this.#pretrained === null) {
-      const bytes = await readWeights((loaded, total) => this.#emit({ event: 'weights', loaded, total }));
-      this.#pretrained = await SSDMobileNetV2.fromPretrained(bytes);
+  readonly #tell = (loaded: number, total: number) => this.#emit({ event: 'weights', loaded, total });
+
+  async #getStart(): Promise<SSDMobileNetV2> {
+    this.#start ??= await SSDMobileNetV2.fromPretrained(await readStart(this.#tell));
+    return this.#start;
+  }
+
+  async #getEveryday(): Promise<CenterNet> {
+    if (this.#everyday === null) {
+      const source = await readEveryday(this.#tell);
+      this.#everyday = new CenterNet(await importTfjs(source, { outputs: [...CenterNet.outputs] }));
     }
-    return this.#pretrained;
+    return this.#everyday;
   }
 
   async models(): Promise<ModelEntry[]> {
-    return [await this.#builtIn(), ...(await this.#shelf.list())];
+    return [...builtIns, ...(await this.#shelf.list())];
   }
 
-  async #builtIn(): Promise<ModelEntry> {
-    const { labelNames } = await this.#getPretrained();
-    return { id: BUILT_IN, name: 'Everyday things', labelNames: labelNames ?? [], note: 'SSD MobileNetV2' };
-  }
-
-  #use(entry: ModelEntry, model: SSD): ModelFacts {
+  #use(entry: ModelEntry, model: Model): ModelFacts {
     const previous = this.#model;
     this.#model = { entry, model };
-    if (previous !== null && previous.model !== model && previous.model !== this.#pretrained)
+    if (previous !== null && ![model, this.#start, this.#everyday].includes(previous.model))
       previous.model.dispose();
     return this.#facts();
   }
 
   async loadModel(id: string): Promise<ModelFacts> {
     if (this.#model?.entry.id === id) return this.#facts();
-    if (id === BUILT_IN) return this.#use(await this.#builtIn(), await this.#getPretrained());
+    const builtIn = builtIns.find((each) => each.id === id);
+    if (builtIn !== undefined)
+      return this.#use(builtIn, id === START ? await this.#getStart() : await this.#getEveryday());
     const { entry, bytes } = await this.#shelf.read(id);
     return this.#use(entry, await openModel(entry.file, bytes));
   }
@@ -159,15 +186,24 @@ export class Engine {
     return this.models();
   }
 
-  async #current(): Promise<{ entry: ModelEntry; model: SSD }> {
+  async #current(): Promise<{ entry: ModelEntry; model: Model }> {
     if (this.#model === null) await this.loadModel(BUILT_IN);
     return this.#model!;
+  }
+
+  /** Whose layers are shown, and switched for the next training: a CenterNet does not learn here, and is one piece. */
+  async #learning(): Promise<SSD> {
+    const { model } = await this.#current();
+    return model instanceof CenterNet ? this.#getStart() : model;
   }
 
   #facts(): ModelFacts {
     const { entry, model } = this.#model!;
     const { modelName } = model.constructor as typeof SSD;
-    return { ...entry, params: model.countParams(), className: modelName };
+    // A CenterNet is its network's graph: only ONNX holds it.
+    const formats = model instanceof CenterNet ? (['onnx'] as const) : savedFormats;
+    const { scoreThresh: threshold } = model;
+    return { ...entry, params: model.countParams(), className: modelName, threshold, formats };
   }
 
   async detect({ image, threshold }: { image: ImageBitmap; threshold: number }): Promise<Detections> {
@@ -221,7 +257,7 @@ export class Engine {
     if (this.#training !== null) throw new Error('A training is running already.');
     const training = await Training.create(
       task,
-      await this.#getPretrained(),
+      await this.#getStart(),
       this.#runs,
       {
         progress: (iteration, loss, seconds) => this.#emit({ event: 'progress', iteration, loss, seconds }),
@@ -281,7 +317,7 @@ export class Engine {
   }
 
   async tree(): Promise<TreeRow[]> {
-    const { model } = await this.#current();
+    const model = await this.#learning();
     const names = [...model.namedparams()].map(([name]) => name);
     return model
       .summary([1, model.insize, model.insize, 3])
@@ -302,7 +338,7 @@ export class Engine {
 
   /** For the next training: what is in use does not change. */
   async freeze({ path, frozen }: { path: string; frozen: boolean }): Promise<TreeRow[]> {
-    for (const [name] of (await this.#current()).model.namedparams()) {
+    for (const [name] of (await this.#learning()).namedparams()) {
       if (!isUnder(name, path)) continue;
       if (frozen) this.#frozen.add(name);
       else this.#frozen.delete(name);
@@ -312,7 +348,7 @@ export class Engine {
 
   /** Of the first convolution: what it looks for in a picture's colours. */
   async filters(): Promise<Figure> {
-    const { model } = await this.#current();
+    const model = await this.#learning();
     const W = [...model.params()].find(({ shape }) => shape?.length === 4)!;
     const [out, channels, height, width] = W.shape as [number, number, number, number];
     const data = await W.tensor.data<'float32'>();
@@ -340,7 +376,7 @@ export class Engine {
   }
 
   async featureMaps({ image, path }: { image: ImageBitmap; path: string }): Promise<Figure> {
-    const { model } = await this.#current();
+    const model = await this.#learning();
     const link = new Map(model.namedlinks()).get(path);
     if (link === undefined) throw new Error(`There is no link ${path}.`);
     const picture = await toImage(image);

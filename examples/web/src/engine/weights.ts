@@ -1,15 +1,34 @@
-/** The detector that comes with the page: its weights are fetched once, and kept by the browser where it can. */
+/** The detectors that come with the page: the weights of each are fetched when it is first needed, and kept by the browser where it can. */
 
-/** Filled in by the build: the file's name, with a hash of its content. */
-declare const WEIGHTS: string;
+/** Filled in by the build: the files' names, with a hash of their content. */
+declare const WEIGHTS: {
+  /** Of the detector with which every training starts. */
+  readonly start: string;
+  /** A graph-model and its values. */
+  readonly everyday: { readonly model: string; readonly values: string };
+};
+
+const all = [WEIGHTS.start, WEIGHTS.everyday.model, WEIGHTS.everyday.values];
+const urlOf = (file: string) => new URL(`./${file}`, import.meta.url).href;
+
+type Tell = (loaded: number, total: number) => void;
+
+/** @param tell is told how many bytes have come; nothing where they were kept. */
+export const readStart = (tell: Tell): Promise<Uint8Array<ArrayBuffer>> => read(WEIGHTS.start, tell);
+
+/** @returns what `importTfjs` reads: the model, then its values under the name that it has for them. */
+export async function readEveryday(tell: Tell): Promise<File[]> {
+  const [model, values] = await Promise.all([
+    read(WEIGHTS.everyday.model, () => {}),
+    read(WEIGHTS.everyday.values, tell),
+  ]);
+  return [new File([model], 'model.json'), new File([values], 'centernet.bin')];
+}
 
 const CACHE = 'studio-weights';
 
-/** @param tell is told how many bytes have come; nothing where they were kept. */
-export async function readWeights(
-  tell: (loaded: number, total: number) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const url = new URL(`./${WEIGHTS}`, import.meta.url).href;
+async function read(file: string, tell: Tell): Promise<Uint8Array<ArrayBuffer>> {
+  const url = urlOf(file);
   // Pages under plain http have no caches; some private windows refuse them.
   const cache = await globalThis.caches?.open(CACHE).catch(() => null);
   const kept = await cache?.match(url);
@@ -27,7 +46,8 @@ export async function readWeights(
     tell(loaded, total);
   }
   if (cache) {
-    for (const old of await cache.keys()) await cache.delete(old);
+    const wanted = all.map(urlOf);
+    for (const old of await cache.keys()) if (!wanted.includes(old.url)) await cache.delete(old);
     await cache.put(url, new Response(bytes)).catch(() => {});
   }
   return bytes;

@@ -3,7 +3,7 @@ import { ask } from '../ask.ts';
 import type { Client } from '../client.ts';
 import { byId, download, make, takeFiles } from '../dom.ts';
 import { usePage, usePageZip } from '../project/use-page.ts';
-import { BUILT_IN, type ModelEntry, type ModelFacts, type SavedFormat } from '../protocol.ts';
+import { BUILT_IN, isBuiltIn, type ModelEntry, type ModelFacts, type SavedFormat } from '../protocol.ts';
 
 const CHOICE = 'chaingrad-studio-model';
 
@@ -84,7 +84,12 @@ export class ModelMenu {
     const isOther = facts.id !== this.#facts?.id;
     this.#facts = facts;
     localStorage.setItem(CHOICE, facts.id);
-    if (isOther) this.#changed();
+    if (!isOther) return;
+    // A score of one detector says something else than that of another.
+    const threshold = byId<HTMLInputElement>('threshold');
+    threshold.value = String(facts.threshold);
+    threshold.dispatchEvent(new Event('input'));
+    this.#changed();
   }
 
   #show(): void {
@@ -100,7 +105,10 @@ export class ModelMenu {
     byId('model-note').textContent =
       `${facts.className === facts.note.replace(/\s/g, '') ? facts.note : `${facts.className}, ${facts.note}`}, ${(facts.params / 1e6).toFixed(1)} million numbers`;
     byId('class-list').replaceChildren(...facts.labelNames.map((name) => make('li', { textContent: name })));
-    const isOwn = facts.id !== BUILT_IN && facts.id !== 'unkept';
+    const isOwn = !isBuiltIn(facts.id) && facts.id !== 'unkept';
+    for (const button of document.querySelectorAll<HTMLButtonElement>('[data-save]'))
+      button.hidden = !facts.formats.includes(button.dataset['save'] as SavedFormat);
+    byId('use-in-page').hidden = !facts.formats.includes('safetensors');
     byId('rename-model').hidden = byId('remove-model').hidden = !isOwn;
     byId<HTMLTextAreaElement>('use-code').value = usePage(facts.name, facts.className, this.#threshold);
   }
