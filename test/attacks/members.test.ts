@@ -18,6 +18,8 @@ import { decode, imageFile, vocXml } from '../vision/datasets/support.ts';
 import { buildHdf5, contiguous, dataset, header, link, message } from '../weights/formats/hdf5-builder.ts';
 import { pth } from '../weights/formats/pickle-builder.ts';
 import { buildZip } from '../weights/formats/zip-builder.ts';
+import { published } from './published.ts';
+import { rowsIn, securityFile } from './security-table.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 const utf8 = (content: string): Bytes => new TextEncoder().encode(content);
@@ -43,19 +45,26 @@ describe('attacks: files that were found', () => {
     it(`${name}, as a file and as bytes`, async () => {
       const path = fixturePath(`hostile/${name}`);
       const before = await openFiles();
-      for (const source of [path, new File([new Uint8Array(await readFile(path))], name)]) {
+      const bytes = new Uint8Array(await readFile(path));
+      const { length } = bytes;
+      for (const source of [path, new File([bytes], name)]) {
+        const { arrayBuffers } = process.memoryUsage();
         const read = async () => {
           await using file = await openWeights(source);
           return await Promise.all(file.keys().map((key) => readArray(file, key)));
         };
+        const isBounded = () =>
+          expect(process.memoryUsage().arrayBuffers - arrayBuffers).to.be.lessThan(16 * length + (1 << 20));
         if (outcome === null) {
           const arrays = await read();
+          isBounded();
           expect(arrays.map(({ shape, data }) => [...shape, ...(data as Float32Array)])).to.deep.equal([
             [2, 1, 2],
           ]);
           continue;
         }
         const error = await rejection(read(), FormatError);
+        isBounded();
         expect(error.message).to.match(outcome);
         expect(error.message.length).to.be.lessThan(2000);
       }
@@ -92,6 +101,20 @@ function safetensors(json: string): Bytes {
   out.set(head, 8);
   return out;
 }
+
+describe('attacks: the table in SECURITY.md', () => {
+  it('has every kind, with as many files as there are', async () => {
+    const counts = rowsIn(await readFile(securityFile, 'utf8')).map((row) =>
+      row.split('|').map((cell) => cell.trim()),
+    );
+    const expected = Object.entries(published).map(([kind, attacks]) => [kind, `${attacks.length}`]);
+    const found = (await readdir(fixturePath('hostile'))).length;
+    expect(counts.map(([, kind, count]) => [kind, count])).to.deep.equal([
+      ...expected,
+      ['files that were found here', `${found}`],
+    ]);
+  });
+});
 
 describe('attacks: others of their kinds', () => {
   const read = async (bytes: Bytes) => {

@@ -20,7 +20,7 @@ import { advisory, kerasKeys, nvd, published, readAll } from './published.ts';
 
 /** What a file may make its reader take: so many times its size, and as much again for the reader itself. */
 const factor = 16;
-const own = 4 << 20;
+const own = 1 << 20;
 
 /**
  * Runs `work`, and compares the memory of buffers that it took.

@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { writeChecked } from './checked.mjs';
 import { layoutReader, layoutsSource } from './layouts.mjs';
 import { microKernels } from './micro-kernels.mjs';
 import { header, isCurrent, sourcesHash } from './sources.mjs';
@@ -27,6 +28,24 @@ function check(name, bytes) {
     if (id === 11) throw new Error(`${name} has a data section, which would overwrite the memory of tfjs`);
     at += size;
   }
+}
+
+/** The binaries for `npm run test:bounds`, in build/checked. */
+async function buildChecked() {
+  const asc = await import('assemblyscript/asc');
+  const count = writeChecked('build/checked/assembly');
+  const { options, targets } = JSON.parse(readFileSync('asconfig.json', 'utf8'));
+  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, ...(value === true ? [] : [`${value}`])]);
+  for (const [target, { enable }] of Object.entries(targets)) {
+    const more = ['--enable', enable.join(','), '--outFile', `build/checked/${target}.wasm`];
+    const { error, stderr } = await asc.main(['build/checked/assembly/index.ts', ...flags, ...more]);
+    if (error) throw new Error(stderr.toString(), { cause: error });
+  }
+  console.log(`${count} instructions that touch memory are checked`);
+}
+if (process.argv.includes('--checked')) {
+  await buildChecked();
+  process.exit();
 }
 
 // Loaded only now: the compiler takes longer to load than `--if-changed` takes to find nothing to do.

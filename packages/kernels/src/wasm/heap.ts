@@ -9,6 +9,12 @@ export const alignLine = (pointer: number) => pointer + (-pointer & 63);
 /** A view of bytes has 2 ** 32 - 1 of them at most (Node 20). */
 const longestView = 2 ** 32 - 1;
 
+/**
+ * Free bytes behind every block: kernels load whole vectors, the last of which may begin at the last value. At the very end of the
+ * memory that would be an error.
+ */
+const BEHIND = 16;
+
 /** Bytes of the heap, which has 4 GiB at most, from which on nothing is kept that can be made again. */
 const LARGE = 3 * 2 ** 30;
 
@@ -69,8 +75,8 @@ export class Heap {
     if (!(bytes >= 0 && bytes <= 0xff000000)) throw new WasmMemoryError(bytes, before);
     const take = (): number => {
       // pointers beyond 2 GiB come as negative numbers
-      const pointer = malloc(bytes) >>> 0;
-      if (pointer + bytes <= this.#tfjs.visibleBytes()) return pointer;
+      const pointer = malloc(bytes + BEHIND) >>> 0;
+      if (pointer + bytes + BEHIND <= this.#tfjs.visibleBytes()) return pointer;
       this.#tfjs.free(pointer);
       return 0;
     };

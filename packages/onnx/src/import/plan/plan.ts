@@ -27,7 +27,7 @@ import { rewrite } from './rewrite.ts';
 const foldingBudget = (constants: Iterable<HostArray>): number => {
   let elements = 0;
   for (const { data } of constants) elements += data.length;
-  return 2 ** 17 + 8 * elements;
+  return 2 ** 16 + 8 * elements;
 };
 
 /** @throws UnsupportedOperatorError that names the first node without a rule, and the other operators that lack one. */
