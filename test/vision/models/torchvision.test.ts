@@ -35,9 +35,12 @@ const deviations = [0.229, 0.224, 0.225].map((std) => 255 * std);
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** The state dict as the bytes of a safetensors file. */
-async function stateDict({ prefix, state_dict }: TorchGolden): Promise<Uint8Array<ArrayBuffer>> {
-  const arrays = state_dict.map(([name, shape, scale, offset]) => {
+/** The state dict as the bytes of a safetensors file. @param names those of its entries in the file. */
+async function stateDict(
+  { prefix, state_dict }: TorchGolden,
+  names: readonly string[] = state_dict.map(([name]) => name),
+): Promise<Uint8Array<ArrayBuffer>> {
+  const arrays = state_dict.map(([name, shape, scale, offset], i) => {
     const array =
       offset === undefined
         ? { shape, dtype: 'int64' as const, data: BigInt64Array.of(BigInt(scale)) }
@@ -46,7 +49,7 @@ async function stateDict({ prefix, state_dict }: TorchGolden): Promise<Uint8Arra
             dtype: 'float32' as const,
             data: generate({ key: prefix + name, scale, offset }, sizeOf(shape)),
           };
-    return [name, array] as const;
+    return [names[i]!, array] as const;
   });
   const { files } = await convertWeights(
     new MemoryWeights('state', 'pytorch', new Map(arrays)),
@@ -216,6 +219,60 @@ for (const [name, [open, names, layers, distance]] of Object.entries(nets)) {
   });
 }
 
+/** The names of timm's mobilenetv2_100 in the order of its file, which is that of torchvision's. */
+function timmNames(): string[] {
+  const norm = (name: string) =>
+    ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'].map(
+      (value) => `${name}.${value}`,
+    );
+  const blocks = [1, 2, 3, 4, 3, 3, 1].flatMap((count, stage) =>
+    Array.from({ length: count }, (_, i) => {
+      const kinds = stage === 0 ? ['conv_dw', 'conv_pw'] : ['conv_pw', 'conv_dw', 'conv_pwl'];
+      return kinds.flatMap((kind, k) => [
+        `blocks.${stage}.${i}.${kind}.weight`,
+        ...norm(`blocks.${stage}.${i}.bn${k + 1}`),
+      ]);
+    }).flat(),
+  );
+  return [
+    'conv_stem.weight',
+    ...norm('bn1'),
+    ...blocks,
+    'conv_head.weight',
+    ...norm('bn2'),
+    'classifier.weight',
+    'classifier.bias',
+  ];
+}
+
+describe('vision/models: mobilenetv2_100 of timm on wasm', () => {
+  it("computes what torchvision's does with the same values", async () => {
+    await useBackend('wasm');
+    const before = tf.memory().numTensors;
+    const golden = goldens<TorchGolden>('torch_mobilenet_v2').json();
+    const names = timmNames();
+    expect(names.length).to.equal(golden.state_dict.length);
+    const model = await vision.MobileNetV2.fromPretrained(await stateDict(golden, names), {
+      names: 'timm-mobilenetv2_100',
+    });
+    expect([model.arch, model.mean[0]]).to.deep.equal(['torchvision', 123.675]);
+    const { key, shape, scale } = golden.input;
+    const values = channelsLast(generate({ key, scale, offset: 0 }, sizeOf(shape)), shape);
+    const [n, c, h, w] = shape;
+    const x = tf.tensor4d(
+      values.map((v, i) => v * deviations[i % 3]!),
+      [n, h, w, c],
+    );
+    model.pick = 'squeeze';
+    const y = usingConfig('train', false, () => model.call(x)) as tf.Tensor;
+    const { stats } = golden.maps.find(({ name }) => name === 'classifier')!;
+    expectStats(await y.data<'float32'>(), stats, 'logits');
+    tf.dispose([x, y]);
+    model.dispose();
+    expect(tf.memory().numTensors, 'tensors').to.equal(before);
+  });
+});
+
 describe("vision/models: maps of torchvision's names", () => {
   before(() => useBackend('wasm'));
 
@@ -226,6 +283,7 @@ describe("vision/models: maps of torchvision's names", () => {
     'torchvision-resnet101': vision.ResNet101,
     'torchvision-resnet152': vision.ResNet152,
     'torchvision-mobilenet_v2': vision.MobileNetV2,
+    'timm-mobilenetv2_100': vision.MobileNetV2,
   } as const;
 
   for (const [names, Model] of Object.entries(models)) {

@@ -5,6 +5,7 @@ import { kerasVgg16, tinyVgg } from './keras.ts';
 import { mobilenetV1Face, mobilenetV2 } from './mobilenet.ts';
 import { torch } from './torch.ts';
 import {
+  timmMobilenetV2,
   torchvisionMobilenetV2,
   torchvisionResnet18,
   torchvisionResnet34,
@@ -23,6 +24,7 @@ export const nameMaps = {
   'torchvision-vgg16': torchvisionVgg16,
   'torchvision-ssd300': torchvisionSsd300,
   'torchvision-mobilenet_v2': torchvisionMobilenetV2,
+  'timm-mobilenetv2_100': timmMobilenetV2,
   'torchvision-resnet18': torchvisionResnet18,
   'torchvision-resnet34': torchvisionResnet34,
   'torchvision-resnet50': torchvisionResnet50,

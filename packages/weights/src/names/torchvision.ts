@@ -139,33 +139,69 @@ const denseToPointwise: ArrayTransform = (shape) => {
   return shape.length === 2 ? { view: shape, order: [0, 1], shape: [out!, inputs!, 1, 1] } : null;
 };
 
-function mobilenetV2Names(): [string, MappedName][] {
-  const blocks = Array.from({ length: 17 }, (_, i) => {
-    const ours = `expanded_conv${i === 0 ? '' : `_${i}`}`;
-    const theirs = `features.${i + 1}.conv`;
-    // The first block expands nothing.
-    const depthwise = i === 0 ? 0 : 1;
-    const inner = (name: string, k: number) =>
-      normalized(`${ours}/${name}/conv/conv`, `${theirs}.${k}.0`, `${theirs}.${k}.1`);
-    return [
-      ...(i === 0 ? [] : inner('expand', 0)),
-      ...inner('depthwise', depthwise),
-      ...normalized(`${ours}/project/conv/conv`, `${theirs}.${depthwise + 1}`, `${theirs}.${depthwise + 2}`),
-    ];
-  });
-  return [
-    ...normalized('conv/conv/conv', 'features.0.0', 'features.0.1', unnormalized),
-    ...blocks.flat(),
-    ...normalized('conv1/conv/conv', 'features.18.0', 'features.18.1'),
-    ['logits_conv/conv/W', { from: 'classifier.1.weight', transform: denseToPointwise }],
-    ['logits_conv/conv/b', { from: 'classifier.1.bias' }],
-  ];
+/** What a library calls the convolution and the normalization of a part of a MobileNetV2, and its last layer. */
+interface MobilenetV2Naming {
+  readonly stem: readonly [conv: string, norm: string];
+  readonly head: readonly [conv: string, norm: string];
+  readonly classifier: string;
+  /** Of block `i`, counting from 0, which has no expansion at first. */
+  block(i: number, part: 'expand' | 'depthwise' | 'project'): readonly [conv: string, norm: string];
 }
 
-/** `mobilenet_v2-*.pth` of torchvision, for a `MobileNetV2` of the arch 'torchvision'. */
-export const torchvisionMobilenetV2: NameMap = {
-  title: "torchvision's MobileNetV2",
+const mobilenetV2Names = ({ stem, head, classifier, block }: MobilenetV2Naming): [string, MappedName][] => [
+  ...normalized('conv/conv/conv', ...stem, unnormalized),
+  ...Array.from({ length: 17 }, (_, i) => {
+    // The first block expands nothing.
+    const parts =
+      i === 0 ? (['depthwise', 'project'] as const) : (['expand', 'depthwise', 'project'] as const);
+    const ours = `expanded_conv${i === 0 ? '' : `_${i}`}`;
+    return parts.flatMap((part) => normalized(`${ours}/${part}/conv/conv`, ...block(i, part)));
+  }).flat(),
+  ...normalized('conv1/conv/conv', ...head),
+  ['logits_conv/conv/W', { from: `${classifier}.weight`, transform: denseToPointwise }],
+  ['logits_conv/conv/b', { from: `${classifier}.bias` }],
+];
+
+const mobilenetV2 = (title: string, naming: MobilenetV2Naming): NameMap => ({
+  title,
   mean: [123.675, 116.28, 103.53],
-  names: Object.fromEntries(mobilenetV2Names()),
+  names: Object.fromEntries(mobilenetV2Names(naming)),
   ...counters,
-};
+});
+
+/** `mobilenet_v2-*.pth` of torchvision, for a `MobileNetV2` of the arch 'torchvision'. */
+export const torchvisionMobilenetV2: NameMap = mobilenetV2("torchvision's MobileNetV2", {
+  stem: ['features.0.0', 'features.0.1'],
+  head: ['features.18.0', 'features.18.1'],
+  classifier: 'classifier.1',
+  block(i, part) {
+    const place = `features.${i + 1}.conv`;
+    const depthwise = i === 0 ? 0 : 1;
+    if (part === 'project') return [`${place}.${depthwise + 1}`, `${place}.${depthwise + 2}`];
+    const inner = `${place}.${part === 'expand' ? 0 : depthwise}`;
+    return [`${inner}.0`, `${inner}.1`];
+  },
+});
+
+/** Where each of the 17 blocks is in timm: the stage, and the place in it. */
+const timmBlocks = [1, 2, 3, 4, 3, 3, 1].flatMap((count, stage) =>
+  Array.from({ length: count }, (_, i) => `blocks.${stage}.${i}`),
+);
+
+/** `mobilenetv2_100` of timm, for a `MobileNetV2` of the arch 'torchvision'. */
+export const timmMobilenetV2: NameMap = mobilenetV2("timm's MobileNetV2", {
+  stem: ['conv_stem', 'bn1'],
+  head: ['conv_head', 'bn2'],
+  classifier: 'classifier',
+  block(i, part) {
+    const place = timmBlocks[i]!;
+    // Without an expansion the projection is the pointwise convolution.
+    const expanded = { expand: 1, depthwise: 2, project: 3 } as const;
+    const convolutions = ['conv_pw', 'conv_dw', 'conv_pwl'] as const;
+    if (i > 0) {
+      const k = expanded[part];
+      return [`${place}.${convolutions[k - 1]}`, `${place}.bn${k}`];
+    }
+    return part === 'depthwise' ? [`${place}.conv_dw`, `${place}.bn1`] : [`${place}.conv_pw`, `${place}.bn2`];
+  },
+});

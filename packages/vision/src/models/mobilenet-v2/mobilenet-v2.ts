@@ -160,7 +160,7 @@ export class MobileNetV2 extends PickableSequentialChain {
    * const own = await MobileNetV2.fromPretrained('mobilenet_v2-b0353104.pth', { names: 'torchvision-mobilenet_v2' });
    * ```
    *
-   * torchvision's names imply the arch 'torchvision' and torchvision's mean; a file tells its number of classes.
+   * torchvision's names, and timm's (`timm-mobilenetv2_100`), imply the arch 'torchvision' and torchvision's mean; a file tells its number of classes.
    *
    * @param source any source of weights. ChainerCV's own files have 1001 classes, the first of which is the background, and the
    *   mean 128.
@@ -178,7 +178,7 @@ export class MobileNetV2 extends PickableSequentialChain {
       depthMultiplier: 1,
       ...torchvisionDefaults(options),
     } as const;
-    const told = toldClasses('logits_conv/conv/b', 'classifier.1.bias');
+    const told = toldClasses('logits_conv/conv/b', 'classifier.1.bias', 'classifier.bias');
     const args = { nClass: 'any', mean: 'any', arch: 'any', depthMultiplier: 'any' } as const;
     return fromPretrained(MobileNetV2, source, { args, defaults, told }, options);
   }
