@@ -32,6 +32,13 @@ describe('options of vision', () => {
       const dataset = await vision.openLabelledFolder(files, []);
       return dataset.preload(o);
     },
+    DetectionCOCOEvaluator: (o) => new vision.DetectionCOCOEvaluator(once(), ssd, o),
+    InstanceSegmentationCOCOEvaluator: (o) =>
+      new vision.InstanceSegmentationCOCOEvaluator(once() as never, ssd as never, o),
+    InstanceSegmentationVOCEvaluator: (o) =>
+      new vision.InstanceSegmentationVOCEvaluator(once() as never, ssd as never, o),
+    SemanticSegmentationEvaluator: (o) =>
+      new vision.SemanticSegmentationEvaluator(once() as never, ssd as never, o),
     DetectionVOCEvaluator: (o) => new vision.DetectionVOCEvaluator(once(), ssd, o),
     ExpandedConv2D: (o) => new vision.ExpandedConv2D(1, 1, o),
     showImage: ['visBbox', (o) => vision.showImage(img, [], null, null, o)],

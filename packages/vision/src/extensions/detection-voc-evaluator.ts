@@ -1,6 +1,5 @@
-import type { Link, Observation } from '@chaingrad/core';
-import { checkOptions } from '@chaingrad/core';
-import { type BatchIterator, Evaluator } from '@chaingrad/training';
+import { checkOptions, type Link, pickOptions } from '@chaingrad/core';
+import type { BatchIterator } from '@chaingrad/training';
 import type { DetectionExample } from '../datasets/index.ts';
 import { evalVocKinds } from '../evaluations/eval-detection-voc.ts';
 import {
@@ -8,7 +7,9 @@ import {
   type EvalDetectionVocOptions,
   evalDetectionVoc,
 } from '../evaluations/index.ts';
-import type { DetectionLink, Predictions } from '../models/index.ts';
+import type { Image } from '../image/index.ts';
+import type { DetectionLink } from '../models/index.ts';
+import { detectIn, type FoundObjects, PredictionEvaluator, type Truth } from './prediction-evaluator.ts';
 
 export interface DetectionVOCEvaluatorOptions extends EvalDetectionVocOptions {
   /** Names of the classes, for `ap/<name>`; without them only the mean is reported. */
@@ -17,6 +18,16 @@ export interface DetectionVOCEvaluatorOptions extends EvalDetectionVocOptions {
   readonly scoreThresh?: number;
   /** Default 0.45. */
   readonly nmsThresh?: number;
+}
+
+/** What is reported of VOC's measures: the mean, and of each class the average precision. */
+export function vocValues(
+  { ap, map }: DetectionVocResult,
+  labelNames: readonly string[] = [],
+): Record<string, number> {
+  // Classes behind the last one that occurs have no entry.
+  const classes = labelNames.map((name, l) => [`ap/${name}`, ap[l] ?? Number.NaN] as const);
+  return { map, ...Object.fromEntries(classes) };
 }
 
 /**
@@ -29,10 +40,13 @@ export interface DetectionVOCEvaluatorOptions extends EvalDetectionVocOptions {
  * trainer.extend(new DetectionVOCEvaluator(iterator, model, { labelNames: testset.labelNames }));
  * ```
  */
-export class DetectionVOCEvaluator extends Evaluator<DetectionExample> {
+export class DetectionVOCEvaluator extends PredictionEvaluator<
+  DetectionExample,
+  FoundObjects,
+  DetectionVocResult,
+  Link & DetectionLink
+> {
   readonly #options: DetectionVOCEvaluatorOptions;
-  readonly #model: Link & DetectionLink;
-  #result: DetectionVocResult | null = null;
 
   /**
    * @param iterator gives `{ img, bbox, label, difficult }`, once: `repeat: false`.
@@ -44,53 +58,35 @@ export class DetectionVOCEvaluator extends Evaluator<DetectionExample> {
     options: DetectionVOCEvaluatorOptions = {},
   ) {
     super(iterator, model);
-    checkOptions('DetectionVOCEvaluator', options, {
+    this.#options = checkOptions('DetectionVOCEvaluator', options, {
       ...evalVocKinds,
       labelNames: 'object',
       scoreThresh: 'number',
       nmsThresh: 'number',
     });
-    this.#model = model;
-    this.#options = options;
   }
 
-  /** What the last evaluation found; null before. */
-  get result(): DetectionVocResult | null {
-    return this.#result;
+  protected override found(imgs: readonly Image[]): Promise<FoundObjects[]> {
+    const { scoreThresh = 0.01, nmsThresh = 0.45 } = this.#options;
+    return detectIn(this.model, imgs, { scoreThresh, nmsThresh });
   }
 
-  override async evaluate(signal: AbortSignal | null = null): Promise<Record<string, number>> {
-    const { labelNames, scoreThresh = 0.01, nmsThresh = 0.45, ...options } = this.#options;
-    const found: Predictions = { bboxes: [], labels: [], scores: [] };
-    const truth: Omit<DetectionExample, 'img'>[] = [];
-    this.iterator.reset();
-    for await (const batch of this.iterator) {
-      signal?.throwIfAborted();
-      const { bboxes, labels, scores } = await this.#model.predict(
-        batch.map(({ img }) => img),
-        { scoreThresh, nmsThresh },
-      );
-      found.bboxes.push(...bboxes);
-      found.labels.push(...labels);
-      found.scores.push(...scores);
-      truth.push(...batch);
-    }
-    const result = evalDetectionVoc(
-      found.bboxes,
-      found.labels,
-      found.scores,
+  protected override judge(
+    found: readonly FoundObjects[],
+    truth: readonly Truth<DetectionExample>[],
+  ): DetectionVocResult {
+    return evalDetectionVoc(
+      found.map(({ bbox }) => bbox),
+      found.map(({ label }) => label),
+      found.map(({ score }) => score),
       truth.map(({ bbox }) => bbox),
       truth.map(({ label }) => label),
       truth.map(({ difficult }) => difficult),
-      options,
+      pickOptions(this.#options, evalVocKinds),
     );
-    this.#result = result;
-    const values: Record<string, number> = { map: result.map };
-    // Classes behind the last one that occurs have no entry.
-    for (const [l, name] of (labelNames ?? []).entries()) values[`ap/${name}`] = result.ap[l] ?? Number.NaN;
-    const observation: Observation = new Map();
-    const reporter = this.makeReporter();
-    reporter.scope(observation, () => reporter.report(values, this.#model));
-    return Object.fromEntries(observation) as Record<string, number>;
+  }
+
+  protected override values(result: DetectionVocResult): Record<string, number> {
+    return vocValues(result, this.#options.labelNames);
   }
 }

@@ -1,1 +1,12 @@
+export { type CocoEvaluatorOptions, DetectionCOCOEvaluator } from './detection-coco-evaluator.ts';
 export { DetectionVOCEvaluator, type DetectionVOCEvaluatorOptions } from './detection-voc-evaluator.ts';
+export {
+  InstanceSegmentationCOCOEvaluator,
+  type InstanceSegmentationLink,
+  InstanceSegmentationVOCEvaluator,
+  type InstanceSegmentationVOCEvaluatorOptions,
+} from './instance-segmentation-evaluators.ts';
+export {
+  SemanticSegmentationEvaluator,
+  type SemanticSegmentationEvaluatorOptions,
+} from './semantic-segmentation-evaluator.ts';

@@ -1,0 +1,75 @@
+import type { Link, Observation } from '@chaingrad/core';
+import { type BatchIterator, Evaluator } from '@chaingrad/training';
+import type { Image } from '../image/index.ts';
+import type { DetectionLink } from '../models/index.ts';
+
+/** An example without its image, which is not kept. */
+export type Truth<E> = Omit<E, 'img'>;
+
+/**
+ * What all evaluators of predictions have in common: they predict batch by batch, judge all together, and report what comes out.
+ * Subclasses say how.
+ */
+export abstract class PredictionEvaluator<
+  E extends { readonly img: Image },
+  P,
+  R,
+  M extends Link,
+> extends Evaluator<E> {
+  protected readonly model: M;
+  #result: R | null = null;
+
+  /** @throws InvalidArgumentError for a repeating iterator. */
+  constructor(iterator: BatchIterator<E>, model: M) {
+    super(iterator, model);
+    this.model = model;
+  }
+
+  /** What the last evaluation found; null before. */
+  get result(): R | null {
+    return this.#result;
+  }
+
+  /** What is found in each image. */
+  protected abstract found(imgs: readonly Image[]): Promise<P[]>;
+
+  /** How good that is. */
+  protected abstract judge(found: readonly P[], truth: readonly Truth<E>[]): R;
+
+  /** What is told of it. */
+  protected abstract values(result: R): Record<string, number>;
+
+  override async evaluate(signal: AbortSignal | null = null): Promise<Record<string, number>> {
+    const found: P[] = [];
+    const truth: Truth<E>[] = [];
+    this.iterator.reset();
+    for await (const batch of this.iterator) {
+      signal?.throwIfAborted();
+      found.push(...(await this.found(batch.map(({ img }) => img))));
+      for (const { img: _, ...rest } of batch) truth.push(rest);
+    }
+    const result = this.judge(found, truth);
+    this.#result = result;
+    const observation: Observation = new Map();
+    const reporter = this.makeReporter();
+    reporter.scope(observation, () => reporter.report(this.values(result), this.model));
+    return Object.fromEntries(observation) as Record<string, number>;
+  }
+}
+
+/** What a detector finds in one image. */
+export interface FoundObjects {
+  readonly bbox: Float32Array;
+  readonly label: Int32Array;
+  readonly score: Float32Array;
+}
+
+/** ... in each of several. */
+export async function detectIn(
+  model: DetectionLink,
+  imgs: readonly Image[],
+  thresholds: { readonly scoreThresh: number; readonly nmsThresh: number },
+): Promise<FoundObjects[]> {
+  const { bboxes, labels, scores } = await model.predict(imgs, thresholds);
+  return bboxes.map((bbox, i) => ({ bbox, label: labels[i]!, score: scores[i]! }));
+}
