@@ -25,6 +25,7 @@ describe('options of vision', () => {
   const once = () => new SerialIterator([example], 1, { repeat: false });
   const coder = () => new vision.MultiboxCoder({ defaultBbox: [1, 1, 1, 1], variance: [0.1, 0.2] });
   const takers: OptionTable = {
+    BackboneExtractor: (o) => new vision.BackboneExtractor(new vision.ResNet18(), o),
     BasicBlock: (o) => new vision.BasicBlock(1, 1, o),
     BasicResBlock: (o) => new vision.BasicResBlock(1, 1, 1, o),
     Bottleneck: (o) => new vision.Bottleneck(1, 1, 1, o),

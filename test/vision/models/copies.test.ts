@@ -22,6 +22,15 @@ const deepLab = () => new vision.DeepLabV3plusXception65({ nClass: 2, scales: [1
 const fasterFpn = () => new vision.FasterRCNNFPNResNet50({ nFgClass: 2 });
 
 const rows: Readonly<Record<string, CopyRow>> = {
+  BackboneExtractor: [
+    () =>
+      new vision.BackboneExtractor(new vision.ResNet18({ nClass: 3 }), {
+        insize: 64,
+        pick: ['res4', 'res5'],
+        extra: [8],
+      }),
+    image,
+  ],
   BboxHead: [() => new vision.BboxHead(3, [1 / 4, 1 / 8]), null],
   CenterNet: [() => new vision.CenterNet(new Convolution2D(3, 2, 3), { insize: 64 }), null],
   Darknet19Extractor: [() => new vision.Darknet19Extractor(64), image],
