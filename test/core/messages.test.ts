@@ -4,10 +4,14 @@ import { describeMessages } from '../support/messages.ts';
 import { runProgram } from '../support/program.ts';
 import { mistakes } from './message-table.ts';
 
-describe('messages about models', () => {
-  before(() => useTestBackend('cpu'));
-  describeMessages('of core', mistakes);
+for (const backend of ['cpu', 'wasm'] as const) {
+  describe(`messages about models, on ${backend}`, () => {
+    before(() => useTestBackend(backend));
+    describeMessages('of core', mistakes);
+  });
+}
 
+describe('messages about backends', () => {
   it('say that a backend must be started first', async () => {
     const printed = await runProgram(new URL('no-backend-program.ts', import.meta.url));
     const messages = JSON.parse(printed) as string[];

@@ -6,10 +6,14 @@ import {
   ChainList,
   Convolution2D,
   DepthwiseConvolution2D,
+  EmbedID,
+  GroupNormalization,
   InvalidArgumentError,
+  LayerNormalization,
   Linear,
   type Link,
   type NamedArray,
+  PReLU,
   readArray,
   relu,
   Sequential,
@@ -91,6 +95,28 @@ describe("names: 'torch'", () => {
     const report = await load(other, file, { names: 'torch' });
     expect(report.copied).to.have.length(11);
     expect([...other.fc.W.tensor.dataSync()]).to.deep.equal([...net.fc.W.tensor.dataSync()]);
+    net.dispose();
+    other.dispose();
+  });
+
+  it('are those of embeddings, normalizations and slopes, both ways', async () => {
+    class Words extends Net {
+      token = new EmbedID(5, 4);
+      ln = new LayerNormalization(4);
+      gn = new GroupNormalization(2, 4);
+      act = new PReLU([4]);
+      out = new Linear(4, 2);
+    }
+    const net = new Words();
+    const bytes = await serialize(net, { format: 'safetensors', names: 'torch' });
+    await using file = await openWeights(bytes);
+    expect(file.keys()).to.have.members([
+      ...['token.weight', 'ln.weight', 'ln.bias', 'gn.weight', 'gn.bias', 'act.weight'],
+      ...['out.weight', 'out.bias'],
+    ]);
+    const other = new Words();
+    expect((await load(other, file, { names: 'torch' })).copied).to.have.length(8);
+    expect([...other.token.W.tensor.dataSync()]).to.deep.equal([...net.token.W.tensor.dataSync()]);
     net.dispose();
     other.dispose();
   });

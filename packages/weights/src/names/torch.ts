@@ -3,7 +3,9 @@ import {
   type ArrayTransform,
   BatchNormalization,
   DepthwiseConvolution2D,
+  GroupNormalization,
   InvalidArgumentError,
+  LayerNormalization,
   Link,
   type MappedName,
   type NameMap,
@@ -25,6 +27,9 @@ const normalization = new Map([
   ['N', 'num_batches_tracked'],
 ]);
 
+const isNormalization = (link: Link | undefined): boolean =>
+  [BatchNormalization, LayerNormalization, GroupNormalization].some((type) => link instanceof type);
+
 /** PyTorch's kernels of a grouped convolution (in * multiplier, 1, kh, kw) as (multiplier, in, kh, kw). */
 const groupedToDepthwise =
   (multiplier: number): ArrayTransform =>
@@ -44,7 +49,8 @@ const groupedToDepthwise =
  * `bn1/avg_var` is `bn1.running_var`. Functions of a Sequential count, as `nn.ReLU` does in PyTorch's.
  *
  * It reads (`load(model, 'mine.pth', { names: 'torch' })`) and writes (`save('mine.safetensors', model, { names: 'torch' })`); a
- * DepthwiseConvolution2D, whose layout differs, is read only. Values are taken as they are: the module computes the same where
+ * DepthwiseConvolution2D, whose layout differs, is read only. Recurrent links and MultiHeadAttention, whose weights PyTorch keeps in one
+ * piece, need a map of one's own. Values are taken as they are: the module computes the same where
  * the options are the same (BatchNormalization's `eps` is 1e-5 in PyTorch, 2e-5 here).
  * @param target a link.
  * @throws InvalidArgumentError for something else: PyTorch's optimizers keep other values.
@@ -56,7 +62,7 @@ export function torch(target: Serializable): NameMap {
   const names = [...target.serialEntries()].map(({ key }): [string, MappedName] => {
     const [path, rest] = splitKey(paths, key);
     const link = path === '' ? target : links.get(path);
-    const leaf = (link instanceof BatchNormalization ? normalization : parameters).get(rest) ?? rest;
+    const leaf = (isNormalization(link) ? normalization : parameters).get(rest) ?? rest;
     const from = [...(path === '' ? [] : paths.get(path)!.split('/')), leaf].join('.');
     if (rest !== 'W' || !(link instanceof DepthwiseConvolution2D)) return [key, { from }];
     return [key, { from, transform: groupedToDepthwise(link.channelMultiplier) }];
