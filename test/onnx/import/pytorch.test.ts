@@ -1,4 +1,4 @@
-/** Networks as PyTorch exports them, by both of its exporters (`test/fixtures/onnx-pytorch/make.py`), beside ONNX Runtime. */
+/** Networks as PyTorch exports them, by both of its exporters (`test/fixtures/onnx-pytorch/make.py`, and `old.py` for other operator sets), beside ONNX Runtime. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { usingConfig } from '@chaingrad/core';
 import { installFastKernels } from '@chaingrad/kernels';
@@ -53,7 +53,7 @@ describeBackends("PyTorch's files", () => {
       const y = usingConfig('train', false, () => model.call(x));
       expect(y.shape).to.deep.equal([...expected.dims]);
       const values = await y.data();
-      expect(Math.max(...values.map(Math.abs))).to.be.greaterThan(0.05);
+      expect(values.some((value) => Math.abs(value) > 0.05)).to.equal(true);
       expectClose(values, expected.data as Float32Array, 1e-4);
       const names = (network: typeof model) =>
         [...network.namedparams()].map(([path, { shape }]) => [path, shape]);

@@ -49,6 +49,10 @@ export const operators: Readonly<Record<string, () => Link>> = {
     tf.where(tf.logicalAnd(tf.greater(x, -0.5), tf.lessEqual(x, 0.5)), tf.mul(x, 3), tf.neg(x)),
   ),
   'the place of the largest': of((x) => tf.cast(tf.argMax(x, 3), 'float32')),
+  'the largest and their places': of((x) => {
+    const { values, indices } = tf.topk(x, 3);
+    return tf.add(values, tf.cast(indices, 'float32'));
+  }),
   'layer normalization': of((x) => layerNormalization(tf.reshape(x, [24, 8]), tf.ones([8]), tf.zeros([8]))),
   'a length': of((x) => tf.norm(x, 'euclidean', 3)),
   'the logarithm of a sum of exponentials': of((x) => tf.logSumExp(x, 3)),

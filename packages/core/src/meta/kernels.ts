@@ -219,6 +219,18 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map<string, ShapeR
   ['Any', reduce('axis', 'bool')],
   ['ArgMax', reduce('axis', 'int32')],
   ['ArgMin', reduce('axis', 'int32')],
+  [
+    'TopK',
+    ({ x }, { k }) => {
+      const shape = [...x!.shape.slice(0, -1), k as number];
+      return {
+        out: [
+          { shape, dtype: x!.dtype },
+          { shape, dtype: 'int32' },
+        ],
+      };
+    },
+  ],
   // shapes
   [
     'Reshape',

@@ -449,6 +449,8 @@ export const tfliteRules: Readonly<Record<string, TfliteRule>> = {
     e.op(65, [e.index(x!), e.ints(attrs['begin'] as number[]), e.ints(e.shape(out!))], out!, plain(48)),
   StridedSlice: stridedSlice,
   SplitV: split,
+  TopK: (e, { x }, { attrs, outputs }) =>
+    e.parts(48, [e.index(x!), e.ints([attrs['k'] as number], [])], outputs, plain(34)),
   Pack: pack,
   Unpack: unpack,
   GatherV2: gather,

@@ -70,6 +70,18 @@ const arg =
     return cast(e, e.made(name, out!.shape, 'int64', order), 'int32');
   };
 
+/** The largest along the last axis, and where they stand. */
+const topK: OnnxRule = (e, { x: given }, { attrs, outputs: [values, places] }) => {
+  const x = e.whole(given!);
+  const count = e.builder.ints([e.fixed('how many are the largest', attrs['k'])]);
+  const axis = e.place(x, x.shape.length - 1);
+  const names = e.builder.node(e.path, 'TopK', [e.at(x, x.order), count], { axis }, 2);
+  const [largest, at] = names.map((name, i) =>
+    e.made(name, values!.shape, i === 0 ? x.dtype : 'int64', x.order),
+  );
+  return [largest!, cast(e, at!, places!.dtype)];
+};
+
 /** An operator along one axis, which keeps the shape. */
 const along =
   (opType: string, input: string): OnnxRule =>
@@ -135,6 +147,7 @@ export const reductionRules: OnnxRules = {
   Any: logical('ReduceMax'),
   ArgMax: arg('ArgMax'),
   ArgMin: arg('ArgMin'),
+  TopK: topK,
   Softmax: along('Softmax', 'logits'),
   LogSoftmax: along('LogSoftmax', 'logits'),
   Cumsum: cumsum,
