@@ -1,19 +1,23 @@
 /** Pictures and annotations that are small as files and large as what they stand for. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import {
   DatasetError,
+  diskFiles,
   findCocoPart,
+  findLayout,
   memoryFiles,
   openFolderDataset,
   openLabelledFolder,
 } from '@chaingrad/vision';
 import { expect } from 'chai';
 import sharp from 'sharp';
-import { ImageError } from '../../packages/cli/src/errors.ts';
+import { CliError, ImageError } from '../../packages/cli/src/errors.ts';
 import { readImage } from '../../packages/cli/src/images.ts';
+import { readLabels } from '../../packages/cli/src/labels.ts';
 import { imageHeader } from '../../packages/vision/src/image/image-header.ts';
 import { crc32 } from '../../packages/weights/src/formats/crc32.ts';
 import { rejection } from '../support/errors.ts';
@@ -60,6 +64,24 @@ describe('attacks: pictures', () => {
     const problem = await rejection(dataset.get(0), DatasetError);
     expect(problem.message).to.match(/at most 134217728 pixels, got 16383 x 16383.*too large/);
     expect(process.memoryUsage.rss() - before).to.be.lessThan(1 << 27);
+  });
+
+  it('devices and pipes in place of pictures, annotations and labels', async function () {
+    if (process.platform === 'win32') this.skip();
+    const data = join(folder, 'devices');
+    for (const name of ['Annotations', 'JPEGImages']) await mkdir(join(data, name), { recursive: true });
+    await symlink('/dev/zero', join(data, 'Annotations', 'a.xml'));
+    await symlink('/dev/zero', join(data, 'JPEGImages', 'a.png'));
+    execFileSync('mkfifo', [join(data, 'pipe')]);
+    for (const path of ['/dev/zero', join(data, 'pipe'), join(data, 'JPEGImages', 'a.png')]) {
+      expect((await rejection(readImage(path), ImageError)).reason).to.match(/a device or a pipe/);
+      expect((await rejection(readLabels(path), CliError)).message).to.match(/a device or a pipe/);
+    }
+    const files = diskFiles(data);
+    const { parts } = await findLayout(files);
+    const decode = () => expect.fail('was decoded');
+    const { problems } = await openLabelledFolder(files, parts, { decode, onProblem: 'skip' });
+    expect(problems.map(({ message }) => message).join()).to.match(/a.xml: expected a file, got a device/);
   });
 
   it('the limit can be set', async () => {

@@ -1,9 +1,9 @@
 /** Images from files to pixels and back. */
-import { readFile } from 'node:fs/promises';
 import { type Image, maxImagePixels } from '@chaingrad/vision';
 import { writeFile } from '@chaingrad/weights';
 import sharp from 'sharp';
 import { CliError, ImageError, oneLine } from './errors.ts';
+import { readRegularFile } from './regular-file.ts';
 
 /** Larger pictures are not decoded. */
 const maxPixels = (): number => Number(process.env['CHAINGRAD_MAX_PIXELS']) || maxImagePixels;
@@ -114,7 +114,7 @@ const HEIC =
 async function readBytes(file: string): Promise<Buffer> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = await readRegularFile(file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const reasons: Record<string, string> = {

@@ -1,6 +1,6 @@
 /** The names of classes in a text file. */
-import { readFile } from 'node:fs/promises';
 import { CliError, oneLine } from './errors.ts';
+import { readRegularFile } from './regular-file.ts';
 
 /**
  * Reads class names: a JSON array of strings, or one name a line (empty lines at the end are dropped).
@@ -11,7 +11,7 @@ import { CliError, oneLine } from './errors.ts';
 export async function readLabels(file: string): Promise<string[]> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = (await readRegularFile(file)).toString('utf8');
   } catch (error) {
     throw new CliError(`cannot read the labels ${file}: ${oneLine(error)}`);
   }

@@ -1,6 +1,6 @@
 /** The files of a dataset: a folder on disk, or files that a page was given. */
 import { nodeModule } from '@chaingrad/core';
-import { VisionOptionError } from '../errors.ts';
+import { VisionError, VisionOptionError } from '../errors.ts';
 
 /** A folder with everything below it. Paths use '/' and start at the folder. */
 export interface DatasetFiles {
@@ -33,7 +33,12 @@ export function diskFiles(root: string): DatasetFiles {
   return {
     name: root,
     async read(path) {
-      return new Uint8Array(await fs.readFile(`${root}/${path}`));
+      const file = `${root}/${path}`;
+      const stat = await fs.stat(file);
+      // A device may have no end, and a pipe waits for a writer. What a folder is, reading it tells.
+      if (!stat.isFile() && !stat.isDirectory())
+        throw new VisionError(`${file}: expected a file, got a device or a pipe.`);
+      return new Uint8Array(await fs.readFile(file));
     },
     async list(folder) {
       const entries = await fs
