@@ -117,6 +117,10 @@ async function smallExample(picture: LabelledPicture, maxSide: number): Promise<
   }
 }
 
+/** Of two that find as much the later one has learnt more: its scores are higher. */
+const isBest = ({ map }: Measured, before: Measured | null) =>
+  before === null || (map ?? 0) >= (before.map ?? 0);
+
 /** Measures on the held out pictures, and keeps the best model. */
 class Validation implements Extension {
   readonly defaultName = 'validation';
@@ -138,8 +142,8 @@ class Validation implements Extension {
 
   /** Whether it has stopped getting better. */
   get isOver(): boolean {
-    const best = this.#points.findIndex(({ iteration }) => iteration === this.#best?.iteration);
-    return best >= 0 && this.#points.length - 1 - best >= PATIENCE;
+    const first = this.#points.findIndex(({ map }) => map === this.#best?.map);
+    return first >= 0 && this.#points.length - 1 - first >= PATIENCE;
   }
 
   async call({ updater: { iteration }, signal }: Trainer): Promise<void> {
@@ -153,7 +157,7 @@ class Validation implements Extension {
       ap: Array.from({ length: this.classes }, (_, l) => known(ap[l])),
     };
     this.#points.push(measured);
-    if (this.#best === null || (measured.map ?? 0) > (this.#best.map ?? 0)) {
+    if (isBest(measured, this.#best)) {
       this.#best = measured;
       await this.store.write(BEST, await serialize(this.model, { compression: false }));
     }
@@ -178,7 +182,7 @@ class Validation implements Extension {
       write: (value) => {
         this.#points = JSON.parse(String(value));
         for (const point of this.#points) {
-          if (this.#best === null || (point.map ?? 0) > (this.#best.map ?? 0)) this.#best = point;
+          if (isBest(point, this.#best)) this.#best = point;
           this.tell(point);
         }
       },
