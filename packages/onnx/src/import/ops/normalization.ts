@@ -67,6 +67,7 @@ const layerNormalization: Rule = {
 const instanceNormalization: Rule = {
   opsets: [1, 25],
   weights: { 1: 'weight', 2: 'bias' },
+  neutral: { 1: 1, 2: 0 },
   layer: 'channels-last',
   run(call) {
     const x = call.input(0);

@@ -15,6 +15,8 @@ export interface Rule {
   readonly reads?: readonly number[] | 'all';
   /** Inputs that are weights by nature, and what they are called where a file has no name for them. */
   readonly weights?: Readonly<Record<number, string>>;
+  /** Values by input that change nothing: exporters write them where a network has no weights. */
+  readonly neutral?: Readonly<Record<number, number>>;
   /** Weights that are running statistics: kept and saved, not trained. */
   readonly statistics?: readonly number[];
   /** Makes a link of a node whose weights nobody else uses: how its link takes and gives tensors. */

@@ -66,6 +66,11 @@ function usesOf(nodes: readonly Ruled[]): Map<string, Use[]> {
 }
 
 const isRead = ({ rule, input }: Use) => rule.reads === 'all' || (rule.reads?.includes(input) ?? false);
+/** Whether a constant under a made-up name is what changes nothing there. */
+const isNeutral = (array: HostArray, { rule, input }: Use) => {
+  const value = rule.neutral?.[input];
+  return value !== undefined && array.data.every((each) => each === value);
+};
 const slotOf = ({ rule, input }: Use) => rule.weights?.[input];
 
 /**
@@ -80,6 +85,7 @@ function weightKind(
 ): 'parameter' | 'statistic' | null {
   if (!isFloat(array.dtype) || uses.length === 0 || uses.some(isRead)) return null;
   if (uses.some(({ rule, input }) => rule.statistics?.includes(input))) return 'statistic';
+  if (naming.isMadeUp(name) && uses.every((use) => isNeutral(array, use))) return null;
   if (uses.some((use) => slotOf(use) !== undefined)) return 'parameter';
   return !naming.isMadeUp(name) && naming.isTrained(name, array.shape) ? 'parameter' : null;
 }
