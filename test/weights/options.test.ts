@@ -36,6 +36,7 @@ const takers: OptionTable = {
   openHttpRanges: (o) => weights.openHttpRanges(url, o),
   openRandomAccess: (o) => weights.openRandomAccess(bytes, o),
   openTfjsModel: (o) => weights.openTfjsModel(bytes, o),
+  openTfliteGraph: (o) => weights.openTfliteGraph(bytes, o),
   openWeights: (o) => weights.openWeights(bytes, o),
   readBytes: (o) => weights.readBytes(bytes, o),
   save: (o) => weights.save('/nowhere/x.npz', link, o),
