@@ -45,7 +45,9 @@ describeBackends('pooling', () => {
     const options = { ksize: [2, 3] } as const;
     const pooled = maxPooling2D(many, options);
     const back = upsampling2D(pooled, maxPooling2DIndices(many, options), { ...options, outsize: [5, 7] });
-    const largest = tf.equal(many, unpooling2D(pooled, { ...options, outsize: [5, 7] }));
+    // Whole numbers, which a transposed convolution by tiles may miss by a little.
+    const spread = unpooling2D(pooled, { ...options, outsize: [5, 7] });
+    const largest = tf.less(tf.abs(tf.sub(many, spread)), 0.5);
     const want = tf.where(largest, many, tf.zerosLike(many));
     expectClose(await back.data(), await want.data(), 0);
     const at = maxPooling2DIndices(many, options);
