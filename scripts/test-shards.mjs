@@ -13,14 +13,15 @@ const apart = ['core/functions', 'core/links', 'onnx/import', 'vision/models'];
 
 /** What takes longest begins first, so that the processes end together; all others follow. */
 const slowest = [
-  'vision/models',
-  'onnx/import',
-  'cli',
-  'core/links',
-  'weights',
-  'kernels',
   'browser',
+  'cli',
+  'vision/models',
   'package',
+  'kernels',
+  'vision',
+  'core/functions',
+  'onnx/import',
+  'weights',
 ];
 
 /** Each process may keep the two threads of the WASM backend busy. */

@@ -8,7 +8,9 @@ import sharp, { type Sharp } from 'sharp';
 import { sourceFlags } from '../support/program.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-const entry = join(root, 'packages/cli/src/cli.ts');
+/** In the verification of the whole the command as it is built, which starts three times as fast; else its source. */
+const isBuilt = process.env['CHAINGRAD_BUILT_COMMAND'] === '1';
+const entry = join(root, isBuilt ? 'packages/cli/dist/cli.js' : 'packages/cli/src/cli.ts');
 
 export interface Outcome {
   readonly code: number | null;
@@ -16,8 +18,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** What `node` must be told to run the entry from its source. */
-export const nodeArgs = (...args: string[]) => [...sourceFlags, entry, ...args];
+/** What `node` must be told to run the command. */
+export const nodeArgs = (...args: string[]) => [...(isBuilt ? [] : sourceFlags), entry, ...args];
 
 /** `chaingrad ...args`, in the folder `cwd`, with more environment variables. */
 export function chaingrad(
