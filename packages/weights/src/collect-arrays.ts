@@ -1,6 +1,7 @@
 /** The values of a link or an optimizer as arrays for a file. */
 
 import {
+  type ArrayPlan,
   FormatError,
   floatToBfloat,
   floatToHalf,
@@ -28,7 +29,7 @@ export async function collectArrays(
   target: Serializable,
   { parameterDtype = 'float32', names }: CollectOptions = {},
 ): Promise<[string, NamedArray][]> {
-  const fileKey = writtenName(typeof names === 'function' ? names(target) : names);
+  const written = writtenBy(typeof names === 'function' ? names(target) : names);
   const arrays: [string, NamedArray][] = [];
   // All values are of one moment: a step of training between two downloads would mix two models.
   const values = [...target.serialEntries()].map((entry) => ({ entry, value: held(entry.read()) }));
@@ -36,7 +37,8 @@ export async function collectArrays(
     for (const { entry, value } of values) {
       const array = value instanceof tf.Tensor ? await download(value, entry.key) : plain(value);
       const half = entry.kind === 'parameter' && parameterDtype !== 'float32';
-      arrays.push([fileKey(entry.key), half ? narrow(array, parameterDtype, entry) : array]);
+      const named = written(entry.key, half ? narrow(array, parameterDtype, entry) : array);
+      if (named !== null) arrays.push(named);
     }
   } finally {
     for (const { value } of values) if (value instanceof tf.Tensor) value.dispose();
@@ -44,17 +46,50 @@ export async function collectArrays(
   return arrays;
 }
 
-/** The name under which a map lets a value be written. */
-function writtenName(map: NameMap | undefined): (key: string) => string {
-  if (map === undefined) return (key) => key;
-  return (key) => {
-    const { from = key, transform } = mappedName(map, key) ?? {};
-    if (typeof from !== 'string' || transform !== undefined) {
+/**
+ * The name and the layout with which a map lets a value be written: the first name of those that are read; null for what files of its kind
+ * do not have.
+ */
+function writtenBy(
+  map: NameMap | undefined,
+): (key: string, array: NamedArray) => [string, NamedArray] | null {
+  if (map === undefined) return (key, array) => [key, array];
+  return (key, array) => {
+    const mapped = mappedName(map, key);
+    if (mapped === undefined && map.absent?.test(key)) return null;
+    const { from = key, transform, fileShape } = mapped ?? {};
+    const name = [from].flat()[0];
+    if (typeof name === 'string' && transform === undefined) return [name, array];
+    const shape = fileShape?.(array.shape);
+    const plan = shape === undefined ? null : (transform?.(shape) ?? null);
+    if (typeof name !== 'string' || plan === null || plan.flip !== undefined || plan.scale !== undefined) {
       const advice = 'Its layouts are read, not written: save without names.';
-      throw new InvalidArgumentError('names', 'a map of names alone', map.title, advice);
+      throw new InvalidArgumentError('names', 'a map that can be written by', map.title, advice);
     }
-    return from;
+    return [name, undone(array, plan, shape!)];
   };
+}
+
+/** The array of `shape` that `plan` makes this one of. */
+function undone(array: NamedArray, { view, order }: ArrayPlan, shape: readonly number[]): NamedArray {
+  const { data } = array as { data: Float32Array };
+  const strides = view.map((_, axis) => view.slice(axis + 1).reduce((size, n) => size * n, 1));
+  const sizes = order.map((axis) => view[axis]!);
+  const index = new Int32Array(order.length);
+  const out = data.slice();
+  let to = 0;
+  for (const value of data) {
+    out[to] = value;
+    // The next place, the last axis first.
+    for (let k = index.length - 1; k >= 0; k--) {
+      const stride = strides[order[k]!]!;
+      to += stride;
+      if (++index[k]! < sizes[k]!) break;
+      to -= stride * sizes[k]!;
+      index[k] = 0;
+    }
+  }
+  return { ...array, shape, data: out } as NamedArray;
 }
 
 function held(value: SerialValue): SerialValue {

@@ -22,8 +22,8 @@ export interface SaveOptions {
    */
   readonly parameterDtype?: 'float32' | 'float16' | 'bfloat16' | undefined;
   /**
-   * 'chainer-sequential' for a file that Chainer shall read, if a Sequential has three links or more. Maps that change
-   * layouts are for reading only.
+   * 'chainer-sequential' for a file that Chainer shall read, if a Sequential has three links or more; 'torch' and `kerasNames`
+   * for PyTorch and Keras. Other maps that change layouts are for reading only.
    */
   readonly names?: NameMapFor | NameMapName | undefined;
   /** npz: deflates the arrays, as Chainer does by default. Without it the file is a little larger, and much faster. */

@@ -25,6 +25,8 @@ export interface MappedName {
   /** The name in the file, or a pattern of it; several, where writers differ. */
   readonly from: MappedFrom | readonly MappedFrom[];
   readonly transform?: ArrayTransform;
+  /** The shape that the file has for a shape of ours: what has a transform is written only where this is told. */
+  readonly fileShape?: (shape: readonly number[]) => readonly number[];
 }
 
 /**

@@ -32,8 +32,13 @@ export interface KerasLayer {
   readonly flattened?: readonly [height: number, width: number];
 }
 
-const names = (ours: string, layer: string, transform: ArrayTransform): [string, MappedName][] => [
-  [`${ours}/W`, { from: written(layer, 'kernel', 0), transform }],
+const names = (
+  ours: string,
+  layer: string,
+  transform: ArrayTransform,
+  fileShape?: MappedName['fileShape'],
+): [string, MappedName][] => [
+  [`${ours}/W`, { from: written(layer, 'kernel', 0), transform, ...(fileShape && { fileShape }) }],
   [`${ours}/b`, { from: written(layer, 'bias', 1) }],
 ];
 
@@ -43,6 +48,8 @@ const depthwiseNames = (ours: string, layer: string): [string, MappedName][] => 
     {
       from: [...written(layer, 'depthwise_kernel', 0), ...written(layer, 'kernel', 0)],
       transform: depthwiseToOihw,
+      // How many filters a channel had cannot be told of ours: one.
+      fileShape: ([out, , kh, kw]) => [kh!, kw!, out!, 1],
     },
   ],
   [`${ours}/b`, { from: written(layer, 'bias', 1) }],
@@ -65,6 +72,9 @@ const normNames = (ours: string, layer: string): [string, MappedName][] => [
  * });
  * ```
  *
+ * Files are read by it, and written under Keras' names in Keras' layouts (`save('mine.safetensors', model, { names: map })`): tfjs' `loadWeights`
+ * takes them by name.
+ *
  * @param layers by our paths.
  */
 export function kerasNames(title: string, layers: Readonly<Record<string, KerasLayer>>): NameMap {
@@ -72,7 +82,9 @@ export function kerasNames(title: string, layers: Readonly<Record<string, KerasL
     const dense = flattened === undefined ? denseToLinear : flattenedToLinear(...flattened);
     if (kind === 'norm') return normNames(ours, name);
     if (kind === 'depthwise') return depthwiseNames(ours, name);
-    return names(ours, name, { conv: hwioToOihw, dense }[kind]);
+    return kind === 'dense'
+      ? names(ours, name, dense, ([out, size]) => [size!, out!])
+      : names(ours, name, hwioToOihw, ([out, inside, kh, kw]) => [kh!, kw!, inside!, out!]);
   });
   return {
     title,
