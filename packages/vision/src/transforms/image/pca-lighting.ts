@@ -10,13 +10,13 @@ export interface PcaLightingOptions {
   readonly eigenVector?: readonly (readonly number[])[];
 }
 
-/** Of ImageNet's RGB colours, as the Torch and Chainer training scripts have them. */
+/** Of ImageNet's RGB colours, as ChainerCV has them: with the components in rows, where the formula wants columns. */
 const IMAGENET: Required<PcaLightingOptions> = {
   eigenValue: [0.2175, 0.0188, 0.0045],
   eigenVector: [
-    [-0.5675, 0.7192, 0.4009],
-    [-0.5808, -0.0045, -0.814],
-    [-0.5836, -0.6948, 0.4203],
+    [-0.5675, -0.5808, -0.5836],
+    [0.7192, -0.0045, -0.6948],
+    [0.4009, -0.814, 0.4203],
   ],
 };
 
@@ -24,6 +24,7 @@ const IMAGENET: Required<PcaLightingOptions> = {
  * An image with a random shift of its colours along their principal components.
  *
  * Every pixel of a channel c gets the same amount: sum over i of eigenVector[c][i] * eigenValue[i] * N(0, sigma^2).
+ * The default vectors are ChainerCV's, which are transposed: give `eigenVector` transposed for shifts as Torch's.
  * Source: Krizhevsky et al., ImageNet classification (2012). Chainer counterpart: `chainercv.transforms.pca_lighting`.
  *
  * @param img RGB.

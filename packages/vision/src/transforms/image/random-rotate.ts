@@ -13,12 +13,12 @@ export function randomRotate<D extends PixelData>(
   rng: Rng = defaultRandom(),
 ): { img: Image<D>; param: { readonly k: number } } {
   const k = rng.integer(4);
-  return { img: quarterTurns(img, k), param: { k } };
+  return { img: quarterTurns(img, k, 'randomRotate'), param: { k } };
 }
 
-/** A copy of an image after k quarter turns counterclockwise. */
-function quarterTurns<D extends PixelData>(img: Image<D>, k: number): Image<D> {
-  checkImage(img, 'randomRotate');
+/** A copy of an image after k quarter turns counterclockwise. @param where who turns it, for messages. */
+export function quarterTurns<D extends PixelData>(img: Image<D>, k: number, where: string): Image<D> {
+  checkImage(img, where);
   const [height, width, channels] = img.shape;
   const [outH, outW] = k % 2 === 0 ? [height, width] : [width, height];
   const data = pixelsLike(img.data, img.data.length);

@@ -45,7 +45,7 @@ class TapList {
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 
 /** The cubic convolution kernel of Keys (1981) at distance x. */
-function cubic(x: number, a: number): number {
+export function cubic(x: number, a: number): number {
   const d = Math.abs(x);
   if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
   if (d < 2) return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
