@@ -23,6 +23,7 @@ describe('options of training', () => {
   afterEach(() => built[Symbol.dispose]());
 
   const takers: OptionTable = {
+    sliceDataset: (o) => training.sliceDataset([], o),
     EarlyStoppingTrigger: (o) => new training.EarlyStoppingTrigger(o),
     Evaluator: (o) => new training.Evaluator(once(), link, o),
     ExponentialShift: (o) => new training.ExponentialShift('lr', 0.1, o),

@@ -1,9 +1,10 @@
 import { checkOptions, type OptionKinds } from '@chaingrad/core';
+import type { SliceableDataset } from '@chaingrad/training';
 import { imageHeader, isTransposed, turnBoxes } from '../image/image-header.ts';
 import type { Image } from '../image/index.ts';
 import { resizeBbox, shrink } from '../transforms/index.ts';
 import type { DetectionRecord } from './detection-record.ts';
-import { type DatasetOptions, datasetKinds, ImageDataset } from './image-dataset.ts';
+import { asksFor, type DatasetOptions, datasetKinds, ImageDataset } from './image-dataset.ts';
 import type { ProblemLog } from './problems.ts';
 
 /** An image with what is in it. */
@@ -45,7 +46,10 @@ export interface PreloadOptions {
  *
  * Annotations are read at once, images when they are asked for; `preload` decodes them all and keeps the pixels.
  */
-export class DetectionDataset extends ImageDataset<DetectionRecord> {
+export class DetectionDataset
+  extends ImageDataset<DetectionRecord>
+  implements SliceableDataset<DetectionExample>
+{
   /** Larger images are shrunk to this side, as `preload` was asked to. */
   #maxSide = Number.POSITIVE_INFINITY;
 
@@ -55,6 +59,16 @@ export class DetectionDataset extends ImageDataset<DetectionRecord> {
     const isWhole = this.record(i).img === undefined && this.#maxSide < Number.POSITIVE_INFINITY;
     const { img, bbox, label, difficult } = isWhole ? shrunk(loaded, this.#maxSide) : loaded;
     return { img, bbox, label, difficult };
+  }
+
+  /** What of an example is asked for. The image is decoded for 'img' and 'bbox': how it is turned decides about the boxes. */
+  async getKeys<K extends keyof DetectionExample>(
+    i: number,
+    keys: readonly K[],
+  ): Promise<Pick<DetectionExample, K>> {
+    if (asksFor(keys, 'img', 'bbox')) return this.get(i);
+    const { label, difficult } = this.record(i);
+    return { label, difficult } as Partial<DetectionExample> as Pick<DetectionExample, K>;
   }
 
   /**

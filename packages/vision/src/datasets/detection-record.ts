@@ -15,6 +15,9 @@ export interface AnnotatedBox {
   readonly name: string;
   readonly box: readonly [yMin: number, xMin: number, yMax: number, xMax: number];
   readonly difficult: boolean;
+  /** COCO's mask and area, not yet checked. */
+  readonly segmentation?: unknown;
+  readonly area?: unknown;
 }
 
 /** The box around points, of which there may be any number: more than a function takes as arguments. */

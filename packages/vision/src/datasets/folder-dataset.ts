@@ -1,8 +1,10 @@
 import { checkOptions, listNames } from '@chaingrad/core';
+import type { SliceableDataset } from '@chaingrad/training';
 import { VisionOptionError } from '../errors.ts';
 import type { Image } from '../image/index.ts';
 import { type DatasetSource, openFiles } from './files.ts';
 import {
+  asksFor,
   type DatasetOptions,
   datasetKinds,
   decoderOf,
@@ -33,12 +35,18 @@ interface LabelRecord extends ImageRecord {
 }
 
 /** Images in one folder a class: what `openFolderDataset` gives. */
-export class FolderDataset extends ImageDataset<LabelRecord> {
+export class FolderDataset extends ImageDataset<LabelRecord> implements SliceableDataset<LabelExample> {
   /** @throws DatasetError when the image cannot be decoded; RangeError outside the list. */
   async get(i: number): Promise<LabelExample> {
     const record = this.record(i);
     const img = record.img ?? (await this.load(record, this.log.withPolicy('refuse')))!.img;
     return { img, label: record.label };
+  }
+
+  /** What of an example is asked for: the image is decoded for 'img' only. */
+  async getKeys<K extends keyof LabelExample>(i: number, keys: readonly K[]): Promise<Pick<LabelExample, K>> {
+    if (asksFor(keys, 'img')) return this.get(i);
+    return { label: this.record(i).label } as Partial<LabelExample> as Pick<LabelExample, K>;
   }
 
   /**

@@ -41,6 +41,10 @@ export const decoderOf =
     return toImage(await (decode?.(bytes, file) ?? new Blob([bytes])), { maxPixels });
   };
 
+/** Whether one of some keys of an example is asked for. */
+export const asksFor = (asked: readonly PropertyKey[], ...keys: readonly string[]): boolean =>
+  asked.some((key) => (keys as readonly PropertyKey[]).includes(key));
+
 /** Images of a folder, which are decoded when they are asked for. */
 export abstract class ImageDataset<R extends ImageRecord> {
   /** What was left out, in the order it was found. */
@@ -91,10 +95,10 @@ export abstract class ImageDataset<R extends ImageRecord> {
     }
   }
 
-  /** The image of a record and pictures that belong to it, all of one size; null with a problem added. */
-  protected async pictures(record: R, others: readonly string[], log: ProblemLog): Promise<(Image | null)[]> {
+  /** An image and the pictures that belong to it, all of one size; null with a problem added. */
+  protected async pictures(files: readonly string[], log: ProblemLog): Promise<(Image | null)[]> {
     const images: (Image | null)[] = [];
-    for (const file of [record.file, ...others]) {
+    for (const file of files) {
       const img = (await this.load({ file }, log))?.img ?? null;
       images.push(img);
       const [height, width] = images[0]?.shape ?? [];

@@ -1,6 +1,13 @@
 export { type ImageHeader, imageHeader } from '../image/image-header.ts';
 export { type CocoDatasetOptions, openCocoDataset } from './coco-dataset.ts';
 export {
+  type CocoInstanceDatasetOptions,
+  type CocoInstanceExample,
+  CocoInstanceSegmentationDataset,
+  openCocoInstanceSegmentationDataset,
+} from './coco-instance-dataset.ts';
+export { CubDataset, type CubDatasetOptions, type CubExample, openCubDataset } from './cub-dataset.ts';
+export {
   DetectionDataset,
   type DetectionDatasetOptions,
   type DetectionExample,

@@ -1,5 +1,6 @@
 /** Images whose pixels have classes, in the layouts of well-known data sets. */
 import { checkOptions, type OptionKinds } from '@chaingrad/core';
+import type { SliceableDataset } from '@chaingrad/training';
 import {
   cityscapesLabelNames,
   vocBboxLabelNames,
@@ -13,6 +14,7 @@ import type { Masks } from '../utils/mask/masks.ts';
 import { vocColormap } from '../visualizations/colormap.ts';
 import { type DatasetFiles, type DatasetSource, openFiles } from './files.ts';
 import {
+  asksFor,
   type DatasetOptions,
   type DecodeImage,
   datasetKinds,
@@ -68,7 +70,10 @@ function classesOf(
 }
 
 /** Images with the classes of their pixels. Files are read when they are asked for. */
-export class SegmentationDataset extends ImageDataset<SegmentationRecord> {
+export class SegmentationDataset
+  extends ImageDataset<SegmentationRecord>
+  implements SliceableDataset<SegmentationExample>
+{
   readonly #labelOf: LabelOfColor;
 
   constructor(
@@ -87,9 +92,27 @@ export class SegmentationDataset extends ImageDataset<SegmentationRecord> {
   async get(i: number): Promise<SegmentationExample> {
     const record = this.record(i);
     const log = this.log.withPolicy('refuse');
-    const [img, picture] = await this.pictures(record, [record.labelFile], log);
-    const data = classesOf(picture!, record.labelFile, this.#labelOf, log)!;
-    return { img: img!, label: { data, shape: [img!.shape[0], img!.shape[1]] } };
+    const [img, picture] = await this.pictures([record.file, record.labelFile], log);
+    return { img: img!, label: this.#labelIn(picture!, record, log) };
+  }
+
+  /** What of an example is asked for: of the image and the picture of its classes only that one is decoded. */
+  async getKeys<K extends keyof SegmentationExample>(
+    i: number,
+    keys: readonly K[],
+  ): Promise<Pick<SegmentationExample, K>> {
+    const [img, label] = [asksFor(keys, 'img'), asksFor(keys, 'label')];
+    if (img && label) return this.get(i);
+    const record = this.record(i);
+    const log = this.log.withPolicy('refuse');
+    const [picture] = await this.pictures([label ? record.labelFile : record.file], log);
+    const found = label ? { label: this.#labelIn(picture!, record, log) } : { img: picture! };
+    return found as Partial<SegmentationExample> as Pick<SegmentationExample, K>;
+  }
+
+  #labelIn(picture: Image, { labelFile }: SegmentationRecord, log: ProblemLog): LabelMap {
+    const data = classesOf(picture, labelFile, this.#labelOf, log)!;
+    return { data, shape: [picture.shape[0], picture.shape[1]] };
   }
 }
 
@@ -103,6 +126,10 @@ export interface InstanceExample {
   readonly label: Int32Array;
   /** R * 4 values, rows of (yMin, xMin, yMax, xMax) in pixels: the boxes around the masks. */
   readonly bbox: Float32Array;
+  /** R flags: 1 for a crowd, several objects in one mask. COCO has them. */
+  readonly crowded?: Uint8Array;
+  /** R areas in pixels, as annotated. COCO has them. */
+  readonly area?: Float32Array;
 }
 
 interface InstanceRecord extends SegmentationRecord {
@@ -111,12 +138,28 @@ interface InstanceRecord extends SegmentationRecord {
 }
 
 /** Images with the masks of their objects. Files are read when they are asked for. */
-export class InstanceSegmentationDataset extends ImageDataset<InstanceRecord> {
+export class InstanceSegmentationDataset
+  extends ImageDataset<InstanceRecord>
+  implements SliceableDataset<InstanceExample>
+{
+  /** What of an example is asked for: the pictures of classes and objects are decoded unless it is 'img' alone. */
+  async getKeys<K extends keyof InstanceExample>(
+    i: number,
+    keys: readonly K[],
+  ): Promise<Pick<InstanceExample, K>> {
+    if (asksFor(keys, 'mask', 'label', 'bbox')) return this.get(i);
+    const [img] = await this.pictures([this.record(i).file], this.log.withPolicy('refuse'));
+    return { img: img! } as Partial<InstanceExample> as Pick<InstanceExample, K>;
+  }
+
   /** @throws DatasetError as `SegmentationDataset.get`; RangeError outside the list. */
   async get(i: number): Promise<InstanceExample> {
     const record = this.record(i);
     const log = this.log.withPolicy('refuse');
-    const [img, classes, objects] = await this.pictures(record, [record.labelFile, record.objectFile], log);
+    const [img, classes, objects] = await this.pictures(
+      [record.file, record.labelFile, record.objectFile],
+      log,
+    );
     const [height, width] = img!.shape;
     const classOf = classesOf(classes!, record.labelFile, vocLabelOf, log)!;
     const objectOf = classesOf(objects!, record.objectFile, vocLabelOf, log)!;

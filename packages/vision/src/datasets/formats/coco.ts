@@ -143,6 +143,8 @@ async function read(part: LayoutPart, context: ReadContext): Promise<ReadPart> {
       name: nameOf.get(entry['category_id'] as number) ?? `category ${told(entry['category_id'])}`,
       box: [y, x, y + height, x + width],
       difficult: entry['iscrowd'] === 1,
+      segmentation: entry['segmentation'],
+      area: entry['area'],
     });
   });
 
