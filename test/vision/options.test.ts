@@ -33,6 +33,10 @@ describe('options of vision', () => {
       const dataset = await vision.openLabelledFolder(files, []);
       return dataset.preload(o);
     },
+    DetectionVisReport: (o) => new vision.DetectionVisReport(once(), ssd, o),
+    ProgressHook: (o) => new vision.ProgressHook(o),
+    applyToIterator: (o) => vision.applyToIterator(() => 0, once(), o),
+    tileImages: (o) => vision.tileImages([img], 1, o),
     DetectionCOCOEvaluator: (o) => new vision.DetectionCOCOEvaluator(once(), ssd, o),
     InstanceSegmentationCOCOEvaluator: (o) =>
       new vision.InstanceSegmentationCOCOEvaluator(once() as never, ssd as never, o),
@@ -139,6 +143,8 @@ describe('options of vision', () => {
     openLabelledFolder: (o) => vision.openLabelledFolder(files, [], o),
     MixUpDataset: (o) => new vision.MixUpDataset([], 1, o),
     SiameseDataset: (o) => new vision.SiameseDataset([], [], o),
+    openCocoInstanceSegmentationDataset: (o) => vision.openCocoInstanceSegmentationDataset(files, o),
+    openCubDataset: (o) => vision.openCubDataset(files, o),
     openAde20kDataset: (o) => vision.openAde20kDataset(files, o),
     openCityscapesDataset: (o) => vision.openCityscapesDataset(files, o),
     openSegmentationFolder: (o) => vision.openSegmentationFolder(files, o),

@@ -4,7 +4,8 @@ import type { DetectionExample } from '../datasets/index.ts';
 import { type CocoResult, evalDetectionCoco } from '../evaluations/index.ts';
 import type { Image } from '../image/index.ts';
 import type { DetectionLink } from '../models/index.ts';
-import { detectIn, type FoundObjects, PredictionEvaluator, type Truth } from './prediction-evaluator.ts';
+import type { RestOf } from '../utils/index.ts';
+import { detectIn, type FoundObjects, PredictionEvaluator } from './prediction-evaluator.ts';
 
 export interface CocoEvaluatorOptions {
   /** Names of the classes, for `ap/<name>`; without them only the means are reported. */
@@ -69,7 +70,7 @@ export class DetectionCOCOEvaluator extends PredictionEvaluator<
 
   protected override judge(
     found: readonly FoundObjects[],
-    truth: readonly Truth<DetectionExample>[],
+    truth: readonly RestOf<DetectionExample>[],
   ): CocoResult {
     return evalDetectionCoco(
       found.map(({ bbox }) => bbox),

@@ -9,7 +9,8 @@ import {
 } from '../evaluations/index.ts';
 import type { Image } from '../image/index.ts';
 import type { DetectionLink } from '../models/index.ts';
-import { detectIn, type FoundObjects, PredictionEvaluator, type Truth } from './prediction-evaluator.ts';
+import type { RestOf } from '../utils/index.ts';
+import { detectIn, type FoundObjects, PredictionEvaluator } from './prediction-evaluator.ts';
 
 export interface DetectionVOCEvaluatorOptions extends EvalDetectionVocOptions {
   /** Names of the classes, for `ap/<name>`; without them only the mean is reported. */
@@ -73,7 +74,7 @@ export class DetectionVOCEvaluator extends PredictionEvaluator<
 
   protected override judge(
     found: readonly FoundObjects[],
-    truth: readonly Truth<DetectionExample>[],
+    truth: readonly RestOf<DetectionExample>[],
   ): DetectionVocResult {
     return evalDetectionVoc(
       found.map(({ bbox }) => bbox),

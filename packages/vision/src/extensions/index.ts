@@ -1,4 +1,9 @@
 export { type CocoEvaluatorOptions, DetectionCOCOEvaluator } from './detection-coco-evaluator.ts';
+export {
+  DetectionVisReport,
+  type DetectionVisReportOptions,
+  type ShownExample,
+} from './detection-vis-report.ts';
 export { DetectionVOCEvaluator, type DetectionVOCEvaluatorOptions } from './detection-voc-evaluator.ts';
 export {
   InstanceSegmentationCOCOEvaluator,

@@ -11,10 +11,10 @@ import {
 } from '../evaluations/index.ts';
 import type { Image } from '../image/index.ts';
 import type { InstancePredictions, PredictOptions } from '../models/index.ts';
-import type { Masks } from '../utils/index.ts';
+import type { Masks, RestOf } from '../utils/index.ts';
 import { type CocoEvaluatorOptions, cocoEvaluatorKinds, cocoValues } from './detection-coco-evaluator.ts';
 import { vocValues } from './detection-voc-evaluator.ts';
-import { PredictionEvaluator, type Truth } from './prediction-evaluator.ts';
+import { PredictionEvaluator } from './prediction-evaluator.ts';
 
 /** What finds objects with their masks. */
 export interface InstanceSegmentationLink {
@@ -54,7 +54,7 @@ abstract class InstanceSegmentationEvaluator<R> extends PredictionEvaluator<
 }
 
 /** Predictions and truth as the evaluations take them. */
-const lists = (found: readonly FoundInstances[], truth: readonly Truth<InstanceExample>[]) =>
+const lists = (found: readonly FoundInstances[], truth: readonly RestOf<InstanceExample>[]) =>
   [
     found.map(({ mask }) => mask),
     found.map(({ label }) => label),
@@ -110,7 +110,7 @@ export class InstanceSegmentationVOCEvaluator extends InstanceSegmentationEvalua
 
   protected override judge(
     found: readonly FoundInstances[],
-    truth: readonly Truth<InstanceExample>[],
+    truth: readonly RestOf<InstanceExample>[],
   ): DetectionVocResult {
     return evalInstanceSegmentationVoc(...lists(found, truth), this.#options);
   }
@@ -121,7 +121,8 @@ export class InstanceSegmentationVOCEvaluator extends InstanceSegmentationEvalua
 }
 
 /**
- * Evaluates masks as COCO does and reports what `DetectionCOCOEvaluator` reports of boxes.
+ * Evaluates masks as COCO does and reports what `DetectionCOCOEvaluator` reports of boxes. Crowds and annotated areas count where the
+ * examples have them.
  *
  * Chainer counterpart: `chainercv.extensions.InstanceSegmentationCOCOEvaluator`.
  */
@@ -146,9 +147,13 @@ export class InstanceSegmentationCOCOEvaluator extends InstanceSegmentationEvalu
 
   protected override judge(
     found: readonly FoundInstances[],
-    truth: readonly Truth<InstanceExample>[],
+    truth: readonly RestOf<InstanceExample>[],
   ): CocoResult {
-    return evalInstanceSegmentationCoco(...lists(found, truth));
+    const areas = truth.flatMap(({ area }) => (area === undefined ? [] : [area]));
+    return evalInstanceSegmentationCoco(...lists(found, truth), {
+      gtCrowdeds: truth.map(({ crowded, label }) => crowded ?? new Uint8Array(label.length)),
+      gtAreas: areas.length === truth.length ? areas : null,
+    });
   }
 
   protected override values(result: CocoResult): Record<string, number> {

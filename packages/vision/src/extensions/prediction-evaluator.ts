@@ -2,9 +2,7 @@ import type { Link, Observation } from '@chaingrad/core';
 import { type BatchIterator, Evaluator } from '@chaingrad/training';
 import type { Image } from '../image/index.ts';
 import type { DetectionLink } from '../models/index.ts';
-
-/** An example without its image, which is not kept. */
-export type Truth<E> = Omit<E, 'img'>;
+import { applyToIterator, type RestOf } from '../utils/index.ts';
 
 /**
  * What all evaluators of predictions have in common: they predict batch by batch, judge all together, and report what comes out.
@@ -34,19 +32,23 @@ export abstract class PredictionEvaluator<
   protected abstract found(imgs: readonly Image[]): Promise<P[]>;
 
   /** How good that is. */
-  protected abstract judge(found: readonly P[], truth: readonly Truth<E>[]): R;
+  protected abstract judge(found: readonly P[], truth: readonly RestOf<E>[]): R;
 
   /** What is told of it. */
   protected abstract values(result: R): Record<string, number>;
 
   override async evaluate(signal: AbortSignal | null = null): Promise<Record<string, number>> {
     const found: P[] = [];
-    const truth: Truth<E>[] = [];
+    const truth: RestOf<E>[] = [];
     this.iterator.reset();
-    for await (const batch of this.iterator) {
+    const find = (imgs: readonly Image[]) => {
       signal?.throwIfAborted();
-      found.push(...(await this.found(batch.map(({ img }) => img))));
-      for (const { img: _, ...rest } of batch) truth.push(rest);
+      return this.found(imgs);
+    };
+    // Images are not kept.
+    for await (const { outValues, restValues } of applyToIterator(find, this.iterator)) {
+      found.push(...outValues);
+      truth.push(...restValues);
     }
     const result = this.judge(found, truth);
     this.#result = result;

@@ -4,8 +4,8 @@ import type { SegmentationExample } from '../datasets/index.ts';
 import { evalSemanticSegmentation, type SemanticSegmentationResult } from '../evaluations/index.ts';
 import type { Image } from '../image/index.ts';
 import type { SegmentationLink } from '../models/index.ts';
-import type { LabelMap } from '../utils/index.ts';
-import { PredictionEvaluator, type Truth } from './prediction-evaluator.ts';
+import type { LabelMap, RestOf } from '../utils/index.ts';
+import { PredictionEvaluator } from './prediction-evaluator.ts';
 
 export interface SemanticSegmentationEvaluatorOptions {
   /** Names of the classes, for `iou/<name>` and `class_accuracy/<name>`; without them only the means are reported. */
@@ -48,7 +48,7 @@ export class SemanticSegmentationEvaluator extends PredictionEvaluator<
 
   protected override judge(
     found: readonly LabelMap[],
-    truth: readonly Truth<SegmentationExample>[],
+    truth: readonly RestOf<SegmentationExample>[],
   ): SemanticSegmentationResult {
     return evalSemanticSegmentation(
       found,

@@ -20,14 +20,22 @@ export function paste<D extends PixelData>(
   fill: Fill,
 ): Image<D> {
   checkImage(img, 'paste');
-  const [h, w, channels] = img.shape;
+  const channels = img.shape[2];
   const values = fillValues(fill, channels, 'paste');
   const data = pixelsLike(img.data, height * width * channels);
   if (values.every((v) => v === values[0])) data.fill(values[0] ?? 0);
   else for (let i = 0; i < data.length; i++) data[i] = values[i % channels]!;
-  for (let y = 0; y < h; y++) {
-    const row = img.data.subarray(y * w * channels, (y + 1) * w * channels);
-    data.set(row, ((y + yOffset) * width + xOffset) * channels);
-  }
-  return { data, shape: [height, width, channels] };
+  const canvas: Image<D> = { data, shape: [height, width, channels] };
+  putInto(canvas, img, yOffset, xOffset);
+  return canvas;
+}
+
+/** Copies `img`, which must fit and have as many channels, to a place of a canvas. */
+export function putInto(canvas: Image, { data, shape: [h, w, channels] }: Image, y: number, x: number): void {
+  const width = canvas.shape[1];
+  for (let row = 0; row < h; row++)
+    canvas.data.set(
+      data.subarray(row * w * channels, (row + 1) * w * channels),
+      ((row + y) * width + x) * channels,
+    );
 }
