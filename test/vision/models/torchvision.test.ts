@@ -1,6 +1,7 @@
 /** torchvision's names and numbers: files with PyTorch's state dicts give what PyTorch gave. */
 import {
   backward,
+  InvalidArgumentError,
   type PickableSequentialChain,
   softmaxCrossEntropy,
   useBackend,
@@ -8,25 +9,14 @@ import {
   withoutValues,
 } from '@chaingrad/core';
 import * as vision from '@chaingrad/vision';
-import { convertWeights, MemoryWeights, type NameMapName, nameMaps } from '@chaingrad/weights';
+import { type NameMapName, nameMaps } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { rejection } from '../../support/errors.ts';
 import { channelsLast, generate, ints } from '../../support/goldens.ts';
-import { channelsFirst, expectSamples, expectStats, magnitude, type Stats } from '../../support/models.ts';
+import { channelsFirst, expectSamples, expectStats, magnitude } from '../../support/models.ts';
+import { stateDict, type TorchGolden } from '../../support/torch-state.ts';
 import { expectClose, goldens } from '../support.ts';
-
-type Entry = [name: string, shape: number[], scaleOrValue: number, offset?: number];
-
-interface TorchGolden {
-  prefix: string;
-  n_class: number;
-  input: { key: string; shape: [number, number, number, number]; scale: number };
-  state_dict: Entry[];
-  maps: { name: string; stats: Stats }[];
-  labels: { key: string; n: number };
-  loss: number;
-  grads: [name: string, l2: number][];
-}
 
 type Net = PickableSequentialChain & { readonly mean: readonly number[]; readonly arch: string };
 
@@ -34,29 +24,6 @@ type Net = PickableSequentialChain & { readonly mean: readonly number[]; readonl
 const deviations = [0.229, 0.224, 0.225].map((std) => 255 * std);
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-
-/** The state dict as the bytes of a safetensors file. @param names those of its entries in the file. */
-async function stateDict(
-  { prefix, state_dict }: TorchGolden,
-  names: readonly string[] = state_dict.map(([name]) => name),
-): Promise<Uint8Array<ArrayBuffer>> {
-  const arrays = state_dict.map(([name, shape, scale, offset], i) => {
-    const array =
-      offset === undefined
-        ? { shape, dtype: 'int64' as const, data: BigInt64Array.of(BigInt(scale)) }
-        : {
-            shape,
-            dtype: 'float32' as const,
-            data: generate({ key: prefix + name, scale, offset }, sizeOf(shape)),
-          };
-    return [names[i]!, array] as const;
-  });
-  const { files } = await convertWeights(
-    new MemoryWeights('state', 'pytorch', new Map(arrays)),
-    'state.safetensors',
-  );
-  return files[0]!.bytes;
-}
 
 const resnetLayers: Record<string, string> = {
   conv1: 'conv1',
@@ -275,6 +242,14 @@ describe('vision/models: mobilenetv2_100 of timm on wasm', () => {
 
 describe("vision/models: maps of torchvision's names", () => {
   before(() => useBackend('wasm'));
+
+  it('a name of none is told, with those that there are', async () => {
+    const golden = goldens<TorchGolden>('torch_resnet18').json();
+    const file = await stateDict({ ...golden, state_dict: golden.state_dict.slice(0, 1) });
+    const names = 'torchvision-resnet19' as NameMapName;
+    const error = await rejection(vision.ResNet18.fromPretrained(file, { names }), InvalidArgumentError);
+    expect(error.message).to.include('one of torchvision-vgg16').and.to.include('got torchvision-resnet19');
+  });
 
   const models = {
     'torchvision-resnet18': vision.ResNet18,
