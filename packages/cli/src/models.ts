@@ -44,6 +44,8 @@ export interface DetectorEntry extends ModelEntry {
 /** A detector of a class of its own, which loads its weights and learns. */
 export interface SSDEntry extends ModelEntry {
   readonly className: 'SSDMobileNetV2' | 'SSD300' | 'SSD512' | 'SSDMobileNetV1Face';
+  /** What its class takes beside the number of classes. */
+  readonly takes: readonly ('scoreFunction' | 'insize')[];
 }
 
 const vision = () => import('@chaingrad/vision');
@@ -68,11 +70,18 @@ export async function openCenterNet(
   return new CenterNet(await importTfjs(source, { outputs: [...CenterNet.outputs], ...options }));
 }
 
-const ssd = (className: SSDEntry['className'], title: string, args: ModelArgs, insize: number): SSDEntry => ({
+const ssd = (
+  className: SSDEntry['className'],
+  title: string,
+  args: ModelArgs,
+  insize: number,
+  takes: SSDEntry['takes'] = [],
+): SSDEntry => ({
   title,
   className,
   args,
   inputShape: [1, insize, insize, 3],
+  takes,
   create: async ({ nFgClass }) => new (await classOf({ className } as SSDEntry))({ nFgClass: nFgClass! }),
 });
 
@@ -83,6 +92,7 @@ export const ssds = {
     'SSD on MobileNetV2, 23 classes of Open Images; its weights are installed with chaingrad',
     { nFgClass: 23 },
     300,
+    ['scoreFunction', 'insize'],
   ),
   ssd300: ssd(
     'SSD300',

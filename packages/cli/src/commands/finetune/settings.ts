@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { listNames } from '@chaingrad/core';
 import { CliError, oneLine } from '../../errors.ts';
+import { type SSDEntry, ssds } from '../../models.ts';
 
 export interface FinetuneSettings {
   readonly data: string;
@@ -85,7 +86,8 @@ type Chosen = { readonly [K in keyof FinetuneSettings]?: FinetuneSettings[K] | u
  * The settings of a run: of a new one the user's and the defaults, of a resumed one those it began with, where only its length
  * may be changed.
  *
- * @throws CliError when a new run would overwrite an old one, when there is none to resume, or a setting differs from the old one.
+ * @throws CliError when a new run would overwrite an old one or asks for what the model cannot do, when there is none to resume, or
+ *   a setting differs from the old one.
  */
 export function settingsOf(out: string, resume: boolean, chosen: Chosen): FinetuneSettings {
   const file = join(out, FILE);
@@ -97,7 +99,9 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
       throw new CliError(`${out} holds a training already: pass --resume to go on with it, or another --out`);
     }
     if (given.data === undefined) throw new CliError('--data is missing: the folder of the images');
-    return placed({ ...defaults, ...given } as FinetuneSettings);
+    const settings = placed({ ...defaults, ...given } as FinetuneSettings);
+    expectPossible(settings);
+    return settings;
   }
   if (!existsSync(file)) throw new CliError(`${out} holds no training to resume: there is no ${FILE}`);
   let old: FinetuneSettings;
@@ -116,6 +120,13 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
     );
   }
   return now;
+}
+
+/** @throws CliError for what the model cannot do. */
+function expectPossible({ model, size }: FinetuneSettings): void {
+  const { takes, inputShape }: SSDEntry = ssds[model];
+  if (size !== null && !takes.includes('insize'))
+    throw new CliError(`${model} sees ${inputShape[1]} x ${inputShape[2]} pixels: leave --size out`);
 }
 
 /** With whole paths: a resumed training may be started from another folder. */

@@ -24,7 +24,7 @@ export async function startModel(
   // New heads learn by softmax, against the background: what ChainerCV's loss is made for.
   const model = new Model({
     nFgClass: labelNames.length,
-    scoreFunction: 'softmax',
+    ...(entry.takes.includes('scoreFunction') ? { scoreFunction: 'softmax' as const } : {}),
     ...(settings.size === null ? {} : { insize: settings.size }),
   });
   model.tiles = settings.tiles ?? 1;
