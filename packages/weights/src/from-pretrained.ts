@@ -3,7 +3,6 @@ import {
   InvalidArgumentError,
   type Link,
   type MatchReport,
-  type NameMap,
   type OptionKinds,
   pickOptions,
   withoutValues,
@@ -11,6 +10,7 @@ import {
 import { type About, OtherModelError, readAbout } from './about.ts';
 import type { WeightFile } from './formats/weight-file.ts';
 import { isWeightFile, type LoadOptions, loadKinds, loadOpened, otherLoadNames, withEntry } from './load.ts';
+import { hasNamesOf } from './names/index.ts';
 import { openAny, openPretrained, type WeightSource } from './open-weights.ts';
 import {
   completeArguments,
@@ -124,12 +124,6 @@ const partOf = (entry: Pretrained<object> | null): NpmSource['part'] =>
   entry !== null && typeof entry.source === 'object' && entry.source.kind === 'npm'
     ? entry.source.part
     : undefined;
-
-/** Whether a file has the names of another framework that a map begins with. */
-function hasNamesOf(file: WeightFile, { names }: NameMap): boolean {
-  const [{ from } = { from: [] }] = Object.values(names);
-  return [from].flat().some((name) => typeof name === 'string' && file.has(name));
-}
 
 const dropNull = <T extends object>(values: T): T =>
   Object.fromEntries(

@@ -216,6 +216,8 @@ export const pretrained = {
   SEResNeXt50: { imagenet: imagenet('se_resnext50_imagenet_converted_2018_06_28.npz', {}) },
   SEResNeXt101: { imagenet: imagenet('se_resnext101_imagenet_converted_2018_06_28.npz', {}) },
   MobileNetV2: {},
+  SSDResNet18: {},
+  SSDResNet50: {},
   SSDMobileNetV2: {
     /** The first stage of MediaPipe Objectron: a list of labels lies before it, other models behind it. */
     oid: {

@@ -138,6 +138,8 @@ const rows: Readonly<Record<string, CopyRow>> = {
     () => new vision.SSDMobileNetV2({ nFgClass: 2, scoreFunction: 'softmax' }),
     [[1, 300, 300, 3]],
   ],
+  SSDResNet18: [() => new vision.SSDResNet18({ nFgClass: 2, insize: 64 }), image],
+  SSDResNet50: [() => new vision.SSDResNet50({ nFgClass: 2, insize: 64 }), image],
   TFConv2DBNActiv: [() => new vision.TFConv2DBNActiv(null, 4, 3, { stride: 2, activ: null }), [[1, 8, 8, 3]]],
   TFConvolution2D: [() => new vision.TFConvolution2D(3, 4, 3, { stride: 2 }), [[1, 8, 8, 3]]],
   VGG16: [

@@ -1,5 +1,5 @@
 /** Names of other frameworks. */
-import { InvalidArgumentError, type NameMapFor } from '@chaingrad/core';
+import { InvalidArgumentError, type NameMap, type NameMapFor } from '@chaingrad/core';
 import { chainerSequential } from './chainer-sequential.ts';
 import { kerasVgg16, tinyVgg } from './keras.ts';
 import { mobilenetV1Face, mobilenetV2 } from './mobilenet.ts';
@@ -39,6 +39,16 @@ export const nameMaps = {
 } as const satisfies Record<string, NameMapFor>;
 
 export type NameMapName = keyof typeof nameMaps;
+
+/**
+ * Whether a file has the names of another framework that a map begins with.
+ * @param file an opened one.
+ * @param map of names.
+ */
+export function hasNamesOf(file: { has(key: string): boolean }, map: NameMap): boolean {
+  const [{ from } = { from: [] }] = Object.values(map.names);
+  return [from].flat().some((name) => typeof name === 'string' && file.has(name));
+}
 
 /**
  * A map by its name, or the map itself.

@@ -29,6 +29,12 @@ export {
   type SSDPredictOptions,
 } from './ssd.ts';
 export { ssdBatch } from './ssd-batch.ts';
+export {
+  type PretrainedSSDResNetOptions,
+  SSDResNet18,
+  SSDResNet50,
+  type SSDResNetOptions,
+} from './ssd-resnet.ts';
 export { type SSDTrainExample, type SSDTransformOptions, ssdTransform } from './ssd-transform.ts';
 export { type PretrainedSSDOptions, SSD300, SSD512, type SSDVGG16Options } from './ssd-vgg16.ts';
 export { tileShare } from './tiles.ts';
