@@ -74,11 +74,11 @@ describe('cli', () => {
   it('lists the models for an unknown one', async () => {
     expectRefusal(
       await chaingrad(['detect', '--model', 'yolo', 'a.png']),
-      /argument 'yolo' is invalid\. Allowed choices are centernet-mobilenetv3-coco, ssd-mobilenet-v2-oid, ssd300, ssd512, face\.$/m,
+      /argument 'yolo' is invalid\. Allowed choices are centernet-mobilenetv3-coco, ssd-mobilenet-v2-oid, ssd300, ssd512, face, ssd-resnet18, ssd-resnet50\.$/m,
     );
     expectRefusal(
       await chaingrad(['summary', 'yolo']),
-      "unknown model 'yolo'; valid are: centernet-mobilenetv3-coco, ssd-mobilenet-v2-oid, ssd300, ssd512, face, vgg16",
+      "unknown model 'yolo'; valid are: centernet-mobilenetv3-coco, ssd-mobilenet-v2-oid, ssd300, ssd512, face, ssd-resnet18, ssd-resnet50, vgg16",
     );
   });
 

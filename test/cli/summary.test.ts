@@ -28,10 +28,12 @@ describe('cli/summary', () => {
     });
   }
 
-  it('knows the detectors on MobileNet', async () => {
+  it('knows the detectors on MobileNet and ResNet', async () => {
     const { stdout } = await chaingrad(['summary', 'ssd-mobilenet-v2-oid:nFgClass=3']);
     expect(stdout).to.match(/^\/multibox\/conf\/0 +Convolution2D +W \(12, 576, 1, 1\), b \(12\) /m);
     const { stdout: face } = await chaingrad(['summary', 'face']);
     expect(face).to.match(/^\/multibox\/conf\/0 +Convolution2D +W \(9, 512, 1, 1\), b \(9\) /m);
+    const { stdout: resnet } = await chaingrad(['summary', 'ssd-resnet18:nFgClass=3']);
+    expect(resnet).to.match(/^\/multibox\/conf\/0 +Convolution2D +W \(16, 128, 3, 3\), b \(16\) /m);
   });
 });

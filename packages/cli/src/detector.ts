@@ -103,6 +103,8 @@ async function openNamed(
 ): Promise<Named> {
   const { OtherModelError } = await import('@chaingrad/weights');
   const name = wanted ?? (weights === undefined ? detectorNames[0]! : 'ssd-mobilenet-v2-oid');
+  if (weights === undefined && (detectors[name] as SSDEntry).backbone !== undefined)
+    throw new CliError(`${name} has no weights of its own: pass --weights FILE`);
   try {
     return { name, model: await openModel(detectors[name], weights, names, say) };
   } catch (error) {

@@ -4,7 +4,7 @@
  *
  * The models themselves are imported when one is made, so that `--help` and wrong names are answered at once.
  */
-import type { Chain } from '@chaingrad/core';
+import type { Chain, PickableSequentialChain } from '@chaingrad/core';
 import type { CenterNet, SSD } from '@chaingrad/vision';
 import type { LoadOptions, WeightFile, WeightSource } from '@chaingrad/weights';
 import { CliError, UnknownNameError } from './errors.ts';
@@ -43,9 +43,32 @@ export interface DetectorEntry extends ModelEntry {
 
 /** A detector of a class of its own, which loads its weights and learns. */
 export interface SSDEntry extends ModelEntry {
-  readonly className: 'SSDMobileNetV2' | 'SSD300' | 'SSD512' | 'SSDMobileNetV1Face';
+  readonly className:
+    | 'SSDMobileNetV2'
+    | 'SSD300'
+    | 'SSD512'
+    | 'SSDMobileNetV1Face'
+    | 'SSDResNet18'
+    | 'SSDResNet50';
   /** What its class takes beside the number of classes. */
   readonly takes: readonly ('scoreFunction' | 'insize')[];
+  /** The classifier whose file it begins from, where it has no weights of its own. */
+  readonly backbone?: Backbone;
+}
+
+/** A classifier, the maps of which a detector looks at. */
+export interface Backbone {
+  readonly className: 'ResNet18' | 'ResNet50';
+  /** The map of torchvision's and timm's names. */
+  readonly names: 'torchvision-resnet18' | 'torchvision-resnet50';
+}
+
+/** A class of classifiers, as @chaingrad/vision has them. */
+interface ClassifierClass {
+  fromPretrained(
+    source: WeightFile,
+    options: LoadOptions & { arch: 'torchvision' },
+  ): Promise<PickableSequentialChain>;
 }
 
 const vision = () => import('@chaingrad/vision');
@@ -53,6 +76,10 @@ const vision = () => import('@chaingrad/vision');
 /** The class of a detector. */
 export const classOf = async ({ className }: SSDEntry): Promise<DetectorClass> =>
   (await vision())[className] as unknown as DetectorClass;
+
+/** The class of a backbone. */
+export const classifierOf = async ({ className }: Backbone): Promise<ClassifierClass> =>
+  (await vision())[className] as unknown as ClassifierClass;
 
 /** The name under which commands know the detectors of a class, or null. */
 export const detectorOfClass = (className: string): keyof typeof detectors | null =>
@@ -75,13 +102,14 @@ const ssd = (
   title: string,
   args: ModelArgs,
   insize: number,
-  takes: SSDEntry['takes'] = [],
+  more: Partial<Pick<SSDEntry, 'takes' | 'backbone'>> = {},
 ): SSDEntry => ({
   title,
   className,
   args,
   inputShape: [1, insize, insize, 3],
-  takes,
+  takes: [],
+  ...more,
   create: async ({ nFgClass }) => new (await classOf({ className } as SSDEntry))({ nFgClass: nFgClass! }),
 });
 
@@ -92,7 +120,7 @@ export const ssds = {
     'SSD on MobileNetV2, 23 classes of Open Images; its weights are installed with chaingrad',
     { nFgClass: 23 },
     300,
-    ['scoreFunction', 'insize'],
+    { takes: ['scoreFunction', 'insize'] },
   ),
   ssd300: ssd(
     'SSD300',
@@ -112,6 +140,17 @@ export const ssds = {
     {},
     512,
   ),
+  'ssd-resnet18': ssd(
+    'SSDResNet18',
+    "SSD on ResNet-18, without weights of its own: it begins from a classifier's (finetune --from resnet18.pth)",
+    { nFgClass: 20 },
+    300,
+    { takes: ['insize'], backbone: { className: 'ResNet18', names: 'torchvision-resnet18' } },
+  ),
+  'ssd-resnet50': ssd('SSDResNet50', 'SSD on ResNet-50, likewise', { nFgClass: 20 }, 300, {
+    takes: ['insize'],
+    backbone: { className: 'ResNet50', names: 'torchvision-resnet50' },
+  }),
 } satisfies Record<string, SSDEntry>;
 
 /** What finds objects, the default first. */

@@ -1,6 +1,6 @@
 /** One step of training on made-up targets: what it costs, not what is learned. */
 import { type Link, MomentumSGD, softmaxCrossEntropy } from '@chaingrad/core';
-import { MultiboxTrainChain, SSD, SSD300, SSD512, ssdUpdateHooks, VGG16 } from '@chaingrad/vision';
+import { MultiboxTrainChain, SSD, ssdUpdateHooks, VGG16 } from '@chaingrad/vision';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Corners of two objects in an image, as fractions of its sides. */
@@ -25,7 +25,7 @@ export function trainingStep(model: Link, batch: number): TrainingStep {
     const chain = new MultiboxTrainChain(model);
     ssdUpdateHooks(chain, optimizer.setup(chain));
     // Default boxes are in pixels of the input, those of TensorFlow's models in fractions of it.
-    const unit = model instanceof SSD300 || model instanceof SSD512 ? model.insize : 1;
+    const unit = model.insize / model.boxScale([model.insize, model.insize])[0];
     const { mbLoc, mbLabel } = model.coder.encode(
       BOXES.map((v) => v * unit),
       [0, model.nFgClass - 1],

@@ -18,7 +18,7 @@ function whole(text: string): number {
   return value;
 }
 
-const models = ['ssd-mobilenet-v2-oid', 'ssd300', 'ssd512'] as const;
+const models = ['ssd-mobilenet-v2-oid', 'ssd300', 'ssd512', 'ssd-resnet18', 'ssd-resnet50'] as const;
 
 // Defaults are in the texts, not in commander: --resume must see what was given.
 const option = (flags: string, text: string, name: Exclude<keyof typeof defaults, never>) =>
@@ -35,7 +35,11 @@ export const finetuneCommand = () =>
     .addOption(option('--labels <file>', "class names, one a line; 'auto' takes those that occur", 'labels'))
     .addOption(option('--model <name>', 'the detector to begin with', 'model').choices(models))
     .addOption(
-      option('--from <file>', "its parameters: 'pretrained', 'none', or a file of any format", 'from'),
+      option(
+        '--from <file>',
+        "its parameters: 'pretrained', 'none', or a file of any format; of ssd-resnet18 and ssd-resnet50 a classifier's, torchvision's or timm's",
+        'from',
+      ),
     )
     .addOption(namesOption())
     .option(
@@ -93,7 +97,7 @@ export const finetuneCommand = () =>
     .addOption(backendOption())
     .addHelpText(
       'after',
-      '\nExample:\n  chaingrad finetune --data data/bccd --out run --minutes 20\n  chaingrad detect --weights run/best.npz photo.jpg',
+      '\nExample:\n  chaingrad finetune --data data/bccd --out run --minutes 20\n  chaingrad finetune --data data/bccd --out run --model ssd-resnet18 --from resnet18-f37072fd.pth\n  chaingrad detect --weights run/best.npz photo.jpg',
     )
     .action(async (options: FinetuneOptions) => {
       const { finetune } = await import('./run.ts');

@@ -347,10 +347,13 @@ function withoutObjects(...datasets: readonly DetectionDataset[]): string {
   return train === 0 && test === 0 ? '' : `; without objects ${train} and ${test}`;
 }
 
+/** What a `BackboneExtractor` adds to its classifier is as new as the heads. */
+const extractorLayers = /^\/extractor\/(?!extra\/)/;
+
 /** What `--freeze` calls by name. `early`: the layers on the large maps, half the time of a step, which see edges and colours. */
 const namedPatterns: Readonly<Record<string, RegExp>> = {
-  early: /^\/extractor\/(conv0|blocks\/[0-5]|conv[123]_\d)\//,
-  extractor: /^\/extractor\//,
+  early: /^\/extractor\/(conv0|blocks\/[0-5]|conv[123]_\d|base\/(conv1|res2))\//,
+  extractor: extractorLayers,
 };
 
 /** Freezes what is asked for and slows the extractor down. @returns the number of frozen parameters. */
@@ -366,7 +369,7 @@ function freeze(model: SSD, { freeze: what, extractorLr, model: name }: Finetune
     if (pattern?.test(path)) {
       param.frozen = true;
       frozen++;
-    } else if (path.startsWith('/extractor/')) {
+    } else if (extractorLayers.test(path)) {
       (param.updateRule!.hyperparam as { eta: number }).eta = extractorLr;
     }
   }

@@ -9,7 +9,7 @@ export interface FinetuneSettings {
   readonly data: string;
   /** Folder of the pictures, from `data`, where it cannot be told. */
   readonly images: string | null;
-  readonly model: 'ssd-mobilenet-v2-oid' | 'ssd300' | 'ssd512';
+  readonly model: 'ssd-mobilenet-v2-oid' | 'ssd300' | 'ssd512' | 'ssd-resnet18' | 'ssd-resnet50';
   readonly labels: string;
   readonly trainSplit: string | null;
   /** The images that the best model is chosen by. */
@@ -123,10 +123,15 @@ export function settingsOf(out: string, resume: boolean, chosen: Chosen): Finetu
 }
 
 /** @throws CliError for what the model cannot do. */
-function expectPossible({ model, size }: FinetuneSettings): void {
-  const { takes, inputShape }: SSDEntry = ssds[model];
+function expectPossible({ model, size, from }: FinetuneSettings): void {
+  const { takes, backbone, inputShape }: SSDEntry = ssds[model];
   if (size !== null && !takes.includes('insize'))
     throw new CliError(`${model} sees ${inputShape[1]} x ${inputShape[2]} pixels: leave --size out`);
+  if (backbone !== undefined && from === 'pretrained') {
+    throw new CliError(
+      `${model} has no weights of its own: pass --from with a file of the classifier ${backbone.className} (torchvision's or timm's), or --from none`,
+    );
+  }
 }
 
 /** With whole paths: a resumed training may be started from another folder. */

@@ -1,8 +1,23 @@
 /** The detector that a training begins with. */
-import { type Random, transferParams } from '@chaingrad/core';
-import { type DetectionDataset, type SSD, warmStartHeads } from '@chaingrad/vision';
-import { openWeights, resolveNames, type WeightFile } from '@chaingrad/weights';
-import { classOf, type DetectorClass, type SSDEntry, ssds } from '../../models.ts';
+import { listNames, MismatchError, type Random, transferParams } from '@chaingrad/core';
+import { type BackboneExtractor, type DetectionDataset, type SSD, warmStartHeads } from '@chaingrad/vision';
+import {
+  hasNamesOf,
+  type LoadOptions,
+  nameMaps,
+  openWeights,
+  resolveNames,
+  type WeightFile,
+} from '@chaingrad/weights';
+import { CliError } from '../../errors.ts';
+import {
+  type Backbone,
+  classifierOf,
+  classOf,
+  type DetectorClass,
+  type SSDEntry,
+  ssds,
+} from '../../models.ts';
 import { tell } from '../../progress.ts';
 import type { FinetuneSettings } from './settings.ts';
 
@@ -10,7 +25,7 @@ const classHeads = /^\/multibox\/conf\//;
 
 /**
  * Everything from the file, and new heads where the classes differ: these begin from the heads of the classes that answer most on
- * the training images, where the file has any.
+ * the training images, where the file has any. Of a classifier's file the backbone, where the detector begins from such.
  */
 export async function startModel(
   settings: FinetuneSettings,
@@ -38,10 +53,12 @@ export async function startModel(
   }
   await using file = await openWeights(settings.from, { onProgress: tell(settings.from, say) });
   using source = await openSource(Model, file, settings);
-  if (source === null) {
+  if (source !== null) await takeOver(source, model, train, rng, say);
+  else if (entry.backbone !== undefined) await takeBackbone(entry.backbone, file, model, settings, say);
+  else {
     const { summary } = await transferParams(file, model, { names: namesOf(settings) });
     say(summary());
-  } else await takeOver(source, model, train, rng, say);
+  }
   return model;
 }
 
@@ -58,6 +75,40 @@ async function openSource(
   } catch {
     // What is wrong with the file itself, reading the parts tells too.
     return null;
+  }
+}
+
+/**
+ * All of a classifier but its last layer; the coarser maps and the heads, which it has not, begin anew.
+ * @throws CliError unless the file is one of that classifier.
+ */
+async function takeBackbone(
+  backbone: Backbone,
+  file: WeightFile,
+  model: SSD,
+  settings: FinetuneSettings,
+  say: (text: string) => void,
+): Promise<void> {
+  const seen = hasNamesOf(file, nameMaps[backbone.names]) ? backbone.names : undefined;
+  using classifier = await openClassifier(backbone, file, namesOf(settings) ?? seen);
+  const { base } = (model as SSD<BackboneExtractor>).extractor;
+  const { copied, unusedInSrc } = transferParams(classifier, base);
+  const names = settings.names ?? seen ?? 'its own names';
+  say(
+    `took over ${copied.length} arrays of ${backbone.className} (${names}), all but ${listNames(unusedInSrc)}; coarser maps and heads begin anew`,
+  );
+}
+
+async function openClassifier(backbone: Backbone, file: WeightFile, names: LoadOptions['names']) {
+  const Classifier = await classifierOf(backbone);
+  try {
+    return await Classifier.fromPretrained(file, { names, arch: 'torchvision' });
+  } catch (error) {
+    if (!(error instanceof MismatchError)) throw error;
+    // What must be the same in a program is another file here.
+    throw new CliError(
+      `${file.file} is no file of the classifier ${backbone.className}, or its names are others (--names): ${error.report.summary(4)}`,
+    );
   }
 }
 
