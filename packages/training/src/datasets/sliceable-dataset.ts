@@ -166,10 +166,6 @@ function indicesOf(range: DatasetRange | ArrayLike<number> | null, length: numbe
  * @param keys one, whose value is the example then, or a list; without it the examples are whole.
  * @throws InvalidArgumentError for an index outside the dataset; when an example is read, for a key that it does not have.
  */
-export function sliceDataset<E extends object>(
-  dataset: Dataset<E>,
-  range: DatasetRange | ArrayLike<number> | null,
-): SliceableDataset<E>;
 export function sliceDataset<E extends object, K extends keyof E>(
   dataset: Dataset<E>,
   range: DatasetRange | ArrayLike<number> | null,
@@ -180,6 +176,10 @@ export function sliceDataset<E extends object, K extends keyof E>(
   range: DatasetRange | ArrayLike<number> | null,
   keys: K,
 ): IndexedDataset<E[K]>;
+export function sliceDataset<E extends object>(
+  dataset: Dataset<E>,
+  range: DatasetRange | ArrayLike<number> | null,
+): SliceableDataset<E>;
 export function sliceDataset<E extends object, K extends keyof E>(
   dataset: Dataset<E>,
   range: DatasetRange | ArrayLike<number> | null,

@@ -10,13 +10,13 @@ export interface RotateOptions {
   readonly expand?: boolean;
   /** The colour outside the image: one value, or one for each channel. */
   readonly fill?: Fill;
-  readonly interpolation?: RotateInterpolation;
+  readonly interpolation?: 'nearest' | 'bilinear' | 'bicubic';
   /** Whose arithmetic. Default 'cv2'. */
-  readonly backend?: RotateBackend;
+  readonly backend?: 'cv2' | 'PIL';
 }
 
-type RotateInterpolation = 'nearest' | 'bilinear' | 'bicubic';
-type RotateBackend = 'cv2' | 'PIL';
+type RotateInterpolation = NonNullable<RotateOptions['interpolation']>;
+type RotateBackend = NonNullable<RotateOptions['backend']>;
 
 /** How many neighbours a value is made of, from which one on, and their weights at a fraction of a pixel. */
 interface Kernel {

@@ -38,8 +38,8 @@ export class ProgressHook {
   }
 
   /** @param batch that is done. */
-  onBatch({ inValues }: { readonly inValues: readonly unknown[] }): void {
-    this.#nProcessed += inValues.length;
+  onBatch(batch: { readonly inValues: readonly unknown[] }): void {
+    this.#nProcessed += batch.inValues.length;
     const seconds = (performance.now() - this.#start) / 1000;
     const speed = seconds === 0 ? 0 : this.#nProcessed / seconds;
     const total = this.#nTotal === null ? '' : ` of ${this.#nTotal}`;
