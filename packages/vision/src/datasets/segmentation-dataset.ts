@@ -270,6 +270,19 @@ export interface VocSegmentationOptions extends DatasetOptions {
 
 const vocKinds: OptionKinds<VocSegmentationOptions> = { ...datasetKinds, split: 'string' };
 
+/** The images of a split of Pascal VOC, with the files of their classes and of their objects. */
+async function openVoc(where: string, source: DatasetSource, options: VocSegmentationOptions) {
+  const { split = 'train' } = checkOptions(where, options, vocKinds);
+  const opened = open(source, options);
+  const names = await listed(where, opened.files, `ImageSets/Segmentation/${split}.txt`, split);
+  const records = names.map((name) => ({
+    file: `JPEGImages/${name}.jpg`,
+    labelFile: `SegmentationClass/${name}.png`,
+    objectFile: `SegmentationObject/${name}.png`,
+  }));
+  return { ...opened, records };
+}
+
 /**
  * Opens a folder in the layout of Pascal VOC's segmentation: `ImageSets/Segmentation/<split>.txt`, `JPEGImages`,
  * `SegmentationClass/*.png` in VOC's colours. The borders of objects do not count.
@@ -283,14 +296,7 @@ export async function openVocSegmentationDataset(
   source: DatasetSource,
   options: VocSegmentationOptions = {},
 ): Promise<SegmentationDataset> {
-  const where = 'openVocSegmentationDataset';
-  const { split = 'train' } = checkOptions(where, options, vocKinds);
-  const { files, log, decode } = open(source, options);
-  const names = await listed(where, files, `ImageSets/Segmentation/${split}.txt`, split);
-  const records = names.map((name) => ({
-    file: `JPEGImages/${name}.jpg`,
-    labelFile: `SegmentationClass/${name}.png`,
-  }));
+  const { files, log, decode, records } = await openVoc('openVocSegmentationDataset', source, options);
   return new SegmentationDataset(files, records, vocSemanticSegmentationLabelNames, log, decode, vocClassOf);
 }
 
@@ -305,15 +311,11 @@ export async function openVocInstanceSegmentationDataset(
   source: DatasetSource,
   options: VocSegmentationOptions = {},
 ): Promise<InstanceSegmentationDataset> {
-  const where = 'openVocInstanceSegmentationDataset';
-  const { split = 'train' } = checkOptions(where, options, vocKinds);
-  const { files, log, decode } = open(source, options);
-  const names = await listed(where, files, `ImageSets/Segmentation/${split}.txt`, split);
-  const records = names.map((name) => ({
-    file: `JPEGImages/${name}.jpg`,
-    labelFile: `SegmentationClass/${name}.png`,
-    objectFile: `SegmentationObject/${name}.png`,
-  }));
+  const { files, log, decode, records } = await openVoc(
+    'openVocInstanceSegmentationDataset',
+    source,
+    options,
+  );
   return new InstanceSegmentationDataset(files, records, vocBboxLabelNames, log, decode);
 }
 
