@@ -1,6 +1,18 @@
 /** The classifiers beside VGG16 as files: equal in ONNX Runtime, native and WASM. */
 import { type PickableSequentialChain, useBackend, withoutValues } from '@chaingrad/core';
-import { MobileNetV2, ResNet50, SEResNet50, SEResNeXt50 } from '@chaingrad/vision';
+import {
+  MobileNetV2,
+  ResNet18,
+  ResNet34,
+  ResNet50,
+  ResNet101,
+  ResNet152,
+  SEResNet50,
+  SEResNet101,
+  SEResNet152,
+  SEResNeXt50,
+  SEResNeXt101,
+} from '@chaingrad/vision';
 import { readJson } from '../../support/goldens.ts';
 import { type ForwardGolden, fillNet } from '../../vision/models/generated-net.ts';
 import { expectSame, floats } from './support.ts';
@@ -12,6 +24,17 @@ const cases: [golden: string, make: (nClass: number) => PickableSequentialChain,
   ['cv_seresnext50', (nClass) => new SEResNeXt50({ nClass }), ['res5', 'fc6']],
   ['cv_mobilenetv2', (nClass) => new MobileNetV2({ nClass }), ['conv1', 'squeeze']],
 ];
+
+/** Those of which no golden has the weights: they are of the same blocks, and drawn here. */
+const deeper: Record<string, () => PickableSequentialChain> = {
+  ResNet18: () => new ResNet18({ nClass: 5 }),
+  ResNet34: () => new ResNet34({ nClass: 5 }),
+  ResNet101: () => new ResNet101({ nClass: 5 }),
+  ResNet152: () => new ResNet152({ nClass: 5, arch: 'he' }),
+  SEResNet101: () => new SEResNet101({ nClass: 5 }),
+  SEResNet152: () => new SEResNet152({ nClass: 5 }),
+  SEResNeXt101: () => new SEResNeXt101({ nClass: 5 }),
+};
 
 describe('exportOnnx of the classifiers', function () {
   this.timeout(240_000);
@@ -27,6 +50,14 @@ describe('exportOnnx of the classifiers', function () {
       const image = { ...input, data: input.data.map((value) => value * 128) };
       for (const runtime of ['native', 'web'] as const)
         await expectSame(model, [image], { runtime, tolerance: 2e-5 });
+    });
+  }
+
+  for (const [name, make] of Object.entries(deeper)) {
+    it(`${name}: features and logits of drawn weights are the same in ONNX Runtime`, async () => {
+      using model = make().initialize([1, 32, 32, 3]);
+      model.pick = ['res5', 'fc6'];
+      await expectSame(model, [floats([2, 32, 32, 3])], { tolerance: 2e-5 });
     });
   }
 });

@@ -216,11 +216,20 @@ describe('vision/models/yolo on wasm', () => {
     });
   }
 
-  it('goes out as ONNX', async () => {
-    const { n_fg_class: nFgClass, insize } = small.json().models.YOLOv2Tiny;
-    using model = new YOLOv2Tiny({ nFgClass, insize }).initialize([1, insize, insize, 3]);
-    const [, { outputNames, about }] = model.onnxArguments();
-    await expectSame(model, [floats([1, insize, insize, 3])], { outputNames, about });
+  for (const name of names) {
+    it(`${name} goes out as ONNX`, async () => {
+      using model = filled(name, small.json().models[name]);
+      const { insize } = model;
+      const [inputs, { outputNames, about }] = model.onnxArguments();
+      expect(inputs).to.deep.equal([[1, insize, insize, 3]]);
+      const input = floats([2, insize, insize, 3]);
+      const images = { ...input, data: input.data.map((value) => (value + 1) / 2) };
+      for (const runtime of ['native', 'web'] as const)
+        await expectSame(model, [images], { outputNames, about, runtime });
+    });
+  }
+
+  it('has parts that go out as ONNX', async () => {
     for (const fn of [reorg, (x: tf.Tensor4D) => darknetPool(x, 1)])
       await expectSame(new Lambda(fn as never), [floats([2, 4, 6, 8])]);
   });
