@@ -40,6 +40,7 @@ export async function readFolder(entries: readonly PathedFile[]): Promise<ReadFo
   const pictures: ToAdd[] = [];
   const seen = new Set<string>();
   // Lists may overlap (VOC's trainval): a picture that is held out anywhere is not learnt from.
+  const isTest = heldOutBy(parts.map(({ name }) => name));
   const order = [...parts].sort((a, b) => Number(isTest(b.name)) - Number(isTest(a.name)));
   for (const part of order) {
     const { records } = await openLabelledFolder(source, [part], {
@@ -66,7 +67,11 @@ export async function readFolder(entries: readonly PathedFile[]): Promise<ReadFo
   return { description, names: labelNames, pictures, problems: [...notes, ...whole.problems.map(shown)] };
 }
 
-const isTest = (name: string): boolean => name === 'test' || name === 'val';
+/** Which parts are held out: test and val; but val is learnt from where trainval, which holds it, is there beside test, as the command does. */
+function heldOutBy(names: readonly string[]): (name: string) => boolean {
+  const learnsVal = names.includes('trainval') && names.includes('test');
+  return (name) => name === 'test' || (name === 'val' && !learnsVal);
+}
 
 /** The labelled pictures as a zip file of a folder. */
 export async function writeFolder(
