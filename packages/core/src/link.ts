@@ -45,6 +45,10 @@ function stateOf(link: Link): LinkState {
   return state;
 }
 
+/** Whether a hook sees calls of this link or of one below: then each call must be what the hook expects of it. */
+export const isWatched = (link: Link): boolean =>
+  globalLinkHooks().size > 0 || [...link.links()].some((each) => stateOf(each).hooks.size > 0);
+
 /** Objects met while copying, so that a parameter or link held twice stays one object in the copy. */
 export type CopyMemo = Map<object, object>;
 

@@ -14,8 +14,8 @@ const K_BLOCK: i32 = 512;
 
 @unmanaged
 export class ConvArgs {
-  /** The input, the packed filter, the bias (0 for none) and the output. */
-  x: usize; b: usize; bias: usize; out: usize;
+  /** The input, the packed filter, the bias (0 for none), the scale before it (0 for none; with a bias) and the output. */
+  x: usize; b: usize; bias: usize; scale: usize; out: usize;
   /** Triples of (offsetY, offsetX, taps side by side): the taps of the filter. */
   runs: Int32List;
   h: i32; w: i32; c: i32; xPixel: i32;
@@ -102,7 +102,7 @@ function blockOf(k: i32): i32 {
 
 /** Bytes of scratch of one `conv` item. */
 export function convScratch(k: i32, rowsPerItem: i32, panelsPerItem: i32): usize {
-  return <usize>groupsOf(rowsPerItem) * groupBytes(blockOf(k)) + (<usize>((rowsPerItem + 1) * panelsPerItem * NR) << 2) + 256;
+  return <usize>groupsOf(rowsPerItem) * groupBytes(blockOf(k)) + (<usize>((rowsPerItem + 3) * panelsPerItem * NR) << 2) + 256;
 }
 
 /** Job: item is a block of rows (item / panelItems) and of panels (item % panelItems). */
@@ -113,12 +113,22 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
   const p0 = (item % args.panelItems) * args.panelsPerItem;
   const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.o, NR));
   const panels = p1 - p0;
-  const bias = align64(scratch);
-  const result = bias + (<usize>(panels * NR) << 2);
+  // What the sums start from: the bias, or zeros where a scale comes first; then 8 scales and 8 shifts a panel.
+  const start = align64(scratch);
+  const posts = start + (<usize>(panels * NR) << 2);
+  const result = posts + (args.scale ? <usize>(panels * NR) << 3 : 0);
   const a = align64(result + (args.dense ? 0 : <usize>(rows * panels * NR) << 2));
   const columns = minI(panels * NR, args.o - p0 * NR);
-  zeroFloats(bias, panels * NR);
-  if (args.bias) copyFloats(bias, args.bias + (<usize>(p0 * NR) << 2), columns);
+  zeroFloats(start, panels * NR);
+  if (args.scale) {
+    for (let p = 0; p < panels; p++) {
+      const post = posts + (<usize>(p * NR) << 3);
+      const from = <usize>((p0 + p) * NR) << 2;
+      const n = minI(NR, columns - p * NR);
+      copyFloats(post, args.scale + from, n);
+      copyFloats(post + 32, args.bias + from, n);
+    }
+  } else if (args.bias) copyFloats(start, args.bias + (<usize>(p0 * NR) << 2), columns);
   const c = args.dense ? args.out + (<usize>(m0 * args.outPixel + p0 * NR) << 2) : result;
   const cRow = <usize>(args.dense ? args.outPixel : panels * NR) << 2;
   const block = blockOf(k);
@@ -126,11 +136,13 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
     const k1 = minI(k0 + block, k);
     gather(args, m0, rows, k0, k1, a);
     const act = k1 == k ? args.act : 0;
+    const scaled = k1 == k && args.scale != 0;
     for (let p = 0; p < panels; p++) {
       const b = args.b + (<usize>(((p0 + p) * k + k0) * NR) << 2);
       const to = c + (<usize>(p * NR) << 2);
-      if (k0 == 0) panelFull(a, rows, k1 - k0, b, to, cRow, bias + (<usize>(p * NR) << 2), 0, act);
-      else panelFull(a, rows, k1 - k0, b, to, cRow, to, cRow, act);
+      const post = scaled ? posts + (<usize>(p * NR) << 3) : 0;
+      if (k0 == 0) panelFull(a, rows, k1 - k0, b, to, cRow, start + (<usize>(p * NR) << 2), 0, post, act);
+      else panelFull(a, rows, k1 - k0, b, to, cRow, to, cRow, post, act);
     }
   }
   if (args.dense) return;

@@ -10,8 +10,25 @@ export class DepthwiseSizes {
 
 @unmanaged
 export class DepthwiseArgs extends DepthwiseSizes {
-  /** The input, the filter as [tap][c], the bias (0 for none), the output and the number of the activation. */
-  x: usize; filter: usize; bias: usize; out: usize; act: i32;
+  /**
+   * The input, the filter as [tap][c], the bias (0 for none), the scale before it (0 for none; with a bias), the output and the
+   * number of the activation.
+   */
+  x: usize; filter: usize; bias: usize; scale: usize; out: usize; act: i32;
+}
+
+/** What the sums of four channels start from: the bias, unless a scale comes first. */
+// @ts-ignore: decorator
+@inline
+function start(args: DepthwiseArgs, at: usize): v128 {
+  return args.bias && !args.scale ? v128.load(args.bias + at) : f32x4.splat(0);
+}
+
+// @ts-ignore: decorator
+@inline
+function finish(sum: v128, args: DepthwiseArgs, at: usize): v128 {
+  const scaled = args.scale ? madd(sum, v128.load(args.scale + at), v128.load(args.bias + at)) : sum;
+  return activate(scaled, args.act);
 }
 
 /** First tap within an image of n for a window starting at `at`. */
@@ -50,8 +67,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
     if (ox + 4 <= args.ow && x0 >= 0 && x0 + 3 * args.strideX + (args.kw - 1) * args.dilX < args.w) {
       for (let ch = 0; ch < vectors; ch += 4) {
         const at = <usize>ch << 2;
-        let a0 = f32x4.splat(0);
-        if (args.bias) a0 = v128.load(args.bias + at);
+        let a0 = start(args, at);
         let a1 = a0, a2 = a0, a3 = a0;
         for (let ky = ky0; ky < ky1; ky++) {
           let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>(x0 * c + ch) * 4;
@@ -66,10 +82,10 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
             w += outPixel;
           }
         }
-        v128.store(out + at, activate(a0, args.act));
-        v128.store(out + outPixel + at, activate(a1, args.act));
-        v128.store(out + 2 * outPixel + at, activate(a2, args.act));
-        v128.store(out + 3 * outPixel + at, activate(a3, args.act));
+        v128.store(out + at, finish(a0, args, at));
+        v128.store(out + outPixel + at, finish(a1, args, at));
+        v128.store(out + 2 * outPixel + at, finish(a2, args, at));
+        v128.store(out + 3 * outPixel + at, finish(a3, args, at));
       }
       if (vectors < c) for (let i = 0; i < 4; i++) scalars(args, image, rowBytes, y0, ky0, ky1, x0 + i * args.strideX, vectors, out + <usize>i * outPixel);
       out += 4 * outPixel;
@@ -79,8 +95,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
       const kx1 = lastTap(x0, args.dilX, args.kw, args.w);
       for (let ch = 0; ch < vectors; ch += 4) {
         const at = <usize>ch << 2;
-        let a0 = f32x4.splat(0);
-        if (args.bias) a0 = v128.load(args.bias + at);
+        let a0 = start(args, at);
         for (let ky = ky0; ky < ky1; ky++) {
           let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>((x0 + kx0 * args.dilX) * c + ch) * 4;
           let w = args.filter + (<usize>((ky * args.kw + kx0) * c + ch) << 2);
@@ -90,7 +105,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void
             w += outPixel;
           }
         }
-        v128.store(out + at, activate(a0, args.act));
+        v128.store(out + at, finish(a0, args, at));
       }
       if (vectors < c) scalars(args, image, rowBytes, y0, ky0, ky1, x0, vectors, out);
       out += outPixel;
@@ -106,7 +121,8 @@ function scalars(
   const kx0 = firstTap(x0, args.dilX);
   const kx1 = lastTap(x0, args.dilX, args.kw, args.w);
   for (let ch = first; ch < args.c; ch++) {
-    let sum: f32 = args.bias ? load<f32>(args.bias + (<usize>ch << 2)) : 0;
+    const at = <usize>ch << 2;
+    let sum: f32 = args.bias && !args.scale ? load<f32>(args.bias + at) : 0;
     for (let ky = ky0; ky < ky1; ky++) {
       const row = image + <usize>(y0 + ky * args.dilY) * rowBytes;
       for (let kx = kx0; kx < kx1; kx++) {
@@ -114,7 +130,8 @@ function scalars(
         sum += x * load<f32>(args.filter + (<usize>((ky * args.kw + kx) * args.c + ch) << 2));
       }
     }
-    store<f32>(out + (<usize>ch << 2), activateScalar(sum, args.act));
+    if (args.scale) sum = sum * load<f32>(args.scale + at) + load<f32>(args.bias + at);
+    store<f32>(out + at, activateScalar(sum, args.act));
   }
 }
 

@@ -204,8 +204,8 @@ export function matMul(item: i32, args: MatMulArgs, scratch: usize): void {
         const to = isTail ? tail + (<usize>(m - m0) << 5) : c + (<usize>(m * args.n + (p0 + p) * NR) << 2);
         const row: usize = isTail ? 32 : cRow;
         const from = packedB + <usize>p * panelBytes(kb);
-        if (k0 == 0) panelFull(packedA, rows, kb, from, to, row, bias + (<usize>(p * NR) << 2), 0, act);
-        else panelFull(packedA, rows, kb, from, to, row, to, row, act);
+        if (k0 == 0) panelFull(packedA, rows, kb, from, to, row, bias + (<usize>(p * NR) << 2), 0, 0, act);
+        else panelFull(packedA, rows, kb, from, to, row, to, row, 0, act);
       }
     }
   }

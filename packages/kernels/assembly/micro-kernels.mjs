@@ -17,27 +17,27 @@ const SHORTEST_RELAXED = 5;
  *
  * - `packed`: whether A is packed in chunks of 64 columns, [chunk][MR][64]; else it is a strip [k][24], row values side by side.
  * - `init`: whether the sums start from `init`, rows initRow bytes apart; else they start from zero.
- * - `activation`: whether the sums end in an activation.
+ * - `after`: whether the sums are scaled and shifted (`post`, 0 for neither: 8 scales, then 8 shifts) and end in an activation.
  */
 const kinds = {
-  Plain: { packed: true, init: false, activation: false, doc: 'All row groups of packed A against one panel of B: c = a * b.' },
+  Plain: { packed: true, init: false, after: false, doc: 'All row groups of packed A against one panel of B: c = a * b.' },
   Full: {
-    ...{ packed: true, init: true, activation: true },
-    doc: 'All row groups of packed A against one panel of B: c = act(init + a * b). initRow 0 repeats one row of `init`.',
+    ...{ packed: true, init: true, after: true },
+    doc: 'All row groups of packed A against one panel of B: c = act(post(init + a * b)). initRow 0 repeats one row of `init`.',
   },
-  Strip: { packed: false, init: true, activation: false, doc: 'One strip of up to 24 rows, A as [k][24], against one panel of B: c = init + a * b.' },
+  Strip: { packed: false, init: true, after: false, doc: 'One strip of up to 24 rows, A as [k][24], against one panel of B: c = init + a * b.' },
 };
 
-const parameters = ({ init, activation }) =>
+const parameters = ({ init, after }) =>
   [
     ...['a: usize', 'b: usize', 'k: i32', 'c: usize', 'cRow: usize'],
     ...(init ? ['init: usize', 'initRow: usize'] : []),
-    ...(activation ? ['act: i32'] : []),
+    ...(after ? ['post: usize', 'act: i32'] : []),
   ].join(', ');
 
 /** One function: a tile of `rows` rows by 8 columns; row r's accumulators are cr0 (columns 0 to 3) and cr1 (4 to 7). */
 function microKernel(name, rows, kind) {
-  const { packed, init, activation } = kind;
+  const { packed, init, after } = kind;
   const each = (line, indent) => Array.from({ length: rows }, (_, r) => `${' '.repeat(indent)}${line(r)}`).join('\n');
   const clamp = (op, bound, indent) => each((r) => `c${r}0 = f32x4.${op}(c${r}0, ${bound}); c${r}1 = f32x4.${op}(c${r}1, ${bound});`, indent);
   const element = (r) => (packed ? `v128.load32_splat(a, ${r} * A_ROW)` : `v128.load32_splat(a, ${4 * r})`);
@@ -49,8 +49,12 @@ function microKernel(name, rows, kind) {
 ${each((r) => `const a${r} = ${element(r)}; c${r}0 = madd(a${r}, b0, c${r}0); c${r}1 = madd(a${r}, b1, c${r}1);`, 6)}
       a += ${packed ? 4 : 96};
       b += 32;`;
-  const end = activation
-    ? `  if (act >= RELU) {
+  const end = after
+    ? `  if (post) {
+    const s0 = v128.load(post), s1 = v128.load(post, 16), t0 = v128.load(post, 32), t1 = v128.load(post, 48);
+${each((r) => `c${r}0 = madd(c${r}0, s0, t0); c${r}1 = madd(c${r}1, s1, t1);`, 4)}
+  }
+  if (act >= RELU) {
 ${clamp('pmax', 'zero', 4)}
   }
   if (act == RELU6) {
@@ -78,9 +82,9 @@ ${end}${each((r) => `${r > 0 ? 'c += cRow; ' : ''}v128.store(c, c${r}0); v128.st
 
 /** The function that walks the row groups and calls the micro-kernel of each group's height. */
 function panel(kindName, kind) {
-  const { packed, init, activation } = kind;
+  const { packed, init, after } = kind;
   const call = (rows) =>
-    `${kernelName(kindName, rows)}(a, b, k, c, cRow${init ? ', init, initRow' : ''}${activation ? ', act' : ''});`;
+    `${kernelName(kindName, rows)}(a, b, k, c, cRow${init ? ', init, initRow' : ''}${after ? ', post, act' : ''});`;
   const chain = (from, to, indent) =>
     Array.from({ length: from - to + 1 }, (_, i) => from - i)
       .map((rows, i) => `${' '.repeat(indent)}${i > 0 ? 'else ' : ''}if (mr == ${rows}) ${call(rows)}`)

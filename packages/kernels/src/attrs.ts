@@ -18,6 +18,12 @@ export interface Conv2DAttrs {
   readonly activation: FusedActivation;
 }
 
+/** Attributes of a 2-D convolution and a batch normalization in one. */
+export interface Conv2DBatchNormAttrs extends Conv2DAttrs {
+  /** Added to the variance. */
+  readonly epsilon: number;
+}
+
 /** Attributes of 2-D pooling. Windows must lie within the padded input. */
 export interface Pool2DAttrs {
   readonly ksize: readonly [y: number, x: number];
@@ -27,6 +33,11 @@ export interface Pool2DAttrs {
 
 /** Convolution. Inputs: x (N,H,W,C), filter (O,C/groups,kh,kw), optional bias (O). Output (N,OH,OW,O). */
 export const CONV_2D = 'ChaingradConv2D';
+/**
+ * Convolution, normalization by given statistics, activation, in one pass. Inputs: x, filter, mean, variance, gamma, beta, the last
+ * four (O). Attributes: Conv2DBatchNormAttrs. Where a backend has no such kernel it is composed.
+ */
+export const CONV_2D_BATCH_NORM = 'ChaingradConv2DBatchNorm';
 /** Inputs: dy (N,OH,OW,O), filter. Attributes: Conv2DAttrs and inputShape. Output: the gradient of x. */
 export const CONV_2D_BACKPROP_INPUT = 'ChaingradConv2DBackpropInput';
 /** Inputs: x, dy. Attributes: Conv2DAttrs and filterShape. Output: the gradient of the filter, OIHW. */

@@ -25,7 +25,7 @@ export { differentiableKernels, installGradients } from './gradients/index.ts';
 export { type WithSaved, withGradient } from './gradients/with-gradient.ts';
 export { installKernels, supportedBackends } from './install.ts';
 export { nodeModule } from './node.ts';
-export { conv2d } from './ops/conv-2d.ts';
+export { type BatchStatistics, conv2d } from './ops/conv-2d.ts';
 export {
   type AdamUpdate,
   fusedUpdate,

@@ -2,10 +2,12 @@ import {
   Chain,
   Constant,
   Conv2DActiv,
+  Conv2DBNActiv,
   Convolution2D,
   Deconvolution2D,
   DepthwiseConvolution2D,
   DilatedConvolution2D,
+  type ForwardInfo,
   InvalidArgumentError,
   relu,
   relu6,
@@ -14,6 +16,7 @@ import {
   tanh,
   UninitializedParameterError,
   usingConfig,
+  withLinkHook,
 } from '@chaingrad/core';
 import { loadNpz, serialize } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
@@ -221,6 +224,44 @@ describeBackends('links made of convolutions', () => {
       expect([...link.namedparams()].map(([path]) => path)).to.deep.equal(['/conv/W', '/conv/b']);
       expectNoLeak(link, () => link.call(x));
     }
+  });
+
+  it('Conv2DBNActiv in test mode is its parts called one after the other, with their gradients', async () => {
+    const x = d4('x', [2, 6, 5, 3]);
+    for (const activ of [undefined, relu6, tanh, null] as const) {
+      for (const bn of [{}, { useGamma: false }, { useBeta: false, eps: 0.1 }] as const) {
+        const options = { pad: 1, nobias: false, bn, ...(activ === undefined ? {} : { activ }) };
+        using link = new Conv2DBNActiv(3, 5, 3, options);
+        fill(link);
+        link.bn.avg_mean.value = tf.tensor1d([0.3, -0.2, 0.1, 0, -0.4]);
+        link.bn.avg_var.value = tf.tensor1d([0.5, 2, 1, 0.25, 3]);
+        const then = activ === undefined ? relu : (activ ?? ((h: tf.Tensor4D) => h));
+        const apart = (input: tf.Tensor4D) => then(link.bn.call(link.conv.call(input)));
+        const evaluate = <R>(f: () => R) => usingConfig('train', false, f);
+        expectClose(
+          await evaluate(() => link.call(x)).data(),
+          await evaluate(() => apart(x)).data(),
+        );
+        const gradient = (f: (input: tf.Tensor4D) => tf.Tensor) =>
+          evaluate(() => tf.grad((input) => tf.sum(tf.square(f(input as tf.Tensor4D))) as tf.Scalar)(x));
+        expectClose(await gradient((input) => link.call(input)).data(), await gradient(apart).data());
+        evaluate(() => expectNoLeak(link, () => link.call(x)));
+      }
+    }
+  });
+
+  it('a hook sees the convolution and the normalization of Conv2DBNActiv apart, in test mode too', async () => {
+    using link = new Conv2DBNActiv(3, 5, 3);
+    fill(link);
+    const seen: string[] = [];
+    const watch = { name: 'watch', forwardPostprocess: ({ link: { path } }: ForwardInfo) => void seen.push(path) };
+    const x = d4('x', [1, 6, 5, 3]);
+    const call = () => usingConfig('train', false, () => link.call(x).dispose());
+    withLinkHook(watch, call);
+    expect(seen).to.deep.equal(['/conv', '/bn', '']);
+    link.conv.addHook(watch);
+    call();
+    expect(seen.slice(3)).to.deep.equal(['/conv']);
   });
 
   it('SeparableConv2DBNActiv is a depthwise and a pointwise convolution with their normalizations', async () => {

@@ -7,11 +7,11 @@ import { windowCases } from './window-cases.ts';
 
 export const tables: GradientCases = { ...elementwiseCases, ...structureCases, ...windowCases };
 
-/** What a backend of tfjs lacks, among the kernels that have a rule; `without` tells of those it has but cannot run in Node. */
+/** What a backend lacks, among the kernels that have a rule, or composes of others; `without` tells of those it has but cannot run in Node. */
 export const lacking: Readonly<Record<BackendName, readonly string[]>> = {
-  cpu: [],
+  cpu: ['ChaingradConv2DBatchNorm'],
   wasm: [],
-  webgpu: ['BitwiseAnd', 'NonMaxSuppressionV4'],
+  webgpu: ['BitwiseAnd', 'ChaingradConv2DBatchNorm', 'NonMaxSuppressionV4'],
 };
 
 /** The cases that can be tried on a backend, by kernel. */

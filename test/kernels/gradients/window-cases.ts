@@ -52,6 +52,24 @@ const ours = (x: number[], filter: number[], attrs: Partial<Conv2DAttrs>): Gradi
   ],
 });
 
+/** Bias, mean, variance, gamma and beta; large betas, for the same reason. */
+const normalized = (x: number[], filter: number[], attrs: Partial<Conv2DAttrs>): GradientCase => ({
+  of: (t, w, b, mean, variance, gamma, beta) =>
+    kernels.conv2d(t as tf.Tensor4D, w as tf.Tensor4D, b as tf.Tensor1D, attrs, {
+      ...({ mean, variance, gamma, beta } as Record<string, tf.Tensor1D>),
+      epsilon: 0.01,
+    } as kernels.BatchStatistics),
+  inputs: [
+    { shape: x, scale: 1 / 64 },
+    { shape: filter, scale: 1 / 64 },
+    { shape: [filter[0]!], scale: 1 / 8 },
+    { shape: [filter[0]!], scale: 1 / 8 },
+    { shape: [filter[0]!], scale: 1 / 16, offset: 2 },
+    { shape: [filter[0]!], scale: 1 / 8 },
+    { shape: [filter[0]!], scale: 3 },
+  ],
+});
+
 const attrs: Conv2DAttrs = {
   stride: [2, 1],
   pad: [1, 0, 1, 2],
@@ -271,6 +289,12 @@ export const windowCases: GradientCases = {
     ours([2, 1, 1, 3], [4, 3, 1, 1], {}),
     ours([2, 1, 1, 3], [4, 3, 3, 3], { pad: [1, 1, 1, 1] }),
     ours([1, 2, 2, 2], [2, 2, 1, 1], { pad: [3, 3, 3, 3] }),
+  ],
+  [kernels.CONV_2D_BATCH_NORM]: [
+    normalized([2, 5, 7, 3], [4, 3, 3, 2], { pad: [1, 2, 0, 1], stride: [2, 1] }),
+    normalized([2, 6, 4, 2], [3, 2, 3, 3], { pad: [1, 1, 1, 1], activation: 'relu' }),
+    normalized([2, 4, 4, 4], [6, 2, 2, 2], { groups: 2, activation: 'relu6' }),
+    normalized([2, 4, 4, 3], [3, 1, 3, 3], { groups: 3, pad: [1, 1, 1, 1] }),
   ],
   [kernels.CONV_2D_BACKPROP_INPUT]: {
     of: (dy, filter) =>

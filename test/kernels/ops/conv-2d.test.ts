@@ -50,6 +50,16 @@ describe('conv2d', () => {
       /\(2\), got \(3\)/,
     ],
     [
+      'statistics of another size',
+      () =>
+        conv2d(x([1, 4, 4, 3]), x([2, 3, 3, 3]), null, {}, {
+          ...{ mean: tf.zeros([2]), variance: tf.ones([3]), gamma: null, beta: null },
+          epsilon: 1e-5,
+        }),
+      'variance',
+      /\(2\), got \(3\)/,
+    ],
+    [
       'a filter larger than the padded map',
       () => conv2d(x([1, 4, 4, 3]), x([2, 3, 3, 3]), null, { dilation: [2, 2] }),
       'the padded input',

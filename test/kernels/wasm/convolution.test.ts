@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
   CONV_2D,
+  CONV_2D_BATCH_NORM,
   CONV_2D_BACKPROP_FILTER,
   CONV_2D_BACKPROP_INPUT,
 } from '../../../packages/kernels/src/attrs.ts';
@@ -46,6 +47,33 @@ function checkForward(c: Case, seed: number): void {
     return out.dataSync();
   });
   expect(worst(y, convolution(c, x, w, bias)), JSON.stringify(c)).to.be.below(2e-5);
+}
+
+/** Normalized in the same pass: what the convolution gives, scaled and shifted, and then clamped. */
+function checkNormalized(c: Case, seed: number): void {
+  const random = generator(seed);
+  const x = floats(random, size(c.xShape));
+  const w = floats(random, size(c.filterShape));
+  const channels = c.filterShape[0];
+  const [mean, gamma, beta] = [0, 1, 2].map(() => floats(random, channels)) as [Float32Array, Float32Array, Float32Array];
+  const variance = floats(random, channels).map((v) => 0.5 + Math.abs(v));
+  const epsilon = 0.125;
+  const sums = convolution({ ...c, attrs: { ...c.attrs, activation: 'linear' } }, x, w, null);
+  const expected = Array.from(sums, (sum, i) => {
+    const k = i % channels;
+    const y = ((sum - mean[k]!) / Math.sqrt(variance[k]! + epsilon)) * gamma[k]! + beta[k]!;
+    const { activation } = c.attrs;
+    return activation === 'linear' ? y : Math.min(Math.max(0, y), activation === 'relu6' ? 6 : Infinity);
+  });
+  const y = tf.tidy(() => {
+    const inputs = {
+      ...{ x: tensor(x, c.xShape), filter: tensor(w, c.filterShape) },
+      ...{ mean: tf.tensor1d(mean), variance: tf.tensor1d(variance) },
+      ...{ gamma: tf.tensor1d(gamma), beta: tf.tensor1d(beta) },
+    };
+    return repeated(CONV_2D_BATCH_NORM, inputs, { ...c.attrs, epsilon }).dataSync();
+  });
+  expect(worst(y, expected), JSON.stringify(c)).to.be.below(2e-5);
 }
 
 function checkInputGradient(c: Case, seed: number): void {
@@ -117,6 +145,7 @@ describe('wasm: convolution', () => {
 
   for (const [name, c] of Object.entries(layers)) {
     it(`${name}: forward`, () => checkForward(c, 1));
+    it(`${name}: normalized`, () => checkNormalized(c, 4));
     it(`${name}: gradient of x`, () => checkInputGradient(c, 2));
     it(`${name}: gradient of the filter`, () => checkFilterGradient(c, 3));
   }
@@ -127,6 +156,7 @@ describe('wasm: convolution', () => {
       const c = drawCase(random);
       checkForward(c, 3 * i + 1);
       checkForward(c, 3 * i + 3);
+      checkNormalized(c, i);
       checkInputGradient(c, i);
       checkFilterGradient(c, i);
     }

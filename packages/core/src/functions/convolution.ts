@@ -1,5 +1,5 @@
 /** Convolutions over NHWC activations, with Chainer's weights. */
-import { CONV_2D_BACKPROP_INPUT, conv2d, runKernel } from '@chaingrad/kernels';
+import { type BatchStatistics, CONV_2D_BACKPROP_INPUT, conv2d, runKernel } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
@@ -29,6 +29,11 @@ export interface Convolution2DOptions {
   coverAll?: boolean;
   /** Applied to the output; fused into the kernel. Default none. */
   activation?: 'relu' | 'relu6' | undefined;
+  /**
+   * Statistics by which the output is normalized before the activation, as `fixedBatchNormalization` does; fused into the kernel on
+   * wasm. Default none.
+   */
+  normalization?: BatchStatistics | null | undefined;
 }
 
 const kinds: OptionKinds<Convolution2DOptions> = {
@@ -38,6 +43,7 @@ const kinds: OptionKinds<Convolution2DOptions> = {
   groups: 'number',
   coverAll: 'boolean',
   activation: ['relu', 'relu6'],
+  normalization: 'any',
 };
 
 /**
@@ -88,20 +94,16 @@ export function convolution2D(
   if (b !== null) checkSameShape(`${name} b`, [W.shape[0]], b.shape);
   const window = { ksize: [W.shape[2], W.shape[3]] as const, stride, dilate };
   const inSize = [x.shape[1], x.shape[2]] as const;
-  return conv2d(x, W, b, {
-    stride,
-    pad:
-      options.pad === 'same'
-        ? samePad(inSize, window)
-        : windowPad(`${name} x`, inSize, {
-            ...window,
-            pad: toPair(`${name} pad`, options.pad ?? 0, 0),
-            coverAll,
-          }),
-    dilation: dilate,
-    groups,
-    activation: activation ?? 'linear',
-  });
+  const pad =
+    options.pad === 'same'
+      ? samePad(inSize, window)
+      : windowPad(`${name} x`, inSize, {
+          ...window,
+          pad: toPair(`${name} pad`, options.pad ?? 0, 0),
+          coverAll,
+        });
+  const attrs = { stride, pad, dilation: dilate, groups, activation: activation ?? 'linear' } as const;
+  return conv2d(x, W, b, attrs, options.normalization ?? null);
 }
 
 /** `convolution2D` with its taps `dilate` pixels apart, as `chainer.functions.dilated_convolution_2d`. */
@@ -150,7 +152,7 @@ export function depthwiseConvolution2D(
 }
 
 export interface Deconvolution2DOptions
-  extends Omit<Convolution2DOptions, 'coverAll' | 'activation' | 'pad'> {
+  extends Omit<Convolution2DOptions, 'coverAll' | 'activation' | 'normalization' | 'pad'> {
   /** Padding of the convolution that this one transposes, y and x: so much is cut from the output. Default 0. */
   pad?: IntOrPair;
   /** (height, width) of the output, one of those whose convolution has the size of x; default the smallest. */

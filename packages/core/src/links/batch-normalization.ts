@@ -1,3 +1,4 @@
+import type { BatchStatistics } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
@@ -142,6 +143,18 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
     const { y, mean, variance, unbiased } = batchNormalization(x, gamma, beta, options);
     if (metaMode() === null) this.move(mean, tf.mul(variance, unbiased), finetune);
     return y;
+  }
+
+  /**
+   * What a convolution needs to normalize its `channels` outputs by itself, in the pass that computes them. Null where calling this
+   * link is more than that: it learns statistics, or has other axes or sizes.
+   */
+  statisticsFor(channels: number): BatchStatistics | null {
+    const [mean, variance] = [this.avg_mean.value, this.avg_var.value];
+    if (config.train || metaMode() !== null || this.axis !== null || mean === null || variance === null) return null;
+    if (!shapesEqual(mean.shape, [channels])) return null;
+    const [gamma, beta] = [this.gamma?.tensor ?? null, this.beta?.tensor ?? null];
+    return { mean, variance, gamma, beta, epsilon: this.eps } as BatchStatistics;
   }
 
   /** Moves the running statistics towards those of a batch. */

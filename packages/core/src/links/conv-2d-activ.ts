@@ -1,7 +1,9 @@
+import type { BatchStatistics } from '@chaingrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { Chain } from '../chain.ts';
 import { relu, relu6 } from '../functions/activation.ts';
 import type { IntOrPair } from '../functions/arguments.ts';
+import { isWatched, type Link } from '../link.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
 import { BatchNormalization, type BatchNormalizationLinkOptions } from './batch-normalization.ts';
 import {
@@ -28,6 +30,25 @@ type Arguments<O> =
 /** What the convolution kernel can apply by itself. */
 function fused(activ: Activation): 'relu' | 'relu6' | undefined {
   return activ === relu ? 'relu' : activ === relu6 ? 'relu6' : undefined;
+}
+
+/** A link that convolves, and takes what follows into the same pass. */
+interface Convolving extends Link {
+  readonly outChannels: number;
+  forward(x: Tensor4D, activation?: 'relu' | 'relu6', normalization?: BatchStatistics | null): Tensor4D;
+}
+
+/** activ(bn(conv(x))): in one pass where bn normalizes by its running statistics. */
+export function callNormalized(
+  conv: Convolving,
+  bn: BatchNormalization,
+  activ: Activation,
+  x: Tensor4D,
+): Tensor4D {
+  const statistics = isWatched(conv) || isWatched(bn) ? null : bn.statisticsFor(conv.outChannels);
+  const activation = statistics === null ? undefined : fused(activ);
+  const h = statistics === null ? bn.call(conv.call(x)) : conv.call(x, activation, statistics);
+  return activ === null || activation !== undefined ? h : activ(h);
 }
 
 /** A convolution and an activation (ChainerCV's `Conv2DActiv`). Child: conv. Arguments as for `Convolution2D`. */
@@ -89,8 +110,7 @@ export class Conv2DBNActiv extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: Tensor4D): Tensor4D {
-    const h = this.bn.call(this.conv.call(x));
-    return this.activ === null ? h : this.activ(h);
+    return callNormalized(this.conv, this.bn, this.activ, x);
   }
 
   override get printableSpecs() {
@@ -165,10 +185,8 @@ export class SeparableConv2DBNActiv extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: Tensor4D): Tensor4D {
-    const deep = this.dw_bn.call(this.depthwise.call(x));
-    const h = this.dwActiv === null ? deep : this.dwActiv(deep);
-    const y = this.pw_bn.call(this.pointwise.call(h));
-    return this.pwActiv === null ? y : this.pwActiv(y);
+    const h = callNormalized(this.depthwise, this.dw_bn, this.dwActiv, x);
+    return callNormalized(this.pointwise, this.pw_bn, this.pwActiv, h);
   }
 
   override get printableSpecs() {

@@ -1,3 +1,4 @@
+import type { BatchStatistics } from '@chaingrad/kernels';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import {
@@ -119,10 +120,15 @@ export class Convolution2D extends Link {
   /**
    * @param x (N, H, W, in).
    * @param activation fused into the convolution.
+   * @param normalization statistics by which the output is normalized before the activation; null for none.
    * @returns (N, OH, OW, out).
    * @throws ShapeMismatchError with the path of W when x has other channels.
    */
-  override forward(x: Tensor4D, activation?: 'relu' | 'relu6'): Tensor4D {
+  override forward(
+    x: Tensor4D,
+    activation?: 'relu' | 'relu6',
+    normalization: BatchStatistics | null = null,
+  ): Tensor4D {
     checkFloats('convolution2D x', x, nhwc);
     if (!this.W.isInitialized) {
       warnOfChannelsFirst(this.W.path, x);
@@ -132,7 +138,7 @@ export class Convolution2D extends Link {
     checkInChannels(this.W.path, x, W.shape, this.groups);
     const { stride, pad, dilate, groups } = this;
     const b = (this.b?.tensor ?? null) as Tensor1D | null;
-    return convolution2D(x, W, b, { stride, pad, dilate, groups, activation });
+    return convolution2D(x, W, b, { stride, pad, dilate, groups, activation, normalization });
   }
 
   override get printableSpecs() {

@@ -1,4 +1,4 @@
-/** The output transform of Winograd's convolution, Aᵀ M A, with bias and activation. */
+/** The output transform of Winograd's convolution, Aᵀ M A, with scale, bias and activation. */
 import { NR, activate, activateScalar, align64, ceilDiv, madd, minI } from '../simd';
 import { P, Q, TileArgs } from './tiles';
 
@@ -9,8 +9,8 @@ const Q3: f32 = 2.82842712474619010;
 export class WinogradArgs extends TileArgs {
   /** The transformed filter, [position][panel][c][8]; floats from one position to the next. */
   u: usize; uPos: i32;
-  /** The bias, 0 for none; the output; the number of the activation. */
-  bias: usize; out: usize; act: i32;
+  /** The bias and the scale before it, 0 for none; the output; the number of the activation. */
+  bias: usize; scale: usize; out: usize; act: i32;
   /** Tiles an item takes. */
   tilesPerItem: i32;
 }
@@ -54,7 +54,7 @@ function outputLine6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128,
   v128.store(dst + 5 * to, madd(f32x4.splat(32), d3, madd(f32x4.splat(0.03125), d2, f32x4.add(d1, m7))));
 }
 
-/** Aᵀ M A of tiles [t0, t1) for panels [p0, p1), with bias and activation. m is [panel][tile][position][8]. */
+/** Aᵀ M A of tiles [t0, t1) for panels [p0, p1), with scale, bias and activation. m is [panel][tile][position][8]. */
 // @ts-ignore: decorator
 @inline
 export function transformOutput(six: bool, args: WinogradArgs, m: usize, t0: i32, t1: i32, p0: i32, p1: i32, scratch: usize): void {
@@ -101,6 +101,8 @@ export function transformOutput(six: bool, args: WinogradArgs, m: usize, t0: i32
         }
         let bias = f32x4.splat(0);
         if (args.bias) bias = v128.load(args.bias + (<usize>channel << 2));
+        let scale = f32x4.splat(1);
+        if (args.scale) scale = v128.load(args.scale + (<usize>channel << 2));
         let out = corner + (<usize>channel << 2);
         for (let i = 0; i < countY; i++) {
           if (six) {
@@ -116,15 +118,17 @@ export function transformOutput(six: bool, args: WinogradArgs, m: usize, t0: i32
           let o = out;
           if (left >= 4) {
             for (let j = 0; j < countX; j++) {
-              v128.store(o, activate(f32x4.add(v128.load(result + <usize>j * 16), bias), act));
+              v128.store(o, activate(madd(v128.load(result + <usize>j * 16), scale, bias), act));
               o += stepX;
             }
           } else {
             v128.store(result + 96, bias);
+            v128.store(result + 112, scale);
             for (let j = 0; j < countX; j++) {
               for (let l = 0; l < left; l++) {
                 const at = <usize>l << 2;
-                store<f32>(o + at, activateScalar(load<f32>(result + <usize>j * 16 + at) + load<f32>(result + at, 96), act));
+                const sum = load<f32>(result + <usize>j * 16 + at);
+                store<f32>(o + at, activateScalar(sum * load<f32>(result + at, 112) + load<f32>(result + at, 96), act));
               }
               o += stepX;
             }

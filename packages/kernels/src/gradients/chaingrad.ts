@@ -27,7 +27,10 @@ export function beforeActivation(dy: tf.Tensor, y: tf.Tensor, activation: FusedA
   return where(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), dy);
 }
 
-const linear = (attrs: Conv2DAttrs): Conv2DAttrs => ({ ...attrs, activation: 'linear' });
+const linear = ({ stride, pad, dilation, groups }: Conv2DAttrs): Conv2DAttrs => ({
+  ...{ stride, pad, dilation, groups },
+  activation: 'linear',
+});
 
 export const chaingradRules: RuleTable = {
   [names.CONV_2D]: rule<Conv2DAttrs>(
@@ -49,6 +52,38 @@ export const chaingradRules: RuleTable = {
             { ...linear(attrs), filterShape: filter!.shape },
           ),
         bias: () => tf.sum(dy, [0, 1, 2]),
+      };
+    },
+  ),
+  [names.CONV_2D_BATCH_NORM]: rule<names.Conv2DBatchNormAttrs>(
+    { inputs: ['x', 'filter', 'mean', 'variance', 'gamma'], output: true },
+    (dyAfter, [x, filter, mean, variance, gamma, y], attrs) => {
+      const dy = beforeActivation(dyAfter, y!, attrs.activation);
+      const inverse = tf.rsqrt(tf.add(variance!, attrs.epsilon));
+      const scale = tf.mul(gamma!, inverse);
+      const scaled = tf.mul(dy, scale);
+      // The forward pass does not keep what it normalized.
+      const along = () => {
+        const h = runKernel(names.CONV_2D, { x: x!, filter: filter! }, linear(attrs));
+        return tf.sum(tf.mul(dy, tf.sub(h, mean!)), [0, 1, 2]);
+      };
+      return {
+        x: () =>
+          runKernel(
+            names.CONV_2D_BACKPROP_INPUT,
+            { dy: scaled, filter: filter! },
+            { ...linear(attrs), inputShape: x!.shape },
+          ),
+        filter: () =>
+          runKernel(
+            names.CONV_2D_BACKPROP_FILTER,
+            { x: x!, dy: scaled },
+            { ...linear(attrs), filterShape: filter!.shape },
+          ),
+        gamma: () => tf.mul(along(), inverse),
+        beta: () => tf.sum(dy, [0, 1, 2]),
+        mean: () => tf.neg(tf.sum(scaled, [0, 1, 2])),
+        variance: () => tf.mul(tf.mul(along(), scale), tf.mul(tf.square(inverse), -0.5)),
       };
     },
   ),

@@ -51,3 +51,17 @@ export interface FilterData {
   readonly key: DataKey;
   readonly pointer: number;
 }
+
+/** What becomes of the sums before the activation: sum * scale + bias, by pointers; 0 for none. A scale comes with a bias. */
+export interface After {
+  readonly bias: number;
+  readonly scale: number;
+}
+
+export const nothing: After = { bias: 0, scale: 0 };
+
+/** That of the channels from `channel` on. */
+export const afterFrom = ({ bias, scale }: After, channel: number): After => ({
+  bias: bias && bias + 4 * channel,
+  scale: scale && scale + 4 * channel,
+});

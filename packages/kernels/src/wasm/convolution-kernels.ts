@@ -1,12 +1,12 @@
 /** The convolution kernels of this package and of tfjs, over one implementation. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Conv2DAttrs } from '../attrs.ts';
+import type { Conv2DAttrs, Conv2DBatchNormAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
 import { geometryOf } from '../geometry.ts';
 import { keyOf } from '../tfjs-internals.ts';
 import { activateLater, activations, laterActivations } from './activation.ts';
 import { convolve, convolveInputGradient } from './convolution.ts';
-import { type ConvCase, type FilterStrides, hwio, oihw } from './convolution-case.ts';
+import { type After, type ConvCase, type FilterStrides, hwio, nothing, oihw } from './convolution-case.ts';
 import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, isDepthwise } from './depthwise.ts';
 import { convolveFilterGradient } from './filter-gradient.ts';
 import { type Declined, declined, type FastKernel, type FastKernels, isFloat } from './kernel.ts';
@@ -41,15 +41,18 @@ function forward(
   s: ConvCase,
   x: tf.TensorInfo,
   filter: tf.TensorInfo,
-  bias: tf.TensorInfo | undefined,
+  after: After,
 ): tf.TensorInfo {
   const out = rt.output([s.batch, s.oh, s.ow, s.o]);
   if (s.batch * s.oh * s.ow * s.o === 0) return out;
   const run = isDepthwise(s) ? depthwise : convolve;
   const data = { key: keyOf(filter), pointer: rt.heap.pointer(filter) };
-  run(rt, s, rt.heap.pointer(x), data, bias === undefined ? 0 : rt.heap.pointer(bias), rt.heap.pointer(out));
+  run(rt, s, rt.heap.pointer(x), data, after, rt.heap.pointer(out));
   return out;
 }
+
+const biasOnly = (rt: Runtime, bias: tf.TensorInfo | undefined): After =>
+  bias === undefined ? nothing : { bias: rt.heap.pointer(bias), scale: 0 };
 
 function inputGradient(rt: Runtime, s: ConvCase, dy: tf.TensorInfo, filter: tf.TensorInfo): tf.TensorInfo {
   const dx = rt.output([s.batch, s.h, s.w, s.c]);
@@ -76,7 +79,27 @@ function filterGradient(
 
 const conv2d: FastKernel = (rt, { x, filter, bias }, attrs) => {
   if (!isFloat(x, filter, bias)) return declined;
-  return forward(rt, ourCase(x!.shape, filter!.shape, attrs), x!, filter!, bias);
+  return forward(rt, ourCase(x!.shape, filter!.shape, attrs), x!, filter!, biasOnly(rt, bias));
+};
+
+const conv2dBatchNorm: FastKernel = (rt, { x, filter, mean, variance, gamma, beta }, attrs) => {
+  if (!isFloat(x, filter, mean, variance, gamma, beta)) return declined;
+  const { epsilon } = attrs as Conv2DBatchNormAttrs;
+  const s = ourCase(x!.shape, filter!.shape, attrs);
+  // The kernels read vectors of four, beyond the last channel too.
+  const bytes = 4 * (s.o + 4);
+  let out!: tf.TensorInfo;
+  rt.heap.withBlocks([bytes, bytes], (scale, bias) => {
+    const { f32 } = rt.heap;
+    const [m, v, g, b] = [mean, variance, gamma, beta].map((info) => rt.heap.pointer(info!) / 4) as Shape4;
+    for (let i = 0; i < s.o; i++) {
+      const factor = f32[g + i]! / Math.sqrt(f32[v + i]! + epsilon);
+      f32[scale! / 4 + i] = factor;
+      f32[bias! / 4 + i] = f32[b + i]! - f32[m + i]! * factor;
+    }
+    out = forward(rt, s, x!, filter!, { bias: bias!, scale: scale! });
+  });
+  return out;
 };
 
 const conv2dBackpropInput: FastKernel = (rt, { dy, filter }, attrs) => {
@@ -147,7 +170,7 @@ const tfjsForward =
     if (s === declined) return declined;
     // tfjs lets a scalar through as bias
     if (bias !== undefined && bias.shape.reduce((a, b) => a * b, 1) !== s.o) return declined;
-    const y = forward(rt, s, x!, filter!, bias);
+    const y = forward(rt, s, x!, filter!, biasOnly(rt, bias));
     return later === undefined ? y : activateLater(rt, later, y, preluActivationWeights, attrs);
   };
 
@@ -169,6 +192,7 @@ const tfjsBackpropFilter =
 
 export const convolutionKernels: FastKernels = {
   [names.CONV_2D]: conv2d,
+  [names.CONV_2D_BATCH_NORM]: conv2dBatchNorm,
   [names.CONV_2D_BACKPROP_INPUT]: conv2dBackpropInput,
   [names.CONV_2D_BACKPROP_FILTER]: conv2dBackpropFilter,
   [tf.Conv2D]: tfjsForward(false),

@@ -1,6 +1,6 @@
 /** Convolution and its input gradient, by the algorithm that is faster for the case. */
 import { ceilDiv } from './ceil-div.ts';
-import type { ConvCase, FilterData } from './convolution-case.ts';
+import { type After, afterFrom, type ConvCase, type FilterData, nothing } from './convolution-case.ts';
 import { runProduct, type Tap } from './implicit-gemm.ts';
 import type { Runtime } from './runtime.ts';
 import { runWinograd, worthWinograd } from './winograd.ts';
@@ -8,23 +8,23 @@ import { runWinograd, worthWinograd } from './winograd.ts';
 const isWinogradShape = (s: ConvCase) =>
   s.kh === 3 && s.kw === 3 && s.strideY === 1 && s.strideX === 1 && s.filter.y === 3 * s.filter.x;
 
-/** out = act(x * filter + bias); bias 0 for none. */
+/** out = act(x * filter, with what comes after). */
 export function convolve(
   rt: Runtime,
   s: ConvCase,
   x: number,
   filter: FilterData,
-  bias: number,
+  after: After,
   out: number,
 ): void {
   const c = s.c / s.groups;
   const o = s.o / s.groups;
   for (let g = 0; g < s.groups; g++) {
-    const [xg, biasg, outg] = [x + 4 * g * c, bias && bias + 4 * g * o, out + 4 * g * o];
+    const [xg, afterg, outg] = [x + 4 * g * c, afterFrom(after, g * o), out + 4 * g * o];
     const layout = { offset: g * o * s.filter.o, n: s.filter.o, k: s.filter.i, tap: s.filter.x };
     const one = { ...s, c, o, xPixel: s.c, outPixel: s.o };
     if (isWinogradShape(s) && worthWinograd(one)) {
-      runWinograd(rt, one, filter, layout, xg, biasg, outg);
+      runWinograd(rt, one, filter, layout, xg, afterg, outg);
       continue;
     }
     const taps: Tap[] = [];
@@ -43,7 +43,7 @@ export function convolve(
       outRow: s.ow * s.o,
       outImage: s.oh * s.ow * s.o,
     };
-    runProduct(rt, product, filter, layout, xg, biasg, outg);
+    runProduct(rt, product, filter, layout, xg, afterg, outg);
   }
 }
 
@@ -71,7 +71,7 @@ export function convolveInputGradient(
     };
     if (isWinogradShape(s) && worthWinograd(one)) {
       const layout = { offset: offset + 8 * s.filter.x, n: s.filter.i, k: s.filter.o, tap: -s.filter.x };
-      runWinograd(rt, one, filter, layout, dyg, 0, dxg);
+      runWinograd(rt, one, filter, layout, dyg, nothing, dxg);
       continue;
     }
     const layout = { offset, n: s.filter.i, k: s.filter.o };
@@ -99,7 +99,7 @@ export function convolveInputGradient(
           ...{ strideY: 1, strideX: 1 },
           ...{ outImage: s.h * s.w * s.c, outRow: s.strideY * s.w * s.c, outPixel: s.strideX * s.c },
         };
-        runProduct(rt, product, filter, layout, dyg, 0, dxg + 4 * (py * s.w + px) * s.c);
+        runProduct(rt, product, filter, layout, dyg, nothing, dxg + 4 * (py * s.w + px) * s.c);
       }
     }
   }

@@ -1,5 +1,5 @@
 /** Depthwise convolution (one in-channel and one out-channel a group) and its gradients. */
-import type { ConvCase, FilterData } from './convolution-case.ts';
+import type { After, ConvCase, FilterData } from './convolution-case.ts';
 import type { Runtime } from './runtime.ts';
 
 export const isDepthwise = (s: ConvCase) => s.groups > 1 && s.groups === s.c && s.groups === s.o;
@@ -32,11 +32,11 @@ export function depthwise(
   s: ConvCase,
   x: number,
   filter: FilterData,
-  bias: number,
+  after: After,
   out: number,
 ): void {
   withFilter(rt, s, filter, (w) => {
-    rt.run('depthwise', s.batch * s.oh, { ...sizes(s), x, filter: w, bias, out, act: s.act });
+    rt.run('depthwise', s.batch * s.oh, { ...sizes(s), x, filter: w, ...after, out, act: s.act });
   });
 }
 

@@ -1,6 +1,6 @@
 /** Convolution of any kind as a matrix product over gathered pixels (implicit im2col), and over which blocks. */
 import { ceilDiv } from './ceil-div.ts';
-import type { FilterData } from './convolution-case.ts';
+import type { After, FilterData } from './convolution-case.ts';
 import type { Runtime } from './runtime.ts';
 
 /** A tap of the filter: the offset of its pixel from the window, and its own offset in the filter. */
@@ -44,14 +44,14 @@ function runsOf(taps: readonly Tap[], contiguous: boolean): number[] {
   return runs;
 }
 
-/** The product with one filter; bias 0 for none. */
+/** The product with one filter. */
 export function runProduct(
   rt: Runtime,
   p: Product,
   filter: FilterData,
   layout: { offset: number; n: number; k: number },
   x: number,
-  bias: number,
+  after: After,
   out: number,
 ): void {
   const k = p.taps.length * p.c;
@@ -76,7 +76,7 @@ export function runProduct(
     const panelItems = ceilDiv(panels, panelsPerItem);
     const dense = p.outRow === p.rowsX * p.outPixel && p.outImage === p.rowsY * p.outRow && p.o % 8 === 0;
     const args = {
-      ...{ x, b, bias, out, runs },
+      ...{ x, b, ...after, out, runs },
       ...{ h: p.h, w: p.w, c: p.c, xPixel: p.xPixel },
       ...{ rowsY: p.rowsY, rowsX: p.rowsX, strideY: p.strideY, strideX: p.strideX },
       ...{ rows, k, o: p.o, outImage: p.outImage, outRow: p.outRow, outPixel: p.outPixel },

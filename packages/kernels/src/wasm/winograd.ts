@@ -1,6 +1,6 @@
 /** 3x3 convolution of stride 1 by Winograd's algorithm: when it is worth its transforms, and over which blocks. */
 import { ceilDiv } from './ceil-div.ts';
-import type { FilterData } from './convolution-case.ts';
+import type { After, FilterData } from './convolution-case.ts';
 import type { FilterArgs } from './layouts.generated.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -98,14 +98,14 @@ export interface WinogradLayout {
   readonly tap: number;
 }
 
-/** out = act(x * filter + bias) by Winograd's algorithm; bias 0 for none. */
+/** The convolution by Winograd's algorithm. */
 export function runWinograd(
   rt: Runtime,
   s: Winograd,
   filter: FilterData,
   layout: WinogradLayout,
   x: number,
-  bias: number,
+  after: After,
   out: number,
 ): void {
   const six = worthLargeTiles(s);
@@ -118,7 +118,7 @@ export function runWinograd(
     w: filter.pointer + 4 * layout.offset,
     ...{ n: s.o, k: s.c, strideN: layout.n, strideK: layout.k, strideTap: layout.tap },
   };
-  const shape = { ...tileArgs(s, grid, x), bias, out, act: s.act };
+  const shape = { ...tileArgs(s, grid, x), ...after, out, act: s.act };
   const fill = (u: number) => {
     const panelsPerItem = ceilDiv(panels, rt.threads * 4);
     const job = six ? 'winogradFilter6' : 'winogradFilter';

@@ -5,6 +5,7 @@ import {
   type Conv2DBNActivOptions,
   Convolution2D,
   type Convolution2DLinkOptions,
+  callNormalized,
   checkOptions,
   convolution2DKinds,
   relu,
@@ -34,9 +35,13 @@ export class TFConvolution2D extends Chain {
     this.conv = new Convolution2D(inChannels, outChannels, ksize, { ...options, pad: options.pad ?? 'same' });
   }
 
-  /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
-  override forward(x: Tensor4D): Tensor4D {
-    return this.conv.call(x);
+  /** As that of `Convolution2D`. */
+  override forward(...args: Parameters<Convolution2D['forward']>): Tensor4D {
+    return this.conv.call(...args);
+  }
+
+  get outChannels(): number {
+    return this.conv.outChannels;
   }
 }
 
@@ -71,8 +76,7 @@ export class TFConv2DBNActiv extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: Tensor4D): Tensor4D {
-    const h = this.bn.call(this.conv.call(x));
-    return this.activ === null ? h : this.activ(h);
+    return callNormalized(this.conv, this.bn, this.activ, x);
   }
 
   override get printableSpecs() {

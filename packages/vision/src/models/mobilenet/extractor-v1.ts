@@ -1,4 +1,4 @@
-import { BatchNormalization, Chain, ChainList, Convolution2D, relu6 } from '@chaingrad/core';
+import { BatchNormalization, Chain, callNormalized, ChainList, Convolution2D, relu6 } from '@chaingrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { SSDExtractor } from '../ssd/extractor.ts';
 import { conv, extraLayers, initialW } from './extra-layers.ts';
@@ -18,7 +18,7 @@ export class SeparableBlock extends Chain {
   }
 
   override forward(x: Tensor4D): Tensor4D {
-    return this.pw.call(relu6(this.bn.call(this.dw.call(x))), 'relu6');
+    return this.pw.call(callNormalized(this.dw, this.bn, relu6, x), 'relu6');
   }
 }
 

@@ -2,6 +2,7 @@ import {
   BatchNormalization,
   Chain,
   Convolution2D,
+  callNormalized,
   checkOptions,
   HeNormal,
   type InitializerLike,
@@ -123,14 +124,14 @@ export class SegNetBasic extends Chain implements SegmentationLink {
   /** @param x (N, H, W, 3). @returns (N, H', W', nClass). */
   override forward(x: tf.Tensor4D): tf.Tensor4D {
     const normalized = localResponseNormalization(x, { n: 5, k: 1, alpha: 1e-4 / 5, beta: 0.75 });
-    const [h1, places1] = pool(relu(this.conv1_bn.call(this.conv1.call(normalized))));
-    const [h2, places2] = pool(relu(this.conv2_bn.call(this.conv2.call(h1))));
-    const [h3, places3] = pool(relu(this.conv3_bn.call(this.conv3.call(h2))));
-    const [h4, places4] = pool(relu(this.conv4_bn.call(this.conv4.call(h3))));
-    const d4 = this.conv_decode4_bn.call(this.conv_decode4.call(unpool(h4, places4)));
-    const d3 = this.conv_decode3_bn.call(this.conv_decode3.call(unpool(d4, places3)));
-    const d2 = this.conv_decode2_bn.call(this.conv_decode2.call(unpool(d3, places2)));
-    const d1 = this.conv_decode1_bn.call(this.conv_decode1.call(unpool(d2, places1)));
+    const [h1, places1] = pool(callNormalized(this.conv1, this.conv1_bn, relu, normalized));
+    const [h2, places2] = pool(callNormalized(this.conv2, this.conv2_bn, relu, h1));
+    const [h3, places3] = pool(callNormalized(this.conv3, this.conv3_bn, relu, h2));
+    const [h4, places4] = pool(callNormalized(this.conv4, this.conv4_bn, relu, h3));
+    const d4 = callNormalized(this.conv_decode4, this.conv_decode4_bn, null, unpool(h4, places4));
+    const d3 = callNormalized(this.conv_decode3, this.conv_decode3_bn, null, unpool(d4, places3));
+    const d2 = callNormalized(this.conv_decode2, this.conv_decode2_bn, null, unpool(d3, places2));
+    const d1 = callNormalized(this.conv_decode1, this.conv_decode1_bn, null, unpool(d2, places1));
     return this.conv_classifier.call(d1);
   }
 
