@@ -238,10 +238,7 @@ describeBackends('links made of convolutions', () => {
         const then = activ === undefined ? relu : (activ ?? ((h: tf.Tensor4D) => h));
         const apart = (input: tf.Tensor4D) => then(link.bn.call(link.conv.call(input)));
         const evaluate = <R>(f: () => R) => usingConfig('train', false, f);
-        expectClose(
-          await evaluate(() => link.call(x)).data(),
-          await evaluate(() => apart(x)).data(),
-        );
+        expectClose(await evaluate(() => link.call(x)).data(), await evaluate(() => apart(x)).data());
         const gradient = (f: (input: tf.Tensor4D) => tf.Tensor) =>
           evaluate(() => tf.grad((input) => tf.sum(tf.square(f(input as tf.Tensor4D))) as tf.Scalar)(x));
         expectClose(await gradient((input) => link.call(input)).data(), await gradient(apart).data());
@@ -254,7 +251,10 @@ describeBackends('links made of convolutions', () => {
     using link = new Conv2DBNActiv(3, 5, 3);
     fill(link);
     const seen: string[] = [];
-    const watch = { name: 'watch', forwardPostprocess: ({ link: { path } }: ForwardInfo) => void seen.push(path) };
+    const watch = {
+      name: 'watch',
+      forwardPostprocess: ({ link: { path } }: ForwardInfo) => void seen.push(path),
+    };
     const x = d4('x', [1, 6, 5, 3]);
     const call = () => usingConfig('train', false, () => link.call(x).dispose());
     withLinkHook(watch, call);

@@ -52,10 +52,16 @@ describe('conv2d', () => {
     [
       'statistics of another size',
       () =>
-        conv2d(x([1, 4, 4, 3]), x([2, 3, 3, 3]), null, {}, {
-          ...{ mean: tf.zeros([2]), variance: tf.ones([3]), gamma: null, beta: null },
-          epsilon: 1e-5,
-        }),
+        conv2d(
+          x([1, 4, 4, 3]),
+          x([2, 3, 3, 3]),
+          null,
+          {},
+          {
+            ...{ mean: tf.zeros([2]), variance: tf.ones([3]), gamma: null, beta: null },
+            epsilon: 1e-5,
+          },
+        ),
       'variance',
       /\(2\), got \(3\)/,
     ],

@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
   CONV_2D,
-  CONV_2D_BATCH_NORM,
   CONV_2D_BACKPROP_FILTER,
   CONV_2D_BACKPROP_INPUT,
+  CONV_2D_BATCH_NORM,
 } from '../../../packages/kernels/src/attrs.ts';
 import { setWasmKernelOptions } from '../../../packages/kernels/src/wasm/index.ts';
 import {
@@ -55,7 +55,11 @@ function checkNormalized(c: Case, seed: number): void {
   const x = floats(random, size(c.xShape));
   const w = floats(random, size(c.filterShape));
   const channels = c.filterShape[0];
-  const [mean, gamma, beta] = [0, 1, 2].map(() => floats(random, channels)) as [Float32Array, Float32Array, Float32Array];
+  const [mean, gamma, beta] = [0, 1, 2].map(() => floats(random, channels)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
   const variance = floats(random, channels).map((v) => 0.5 + Math.abs(v));
   const epsilon = 0.125;
   const sums = convolution({ ...c, attrs: { ...c.attrs, activation: 'linear' } }, x, w, null);

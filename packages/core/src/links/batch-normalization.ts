@@ -10,6 +10,7 @@ import { metaMode } from '../meta/mode.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
 import { type Parameter, shapesEqual } from '../parameter.ts';
 import { Persistent } from '../persistent.ts';
+import { whileRunning } from '../running.ts';
 import { bias, type InitializerOption } from './arguments.ts';
 
 export interface BatchNormalizationLinkOptions {
@@ -151,9 +152,11 @@ export class BatchNormalization<T extends tf.Tensor = tf.Tensor4D> extends Link 
    */
   statisticsFor(channels: number): BatchStatistics | null {
     const [mean, variance] = [this.avg_mean.value, this.avg_var.value];
-    if (config.train || metaMode() !== null || this.axis !== null || mean === null || variance === null) return null;
+    if (config.train || metaMode() !== null || this.axis !== null || mean === null || variance === null)
+      return null;
     if (!shapesEqual(mean.shape, [channels])) return null;
-    const [gamma, beta] = [this.gamma?.tensor ?? null, this.beta?.tensor ?? null];
+    // As in a call, which says whose the parameters are.
+    const [gamma, beta] = whileRunning(this, () => [this.gamma?.tensor ?? null, this.beta?.tensor ?? null]);
     return { mean, variance, gamma, beta, epsilon: this.eps } as BatchStatistics;
   }
 

@@ -1,4 +1,4 @@
-import { BatchNormalization, Chain, callNormalized, ChainList, Convolution2D, relu6 } from '@chaingrad/core';
+import { BatchNormalization, Chain, ChainList, Convolution2D, callNormalized, relu6 } from '@chaingrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { SSDExtractor } from '../ssd/extractor.ts';
 import { conv, extraLayers, initialW } from './extra-layers.ts';
