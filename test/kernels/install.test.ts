@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { originalKernel } from '../../packages/kernels/src/tfjs-internals.ts';
 import { useTestBackend } from '../support/backends.ts';
+import { runProgram } from '../support/program.ts';
 
 const image = () => tf.ones([1, 2, 2, 1]) as tf.Tensor4D;
 const filter = () => tf.ones([1, 1, 2, 2]) as tf.Tensor4D;
@@ -103,4 +104,12 @@ describe('installGradients', () => {
     installGradients();
     for (const name of differentiableKernels) expect(tf.getGradient(name), name).to.have.property('gradFunc');
   });
+
+  for (const name of ['@tensorflow/tfjs', '@tensorflow/tfjs-layers'])
+    it(`holds when ${name} is imported afterwards, which registers gradients too`, async () => {
+      const program = new URL('gradients-program.ts', import.meta.url);
+      expect(JSON.parse(await runProgram(program, [name]))).to.deep.equal({
+        ...{ registered: true, lost: [], ownStays: true },
+      });
+    });
 });

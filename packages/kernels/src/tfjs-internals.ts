@@ -201,6 +201,8 @@ interface Books {
   /** Kernel functions that came from this package: never taken for tfjs' own. */
   readonly ours: WeakSet<tf.KernelFunc>;
   readonly originals: Map<string, tf.KernelFunc>;
+  /** Rules of gradients that came from this package. */
+  rules?: WeakSet<tf.GradConfig>;
 }
 
 // tfjs' registry is one for the whole process, so these are too: two copies of this package would take each other's kernels
@@ -209,6 +211,9 @@ const key = Symbol.for('@chaingrad/kernels');
 const shared = globalThis as unknown as { [key]?: Books };
 shared[key] ??= { ours: new WeakSet(), originals: new Map() };
 const { ours, originals } = shared[key];
+// A copy of before there were rules in the books may have made them.
+shared[key].rules ??= new WeakSet();
+const { rules } = shared[key];
 
 /** What is registered for a backend under a name; undefined where nothing is. */
 export const registeredKernel = (kernelName: string, backendName: string): tf.KernelFunc | undefined =>
@@ -268,7 +273,41 @@ export function installKernel(kernelName: string, backendName: string, kernelFun
 }
 
 /** Registers the gradient of a kernel, over one that is there. */
-export const installGradient = (config: tf.GradConfig): void => tf.registerGradient(config);
+export function installGradient(config: tf.GradConfig): void {
+  rules.add(config);
+  tf.registerGradient(config);
+}
+
+type GradientRegistry = Map<string, tf.GradConfig> & { [key]?: true };
+
+/** The kernels whose gradients tfjs registers first and last, when it registers its own: it goes by their names. */
+const [FIRST_GRADIENT, LAST_GRADIENT] = ['Abs', 'ZerosLike'] as const;
+
+/** The registry of gradients, which tfjs keeps where all its packages find it; undefined where it is not as in tfjs 4.22. */
+function gradientRegistry(): GradientRegistry | undefined {
+  // In this order tfjs looks for the place.
+  const { window, global, process, self } = globalThis as Record<string, unknown>;
+  const place = (window ?? global ?? process ?? self) as { _tfGlobals?: Map<string, unknown> } | undefined;
+  const registry = place?._tfGlobals?.get('gradRegistry');
+  return registry instanceof Map ? (registry as GradientRegistry) : undefined;
+}
+
+/**
+ * Calls `restore` whenever tfjs has registered all its gradients over ours, as `@tensorflow/tfjs` and `@tensorflow/tfjs-layers` do
+ * when they are imported. A program that registers a gradient of its own is let alone.
+ */
+export function onForeignGradients(restore: () => void): void {
+  const registry = gradientRegistry();
+  // Another copy of this package may watch already.
+  if (registry === undefined || registry[key]) return;
+  registry[key] = true;
+  const isForeign = (config: tf.GradConfig | undefined) => config !== undefined && !rules.has(config);
+  registry.set = (name, config) => {
+    Map.prototype.set.call(registry, name, config);
+    if (name === LAST_GRADIENT && isForeign(config) && isForeign(registry.get(FIRST_GRADIENT))) restore();
+    return registry;
+  };
+}
 
 // ---- the wasm backend ----------------------------------------------------------------------------------------------
 

@@ -1,15 +1,12 @@
 /** The gradient before an activation, in one pass. */
-import { installGradients } from '@chaingrad/kernels';
+import '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { ACTIVATION_GRAD } from '../../../packages/kernels/src/attrs.ts';
 import { floats, generator, run, useFastWasm } from './support.ts';
 
 describe('wasm: the gradient before an activation', () => {
-  before(async () => {
-    await useFastWasm();
-    installGradients();
-  });
+  before(useFastWasm);
 
   for (const [activation, top] of [
     ['relu', Infinity],

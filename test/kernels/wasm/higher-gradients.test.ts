@@ -1,5 +1,5 @@
 /** Gradients of gradients through the WASM kernels, against the cpu. */
-import { installGradients, installKernels } from '@chaingrad/kernels';
+import { installKernels } from '@chaingrad/kernels';
 import { expectHigherGradients } from '../../support/gradient-case.ts';
 import { casesOn } from '../gradients/tables.ts';
 import { useFastWasm } from './support.ts';
@@ -9,7 +9,6 @@ describe('wasm: the gradient of the gradient of', () => {
     // Where tfjs' own kernels are wrong or missing, and the fast ones do not apply.
     for (const backend of ['cpu', 'wasm']) installKernels(backend);
     await useFastWasm();
-    installGradients();
   });
 
   for (const [kernelName, cases] of casesOn('wasm')) {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { mendTape } from '../tape.ts';
-import { installGradient } from '../tfjs-internals.ts';
+import { installGradient, onForeignGradients } from '../tfjs-internals.ts';
 import { binaryRules } from './binary.ts';
 import { chaingradRules } from './chaingrad.ts';
 import { convolutionRules } from './convolution.ts';
@@ -40,12 +40,18 @@ function configOf(kernelName: string, rule: Rule): tf.GradConfig {
   };
 }
 
+const configs: readonly tf.GradConfig[] = tables.flatMap((table) =>
+  Object.entries(table).map(([kernelName, rule]) => configOf(kernelName, rule)),
+);
+
 /**
  * Registers a gradient for every kernel of `differentiableKernels`, over those that are there. tfjs-core alone has none
- * under plain Node. Also mends tfjs' tape, so that gradients can be differentiated again. Calling it again does no harm.
+ * under plain Node. From then on they also come back when a package of tfjs, imported later, has registered all of its own over
+ * them; a single one that a program registers stays. Also mends tfjs' tape, so that gradients can be differentiated again.
+ * Calling it again does no harm.
  */
 export function installGradients(): void {
   mendTape();
-  for (const table of tables)
-    for (const [kernelName, rule] of Object.entries(table)) installGradient(configOf(kernelName, rule));
+  for (const config of configs) installGradient(config);
+  onForeignGradients(installGradients);
 }
