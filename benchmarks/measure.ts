@@ -39,6 +39,8 @@ export interface TaskTimes {
 /** Milliseconds throughout. */
 export interface Measurement {
   readonly info: string;
+  /** The kind of code that computed; absent in results of before it was told. */
+  readonly code?: string;
   /** Importing the library. */
   readonly importMs: number;
   /** Starting it, reading the parameters, making the network ready. */
@@ -149,7 +151,7 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
     }
   }
   return {
-    ...{ info: runner.info, importMs, loadMs, tasks, found },
+    ...{ info: runner.info, code: runner.code, importMs, loadMs, tasks, found },
     outputs: outputs === undefined ? undefined : (runner.channelsLast?.(outputs) ?? outputs),
     losses: losses.length === 0 ? undefined : losses,
   };

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { instructions } from './instructions.ts';
 import { type Job, measure } from './measure.ts';
 import type { Platform } from './sides/side.ts';
 
@@ -41,6 +42,7 @@ const platform: Platform = {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
+  instructions: instructions(),
 };
 
 const { outputs, ...measurement } = await measure(job, platform);

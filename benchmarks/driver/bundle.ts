@@ -27,7 +27,7 @@ export async function bundleForNode(): Promise<void> {
     entryPoints: [`${benchmarks}node.ts`],
     outdir: `${build}node`,
     external: [
-      ...['@tensorflow/*', '@vladmandic/*', 'onnxruntime-*', '@jax-js/*'],
+      ...['@tensorflow/*', '@vladmandic/*', '@litertjs/*', 'onnxruntime-*', '@jax-js/*'],
       ...['sharp', 'webgpu', '@napi-rs/canvas', 'fflate'],
     ],
     plugins: [
@@ -55,7 +55,7 @@ export async function bundleForWeb(): Promise<void> {
   await esbuild({
     ...common,
     platform: 'browser',
-    entryPoints: [`${benchmarks}web/page.ts`],
+    entryPoints: { page: `${benchmarks}web/page.ts`, 'litert-core': '@litertjs/core' },
     outdir: `${build}web`,
     alias: { 'onnxruntime-web': 'onnxruntime-web/wasm' },
     external: [
@@ -82,4 +82,5 @@ export async function bundleForWeb(): Promise<void> {
   // chaingrad looks for it beside its modules.
   cpSync(`${tfjs}/tfjs-backend-wasm-simd.wasm`, `${build}web/tfjs-backend-wasm-simd.wasm`);
   copy(`${root}benchmarks/node_modules/onnxruntime-web/dist`, `${build}web/ort`);
+  cpSync(`${root}node_modules/@litertjs/core/wasm`, `${build}web/litert`, { recursive: true });
 }

@@ -41,11 +41,12 @@ type Given = Pick<Case, 'id' | 'title' | 'model' | 'sides'> & Partial<Case>;
 
 const define = (given: Given): Case => ({ ...defaults, ...given });
 
-const all = ['chaingrad', 'onnxruntime-web', 'tfjs-wasm', 'onnxruntime-node'] as const;
+const all = ['chaingrad', 'onnxruntime-web', 'tfjs-wasm', 'litert', 'onnxruntime-node', 'pytorch'] as const;
 const javascript = ['chaingrad', 'onnxruntime-web', 'tfjs-wasm'] as const;
-const threaded = ['chaingrad', 'onnxruntime-web', 'onnxruntime-node'] as const;
+const threaded = ['chaingrad', 'onnxruntime-web', 'onnxruntime-node', 'pytorch'] as const;
 const web = ['chaingrad', 'onnxruntime-web'] as const;
 const own = ['chaingrad'] as const;
+const trainers = ['chaingrad', 'pytorch'] as const;
 
 const once = { processes: 1, warmup: 1 } as const;
 const ssd300 = { model: 'ssd300' } as const;
@@ -73,11 +74,11 @@ export const cases: readonly Case[] = [
     ...{ tasks: ['forward', 'predict'], minRuns: 7, quick: 3 },
   }),
   define({
-    ...{ ...ssd300, id: 'ssd300-train', title: 'SSD300, training step', sides: own },
+    ...{ ...ssd300, id: 'ssd300-train', title: 'SSD300, training step', sides: trainers },
     ...{ tasks: ['forward', 'train'], threads: 2, quick: 4 },
   }),
   define({
-    ...{ ...ssd300, id: 'ssd300-train-1thread', title: 'SSD300, training step', sides: own },
+    ...{ ...ssd300, id: 'ssd300-train-1thread', title: 'SSD300, training step', sides: trainers },
     ...{ tasks: ['forward', 'train'], ...once },
   }),
   define({
@@ -101,6 +102,10 @@ export const cases: readonly Case[] = [
     ...{ minRuns: 10, seconds: 2, quick: 2 },
   }),
   define({
+    ...{ id: 'mobilenet-forward-node20', title: 'SSDMobileNetV2, forward', model: 'ssd-mobilenet-v2' },
+    ...{ sides: [...javascript, 'litert'], engine: 'node-20', minRuns: 10, seconds: 2, ...once },
+  }),
+  define({
     ...{ id: 'mobilenet-forward-2threads', title: 'SSDMobileNetV2, forward', model: 'ssd-mobilenet-v2' },
     ...{ sides: threaded, threads: 2, minRuns: 10, seconds: 2, ...once },
   }),
@@ -112,6 +117,17 @@ export const cases: readonly Case[] = [
     define({
       ...{ id: `${model}-train`, title: `${model}, training step`, model, sides: own, threads: 2 },
       ...{ tasks: ['forward', 'train'], ...once, seconds: 2 },
+    }),
+  ),
+  ...[1, 2].map((threads) =>
+    define({
+      ...{
+        id: `ssd-mobilenet-v2-train-batch4-${threads}thread${threads > 1 ? 's' : ''}`,
+        title: 'SSDMobileNetV2, training step, batch 4',
+        model: 'ssd-mobilenet-v2',
+        sides: trainers,
+      },
+      ...{ tasks: ['forward', 'train'], threads, batch: 4, ...once, seconds: 3 },
     }),
   ),
   define({
@@ -161,7 +177,7 @@ export const cases: readonly Case[] = [
     }),
     define({
       ...{ id: `mobilenet-${engine}`, title: 'SSDMobileNetV2, forward', model: 'ssd-mobilenet-v2' },
-      ...{ sides: javascript, engine, minRuns: 10, seconds: 2, ...once },
+      ...{ sides: [...javascript, 'litert'], engine, minRuns: 10, seconds: 2, ...once },
     }),
     define({
       ...{ ...ssd300, id: `ssd300-${engine}-train`, title: 'SSD300, training step', sides: own },
@@ -192,5 +208,7 @@ export const absent: readonly (readonly [SideName, string])[] = [
   ['tfjs-layers', 'runs on tfjs-wasm: measured with the classifier only, and cannot train it either.'],
   ['jax-js', 'needs minutes for a training step of an SSD300; measured on a small network.'],
   ['tfjs-cpu', 'likewise.'],
+  ['litert', 'trains nothing; its threads are for pages only, so it is measured with one.'],
   ['onnxruntime-node', 'is native code with AVX-512 where the CPU has it; no WASM can use those registers.'],
+  ['pytorch', 'likewise (oneDNN); it is measured where there is a Python that has it.'],
 ];

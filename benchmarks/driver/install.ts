@@ -30,7 +30,12 @@ export function installPeers(say: (text: string) => void): void {
 }
 
 /** What is measured and installed with the repository. */
-const inRepository = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-layers', '@vladmandic/face-api'];
+const inRepository = [
+  '@tensorflow/tfjs-backend-wasm',
+  '@tensorflow/tfjs-layers',
+  '@vladmandic/face-api',
+  '@litertjs/core',
+];
 
 /** Names and versions of everything that is measured. */
 export function versions(): Record<string, string> {

@@ -1,5 +1,5 @@
-/** Runs a measurement in a Node process of its own. */
-import { spawn } from 'node:child_process';
+/** Runs a measurement in a process of its own: of Node, or of Python for PyTorch. */
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,12 +24,25 @@ export function nodeBinary(major: string): string | null {
   return existsSync(binary) ? binary : null;
 }
 
+/** The Python that has PyTorch: that of PYTHON, or `python3`; null where it has none. */
+export function pythonBinary(): string | null {
+  const binary = process.env['PYTHON'] ?? 'python3';
+  return spawnSync(binary, ['-c', 'import torch']).status === 0 ? binary : null;
+}
+
 /** @throws Error with what the process said when it fails. */
-export async function runInNode(binary: string, job: Job): Promise<Ran> {
+export const runInNode = (binary: string, job: Job): Promise<Ran> =>
+  runProgram(binary, `${build}node/node.js`, job);
+
+/** @throws Error with what the process said when it fails. */
+export const runInPython = (binary: string, job: Job): Promise<Ran> =>
+  runProgram(binary, `${benchmarks}pytorch/main.py`, job);
+
+async function runProgram(binary: string, program: string, job: Job): Promise<Ran> {
   const folder = mkdtempSync(join(tmpdir(), 'chaingrad-bench-'));
   const result = join(folder, 'result.json');
   try {
-    const child = spawn(binary, [`${build}node/node.js`, JSON.stringify({ ...job, files, result })], {
+    const child = spawn(binary, [program, JSON.stringify({ ...job, files, result })], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let said = '';

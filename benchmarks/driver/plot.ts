@@ -1,7 +1,7 @@
 /** Bars of the main results, as SVG. */
 import type { SideName } from '../sides/side.ts';
 import type { CaseResult } from './run.ts';
-import { ms, Results } from './targets.ts';
+import { ms, Results, titled } from './targets.ts';
 
 /** Distinguishable without colours too: each bar has its name. */
 const colours: Readonly<Record<SideName, string>> = {
@@ -14,7 +14,9 @@ const colours: Readonly<Record<SideName, string>> = {
   'face-api-kernels': '#4c9f83',
   'tfjs-cpu': '#a8a8a8',
   'jax-js': '#7a6fb0',
+  litert: '#b0527a',
   'onnxruntime-node': '#8a9bb0',
+  pytorch: '#6b7686',
 };
 
 const shown: readonly (readonly [id: string, title: string])[] = [
@@ -51,7 +53,7 @@ export function barPlot(cases: readonly CaseResult[]): string | null {
     for (const { side, times } of bars) {
       const width = (times.median / most) * (WIDTH - LEFT - RIGHT);
       const middle = y + BAR / 2 + 5;
-      const name = side === 'onnxruntime-node' ? `${side} (native)` : side;
+      const name = titled(side);
       parts.push(
         `<text x="${LEFT - 8}" y="${middle}" text-anchor="end">${name}</text>`,
         `<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR - 2}" fill="${colours[side]}"/>`,

@@ -1,15 +1,20 @@
 /** Writes the networks' files, the same parameters in each side's own format. */
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { useBackend } from '@chaingrad/core';
+import { exportTflite } from '@chaingrad/onnx';
+import { SSD } from '@chaingrad/vision';
 import { readImage } from 'chaingrad';
+import { ssdTargets } from '../../packages/cli/src/commands/bench/training-step.ts';
 import { graphOf } from '../models/index.ts';
 import { tfjsLayout } from '../models/layouts.ts';
 import { onnxBytes } from '../models/onnx.ts';
 import { safetensorsHeader } from '../models/safetensors.ts';
-import { drawParam } from '../models/weights.ts';
+import { drawInput, drawParam } from '../models/weights.ts';
+import { loadDrawn, modelOf } from '../sides/models.ts';
 import { files, root } from './paths.ts';
 
 /** To be raised when the way in which files are made changes. */
-const VERSION = 3;
+const VERSION = 4;
 
 function write(name: string, chunks: Iterable<Uint8Array>): void {
   const fd = openSync(`${files}${name}.part`, 'w');
@@ -18,9 +23,10 @@ function write(name: string, chunks: Iterable<Uint8Array>): void {
   renameSync(`${files}${name}.part`, `${files}${name}`);
 }
 
-const bytes = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+const bytes = (data: Float32Array | Int32Array) =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-/** The three files of a network, unless they are there. */
+/** The files of a network that its sides share, unless they are there. */
 export function prepareModel(name: string): void {
   const done = `${files}${name}.v${VERSION}`;
   if (existsSync(done)) return;
@@ -41,6 +47,33 @@ export function prepareModel(name: string): void {
   write(`${name}.tfjs.safetensors`, tfjs());
   write(`${name}.onnx`, [onnxBytes(graph, (key) => params.get(key)!)]);
   writeFileSync(done, '');
+}
+
+/** The TFLite file that chaingrad exports of its model, for batches of this size, unless it is there. */
+export async function prepareTflite(name: string, batch: number): Promise<void> {
+  const file = `${name}.batch${batch}.tflite`;
+  if (existsSync(`${files}${file}`)) return;
+  const graph = graphOf(name);
+  const model = modelOf(graph);
+  if (model === null) throw new Error(`${name} is no model of chaingrad, which exports none of others`);
+  await useBackend('cpu');
+  await loadDrawn(model, graph);
+  write(file, [await exportTflite(model, [[batch, ...graph.input]], { outputNames: [...graph.outputs] })]);
+  model.dispose();
+}
+
+/** What PyTorch cannot draw or know by itself: the graph, the batch, and what an SSD is to learn. */
+export async function preparePytorch(name: string, batch: number): Promise<void> {
+  const graph = graphOf(name);
+  await useBackend('cpu');
+  write(`${name}.batch${batch}.f32`, [bytes(drawInput(graph, batch))]);
+  const model = modelOf(graph);
+  if (model instanceof SSD) {
+    const { mbLoc, mbLabel } = ssdTargets(model);
+    write(`${name}.locs.f32`, [bytes(mbLoc)]);
+    write(`${name}.labels.i32`, [bytes(mbLabel)]);
+  }
+  writeFileSync(`${files}${name}.graph.json`, JSON.stringify({ ...graph, params: [...graph.params] }));
 }
 
 /** Photos without their compression, so that reading it is not measured. */

@@ -4,7 +4,7 @@ import { absent } from './cases.ts';
 import type { Machine } from './machine.ts';
 import type { CaseResult, SideResult } from './run.ts';
 import { median, spread } from './stats.ts';
-import { chainerTimes, mib, ms, Results, targets } from './targets.ts';
+import { chainerTimes, mib, ms, Results, targets, titled } from './targets.ts';
 import { unchangedPrograms } from './unchanged.ts';
 
 export interface Report {
@@ -13,13 +13,6 @@ export interface Report {
   readonly cases: readonly CaseResult[];
 }
 
-const marks: Partial<Record<SideName, string>> = {
-  'onnxruntime-node': 'onnxruntime-node (native)',
-  'tfjs-layers-kernels': 'tfjs-layers + @chaingrad/kernels',
-  'face-api-kernels': 'face-api + @chaingrad/kernels',
-};
-const titled = (side: SideName) => marks[side] ?? side;
-
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
     .map((row) => `| ${row.join(' | ')} |`)
@@ -27,6 +20,9 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
 
 const engines: Readonly<Record<string, string>> = { chromium: 'Chromium', firefox: 'Firefox' };
 const engineName = (engine: string) => engines[engine] ?? engine.replace('node-', 'Node ');
+
+/** The kind of code that a side ran; empty in results of before it was told. */
+const codeOf = ({ processes }: SideResult) => processes[0]?.code ?? '';
 
 /** The tasks of a case, a table each. */
 function caseTables(result: CaseResult, results: Results): string {
@@ -37,10 +33,13 @@ function caseTables(result: CaseResult, results: Results): string {
   ];
   const made = [`\`${id}\``, ...engineVersions, `${processes} process${processes > 1 ? 'es' : ''} a side`];
   parts.push(`${made.join(', ')}; load average ${result.load.join(' before, ')} after.`);
+  const tellsCode = result.sides.some((side) => codeOf(side) !== '');
+  const code = (cell: string) => (tellsCode ? [cell] : []);
   for (const task of tasks) {
     const rows = result.sides.map((side) => {
       const times = results.times(id, side.side, task);
-      if (times === null) return [titled(side.side), side.failure ?? 'not measured', ...Array(8).fill('')];
+      if (times === null)
+        return [titled(side.side), ...code(''), side.failure ?? 'not measured', ...Array(8).fill('')];
       const of = (pick: (one: SideResult['processes'][number]) => number) =>
         ms(median(side.processes.map(pick)));
       const factor = side.side === 'chaingrad' ? null : results.speedup(id, side.side, task);
@@ -50,6 +49,7 @@ function caseTables(result: CaseResult, results: Results): string {
         side.side === result.reference ? 'reference' : (side.difference?.toExponential(1) ?? '');
       return [
         titled(side.side),
+        ...code(codeOf(side)),
         `**${ms(times.median)}**`,
         `${ms(times.min)} to ${ms(times.max)}`,
         factor === null ? '' : `${factor.toFixed(2)}x`,
@@ -63,6 +63,7 @@ function caseTables(result: CaseResult, results: Results): string {
     });
     const head = [
       task,
+      ...code('code'),
       'median',
       'all runs',
       'time of chaingrad',
@@ -164,7 +165,7 @@ function growth(
 export function markdown({ machine, versions, cases }: Report): string {
   const results = new Results(cases);
   const dates = cases.map(({ date }) => date.slice(0, 10)).sort();
-  const list = targets(results).filter(({ got }) => got !== null);
+  const list = targets(results, machine.cpu).filter(({ got }) => got !== null);
   const chainer = chainerTimes();
   const losing = cases.flatMap((result) =>
     result.case.tasks.flatMap((task) =>
@@ -257,14 +258,15 @@ export function markdown({ machine, versions, cases }: Report): string {
 }
 
 /** The lines that are printed at the end of a run. */
-export function shortReport({ cases }: Report): string {
+export function shortReport({ machine, cases }: Report): string {
   const results = new Results(cases);
   const lines: string[] = [];
   for (const { case: one, sides } of cases) {
     if (one.tasks.includes('layers')) continue;
     lines.push('', `${one.title}, ${engineName(one.engine)}, ${one.threads} thread(s), batch ${one.batch}`);
     for (const task of one.tasks)
-      for (const { side, processes, failure, difference } of sides) {
+      for (const result of sides) {
+        const { side, processes, failure, difference } = result;
         const name = `  ${task.padEnd(8)} ${titled(side).padEnd(32)}`;
         const runs = processes.flatMap(({ tasks }) => (tasks[task] === undefined ? [] : [tasks[task].runs]));
         if (runs.length === 0) {
@@ -278,7 +280,8 @@ export function shortReport({ cases }: Report): string {
         lines.push(
           `${name} ${ms(times.median).padStart(9)}  (${ms(times.min)} to ${ms(times.max)})` +
             `${factor === null ? '' : `  ${factor.toFixed(2)}x`}${cpu === null ? '' : `  CPU ${ms(cpu)}`}${peak === null ? '' : `  peak ${mib(peak)}`}` +
-            `${difference === undefined ? '' : `  differs ${difference.toExponential(1)}`}`,
+            `${difference === undefined ? '' : `  differs ${difference.toExponential(1)}`}` +
+            `${codeOf(result) === '' ? '' : `  [${codeOf(result)}]`}`,
         );
       }
   }
@@ -288,7 +291,7 @@ export function shortReport({ cases }: Report): string {
     lines.push(
       `  ${title}: ${before}, then ${after} (${quotient.toFixed(2)}x), differs ${difference.toExponential(1)}`,
     );
-  const list = targets(results).filter(({ got }) => got !== null);
+  const list = targets(results, machine.cpu).filter(({ got }) => got !== null);
   if (list.length > 0) lines.push('', 'Targets');
   for (const { what, wanted, got, how, met } of list)
     lines.push(`  ${met ? 'met   ' : 'MISSED'} ${what}: ${got!.toFixed(2)}x (wanted ${wanted}; ${how})`);

@@ -4,8 +4,8 @@ import type { SideName } from '../sides/side.ts';
 import { type Browser, browserBinary, runInBrowser } from './browser.ts';
 import type { Case } from './cases.ts';
 import { load } from './machine.ts';
-import { nodeBinary, type Ran, type Result, runInNode } from './node-process.ts';
-import { prepareModel } from './prepare.ts';
+import { nodeBinary, pythonBinary, type Ran, type Result, runInNode, runInPython } from './node-process.ts';
+import { prepareModel, preparePytorch, prepareTflite } from './prepare.ts';
 import { serve } from './server.ts';
 import { relativeDifference } from './stats.ts';
 
@@ -51,6 +51,14 @@ async function engineOf({ engine }: Case): Promise<{ run: Run; close(): void } |
   return { run: (job) => runInBrowser(browser, binary, url, job), close };
 }
 
+/** How PyTorch runs a job, or why it cannot. */
+async function pytorch({ model, batch }: Case): Promise<Run | string> {
+  const python = pythonBinary();
+  if (python === null) return 'there is no PyTorch here (PYTHON=... names a Python that has it)';
+  await preparePytorch(model, batch);
+  return (job) => runInPython(python, job);
+}
+
 export async function runCase(
   one: Case,
   say: (text: string) => void,
@@ -66,6 +74,10 @@ export async function runCase(
   if (typeof engine === 'string') for (const side of one.sides) failures.set(side, engine);
   else {
     if (!drawn) prepareModel(model);
+    if (one.sides.includes('litert')) await prepareTflite(model, batch);
+    const python = one.sides.includes('pytorch') ? await pytorch(one) : null;
+    if (typeof python === 'string') failures.set('pytorch', python);
+    const runOf = (side: SideName): Run => (side === 'pytorch' ? (python as Run) : engine.run);
     for (let p = 0; p < one.processes; p++) {
       for (const side of one.sides) {
         if (failures.has(side)) continue;
@@ -74,7 +86,7 @@ export async function runCase(
           continue;
         }
         try {
-          const { result, outputs: out } = await engine.run({
+          const { result, outputs: out } = await runOf(side)({
             ...{ side, model, tasks, batch, threads, drawn, warmup, minRuns, seconds },
           });
           done.get(side)!.push(result);

@@ -1,8 +1,5 @@
 /** chaingrad: its own models where the graph is one of them, its kernels for others. */
 import {
-  Chain,
-  Convolution2D,
-  Linear,
   type Link,
   linear,
   normalize,
@@ -12,49 +9,25 @@ import {
   usingConfig,
 } from '@chaingrad/core';
 import * as kernels from '@chaingrad/kernels/wasm';
-import { SSD, SSD300, SSD512, SSDMobileNetV2, VGG16 } from '@chaingrad/vision';
-import { load, MemoryWeights } from '@chaingrad/weights';
+import { SSD } from '@chaingrad/vision';
+import { load } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { type TrainingStep, trainingStep } from '../../packages/cli/src/commands/bench/training-step.ts';
 import type { Graph } from '../models/graph.ts';
 import { drawParam } from '../models/weights.ts';
+import { wasmCode } from './code.ts';
+import { loadDrawn, modelOf, Small } from './models.ts';
 import type { OpenOptions, Platform, Runner, Side } from './side.ts';
-
-// The step that `chaingrad bench` measures.
-
-/** The network of `small`. */
-class Small extends Chain {
-  readonly conv1 = new Convolution2D(3, 32, 3, { pad: 1 });
-  readonly conv2 = new Convolution2D(32, 64, 3, { pad: 1, stride: 2 });
-  readonly conv3 = new Convolution2D(64, 64, 3, { pad: 1 });
-  readonly conv4 = new Convolution2D(64, 128, 3, { pad: 1, stride: 2 });
-  readonly conv5 = new Convolution2D(128, 128, 3, { pad: 1 });
-  readonly fc = new Linear(8 * 8 * 128, 10);
-
-  override forward(x: tf.Tensor4D): tf.Tensor2D {
-    let h = x;
-    for (const conv of [this.conv1, this.conv2, this.conv3, this.conv4, this.conv5]) h = conv.call(h, 'relu');
-    return this.fc.call(h);
-  }
-}
-
-const models: Readonly<Record<string, () => Link>> = {
-  ssd300: () => new SSD300({ nFgClass: 20 }),
-  ssd512: () => new SSD512({ nFgClass: 20 }),
-  vgg16: () => new VGG16(),
-  'ssd-mobilenet-v2': () => new SSDMobileNetV2({ nFgClass: 23 }),
-  small: () => new Small(),
-};
 
 /** From disk by parts, as a model is loaded in Node; a page has the bytes. */
 async function loadFile(name: string, platform: Platform, model: Link): Promise<void> {
   await load(model, platform.path === undefined ? await platform.read(name) : platform.path(name));
 }
 
-async function start({ threads }: OpenOptions): Promise<string> {
+async function start({ threads }: OpenOptions): Promise<Pick<Runner, 'info' | 'code'>> {
   const { wasm, notes } = await useBackend('wasm', { threads });
   if (wasm?.threads !== threads) throw new Error(notes.join('; '));
-  return `${wasm.relaxedSimd ? 'relaxed SIMD' : 'SIMD'}, ${threads} thread(s)`;
+  return { info: `${threads} thread(s)`, code: wasmCode(wasm.relaxedSimd) };
 }
 
 /** The function of a graph, from kernels. */
@@ -84,7 +57,7 @@ function interpreter(graph: Graph, params: Map<string, tf.Tensor>): (x: tf.Tenso
   };
 }
 
-/** One training step of a model, as its users write it. */
+/** One training step of a model, as its users write it: the one that `chaingrad bench` measures. */
 function training(model: Link, batch: number): TrainingStep {
   if (!(model instanceof Small)) return trainingStep(model, batch);
   // As its peers do it.
@@ -101,21 +74,13 @@ async function read(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {
 
 export const chaingrad: Side = {
   async open(graph, options): Promise<Runner> {
-    const info = await start(options);
-    const make = models[graph.name];
-    const model = make?.() ?? null;
+    const about = await start(options);
+    const model = modelOf(graph);
     /** Of a graph that is no model. */
     const params = new Map<string, tf.Tensor>();
     if (model !== null) {
-      if (options.drawn) {
-        const arrays = new Map(
-          [...graph.params].map(([name, shape]) => [
-            name,
-            { shape, dtype: 'float32' as const, data: drawParam(graph, name) },
-          ]),
-        );
-        await load(model, new MemoryWeights(graph.name, 'npz', arrays));
-      } else await loadFile(`${graph.name}.safetensors`, options.platform, model);
+      if (options.drawn) await loadDrawn(model, graph);
+      else await loadFile(`${graph.name}.safetensors`, options.platform, model);
     }
     const run =
       model === null
@@ -126,7 +91,7 @@ export const chaingrad: Side = {
     const shape: [number, number, number, number] = [options.batch, ...graph.input];
     let step: TrainingStep | null = null;
     return {
-      info,
+      ...about,
       input(x) {
         input = x;
       },

@@ -8,7 +8,7 @@ import { startTfjsWasm } from './tfjs-wasm.ts';
 
 export const faceApi: Side = {
   async open(_, options): Promise<Runner> {
-    const info = await startTfjsWasm(options);
+    const about = await startTfjsWasm(options);
     const require = createRequire(import.meta.url);
     const faceapi: typeof FaceApi = require('@vladmandic/face-api/dist/face-api.node-wasm.js');
     const folder = join(dirname(require.resolve('@vladmandic/face-api/package.json')), 'model');
@@ -25,7 +25,7 @@ export const faceApi: Side = {
     const { shape } = JSON.parse(new TextDecoder().decode(await options.platform.read('face.json')));
     const photo = tf.tensor3d(await options.platform.read('face.rgb'), shape, 'int32');
     return {
-      info,
+      ...about,
       // It has a photo of its own.
       input() {},
       async forward() {

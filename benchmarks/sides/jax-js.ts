@@ -64,7 +64,8 @@ export const jaxJs: Side = {
         .neg();
     const step = jit((p: Params, x: JaxArray) => valueAndGrad(loss)(p, x));
     return {
-      info: 'wasm, its own choice of threads',
+      info: 'its own choice of threads',
+      code: 'WASM, compiled at run time',
       input(x) {
         const pixels = h * w;
         input = new Float32Array(x.length);

@@ -31,7 +31,7 @@ export async function openOnnx(
   graph: Graph,
   { batch, drawn, platform }: OpenOptions,
   settings: InferenceSession.SessionOptions,
-  info: string,
+  about: Pick<Runner, 'info' | 'code'>,
 ): Promise<Runner> {
   const bytes = drawn
     ? (await import('../models/onnx.ts')).onnxBytes(graph, (name) => drawParam(graph, name))
@@ -44,7 +44,7 @@ export async function openOnnx(
   const [h, w, c] = graph.input;
   let input = new Float32Array(0);
   return {
-    info,
+    ...about,
     input(x) {
       input = channelsFirst(x, batch, h * w, c);
     },

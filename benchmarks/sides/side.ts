@@ -11,7 +11,9 @@ export const sideNames = [
   'face-api-kernels',
   'tfjs-cpu',
   'jax-js',
+  'litert',
   'onnxruntime-node',
+  'pytorch',
 ] as const;
 export type SideName = (typeof sideNames)[number];
 
@@ -31,6 +33,8 @@ export interface Platform {
   photo(): Promise<Photo>;
   /** Time that all threads of the process have computed, in ms; where that can be known. */
   readonly cpuMs?: () => number;
+  /** The widest vector instructions of the processor, e.g. AVX-512; where that can be known. */
+  readonly instructions?: string | undefined;
 }
 
 export interface OpenOptions {
@@ -45,6 +49,8 @@ export interface OpenOptions {
 export interface Runner {
   /** What is in use, for the report. */
   readonly info: string;
+  /** The kind of code that computes; see code.ts. */
+  readonly code: string;
   /** Takes the batch, (B, H, W, C), in whatever layout the side wants; not measured. */
   input(x: Float32Array<ArrayBuffer>): void;
   /** From numbers to numbers: one forward pass of the batch. */
@@ -66,12 +72,16 @@ export interface Side {
 const withKernels = ({ open }: Side): Side => ({
   async open(graph, options) {
     const { startKernels } = await import('./kernels.ts');
-    const info = await startKernels(options);
-    return { ...(await open(graph, options)), info };
+    const about = await startKernels(options);
+    return { ...(await open(graph, options)), ...about };
   },
 });
 
-/** Loads a side; nothing of the others. */
+/**
+ * Loads a side; nothing of the others.
+ *
+ * @throws Error for `pytorch`, which `pytorch/main.py` measures.
+ */
 export async function loadSide(name: SideName): Promise<Side> {
   switch (name) {
     case 'chaingrad':
@@ -92,7 +102,11 @@ export async function loadSide(name: SideName): Promise<Side> {
       return (await import('./tfjs-cpu.ts')).tfjsCpu;
     case 'jax-js':
       return (await import('./jax-js.ts')).jaxJs;
+    case 'litert':
+      return (await import('./litert.ts')).litert;
     case 'onnxruntime-node':
       return (await import('./onnxruntime-node.ts')).onnxruntimeNode;
+    case 'pytorch':
+      throw new Error('PyTorch is measured in a process of Python');
   }
 }

@@ -19,7 +19,8 @@ export const tfjsCpu: Side = {
     let input = new Float32Array(0);
     const shape: [number, number, number, number] = [options.batch, ...graph.input];
     return {
-      info: 'plain JavaScript, 1 thread',
+      info: '1 thread',
+      code: 'JavaScript',
       input(x) {
         input = x;
       },

@@ -7,7 +7,7 @@ import { startTfjsWasm } from './tfjs-wasm.ts';
 
 export const tfjsLayers: Side = {
   async open(graph, options): Promise<Runner> {
-    const info = await startTfjsWasm(options);
+    const about = await startTfjsWasm(options);
     const params = await tfjsParams(graph, options);
     const model = layers.sequential();
     // Zeros: the values come next.
@@ -42,7 +42,7 @@ export const tfjsLayers: Side = {
     let input = new Float32Array(0);
     const batchShape: [number, number, number, number] = [options.batch, ...graph.input];
     return {
-      info,
+      ...about,
       input(x) {
         input = x;
       },

@@ -1,28 +1,35 @@
 /** tfjs-backend-wasm as it comes. It cannot train: it has no gradient of a convolution by its filter. */
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { wasmCode } from './code.ts';
 import type { OpenOptions, Runner, Side } from './side.ts';
 import { forwardTfjs, runTfjs, tfjsParams, toTensors } from './tfjs-graph.ts';
 
 /** Selects the wasm backend; tells what it uses. */
-export async function startTfjsWasm({ threads, platform }: OpenOptions): Promise<string> {
+export async function startTfjsWasm({
+  threads,
+  platform,
+}: OpenOptions): Promise<Pick<Runner, 'info' | 'code'>> {
   if (tf.getBackend() !== 'wasm') {
     if (threads > 1 && platform.kind === 'node') throw new Error('tfjs has no threads in Node');
     if (platform.kind === 'browser') setWasmPaths('/tfjs/');
     setThreadsCount(threads);
     if (!(await tf.setBackend('wasm'))) throw new Error('tfjs could not start its wasm backend');
   }
-  return `${tf.env().get('WASM_HAS_SIMD_SUPPORT') ? 'SIMD' : 'no SIMD'}, ${threads} thread(s)`;
+  return {
+    info: `${threads} thread(s)`,
+    code: tf.env().get('WASM_HAS_SIMD_SUPPORT') ? wasmCode(false) : 'WASM, no SIMD',
+  };
 }
 
 export const tfjsWasm: Side = {
   async open(graph, options): Promise<Runner> {
-    const info = await startTfjsWasm(options);
+    const about = await startTfjsWasm(options);
     const params = toTensors(await tfjsParams(graph, options));
     let input = new Float32Array(0);
     const shape: [number, number, number, number] = [options.batch, ...graph.input];
     return {
-      info,
+      ...about,
       input(x) {
         input = x;
       },

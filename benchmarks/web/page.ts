@@ -45,7 +45,9 @@ const fill = (id: string, names: readonly string[]) =>
 
 fill(
   'side',
-  sideNames.filter((name) => name !== 'onnxruntime-node' && !name.startsWith('face-api')),
+  sideNames.filter(
+    (name) => name !== 'onnxruntime-node' && name !== 'pytorch' && !name.startsWith('face-api'),
+  ),
 );
 fill(
   'model',

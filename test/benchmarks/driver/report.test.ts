@@ -56,10 +56,15 @@ describe('benchmarks/driver/report', () => {
   });
 
   it('tells targets met, missed and not measured', () => {
-    const list = targets(new Results(measured));
+    const list = targets(new Results(measured), 'AMD EPYC');
     const of = (text: string) => list.find(({ what }) => what.includes(text))!;
     expect(of('1 thread, Node 24, against onnxruntime-web')).to.deep.include({ got: 4.1, met: false });
-    expect(of('native onnxruntime-node')).to.deep.include({ got: 0.8, met: false });
+    expect(of('LiteRT.js')).to.deep.include({ got: null, met: null });
+    expect(of('SSD300, 1 thread, Node 24, against native onnxruntime-node')).to.deep.include({
+      ...{ got: 0.8, met: false, wanted: '>= 1.7x' },
+    });
+    const onIntel = targets(new Results(measured), 'Intel(R) Xeon(R) Processor');
+    expect(onIntel.map(({ wanted }) => wanted)).to.include('>= 1x');
     expect(of('SSD300, 1 thread, Node 24, against Chainer')).to.deep.include({ met: true });
     expect(of('Firefox')).to.deep.include({ got: null, met: null });
   });
@@ -75,6 +80,22 @@ describe('benchmarks/driver/report', () => {
     expect(text).to.match(/tfjs-wasm \| could not start/);
     expect(text).to.match(/4\.10x \| 410 ms \/ 100\.0 ms|4\.10x \| 410 ms \/ 100 ms/);
     expect(shortReport(report)).to.match(/onnxruntime-web +1000 ms +\(400 ms to 1000 ms\) +4\.10x/);
+  });
+
+  it('says what kind of code each side ran, where it is known', () => {
+    const [chaingrad, pytorch] = [side('chaingrad', [[100]]), side('pytorch', [[90]])];
+    const told = {
+      ...pytorch,
+      processes: pytorch.processes.map((one) => ({ ...one, code: 'native, AVX-512' })),
+    };
+    const report = {
+      machine: { cpu: 'X', cores: 2, memoryGiB: 1, system: 'Y' },
+      versions: {},
+      cases: [result('ssd300-forward', [chaingrad, told])],
+    };
+    expect(markdown(report)).to.match(/\| chaingrad \| {2}\| \*\*100 ms/);
+    expect(markdown(report)).to.match(/\| PyTorch \(native\) \| native, AVX-512 \| \*\*90\.0 ms/);
+    expect(shortReport(report)).to.match(/PyTorch \(native\) .+\[native, AVX-512\]/);
   });
 
   it('tells what programs of others gain, by their fastest process', () => {

@@ -9,6 +9,20 @@ const BOXES = [0.1, 0.1, 0.5, 0.6, 0.4, 0.3, 0.9, 0.8];
 /** A rate that changes hardly anything, so that the numbers stay finite whatever the parameters are. */
 const LEARNING_RATE = 1e-6;
 
+/**
+ * What the two objects of an image are to an SSD: an offset and a label of each default box.
+ *
+ * @param model whose boxes they are; it needs no parameters.
+ */
+export function ssdTargets(model: SSD): { readonly mbLoc: Float32Array; readonly mbLabel: Int32Array } {
+  // Default boxes are in pixels of the input, those of TensorFlow's models in fractions of it.
+  const unit = model.insize / model.boxScale([model.insize, model.insize])[0];
+  return model.coder.encode(
+    BOXES.map((v) => v * unit),
+    [0, model.nFgClass - 1],
+  );
+}
+
 /** Takes a batch (B, H, W, 3), gives the loss, which stays the optimizer's. */
 export type TrainingStep = (x: tf.Tensor4D) => tf.Scalar;
 
@@ -24,12 +38,7 @@ export function trainingStep(model: Link, batch: number): TrainingStep {
   if (model instanceof SSD) {
     const chain = new MultiboxTrainChain(model);
     ssdUpdateHooks(chain, optimizer.setup(chain));
-    // Default boxes are in pixels of the input, those of TensorFlow's models in fractions of it.
-    const unit = model.insize / model.boxScale([model.insize, model.insize])[0];
-    const { mbLoc, mbLabel } = model.coder.encode(
-      BOXES.map((v) => v * unit),
-      [0, model.nFgClass - 1],
-    );
+    const { mbLoc, mbLabel } = ssdTargets(model);
     const count = mbLabel.length;
     const locs = tf.tidy(() => tf.tile(tf.tensor3d(mbLoc, [1, count, 4]), [batch, 1, 1]));
     const labels = tf.tidy(() => tf.tile(tf.tensor2d(mbLabel, [1, count], 'int32'), [batch, 1]));
