@@ -4,6 +4,7 @@
  * Row m of the product is one pixel of a grid, column k one (tap, channel). The taps are a table, so the same code does
  * strides, dilations, any padding, and each phase of the input gradient of a strided convolution.
  */
+import { AFTER, writeAfter } from './after';
 import { groupBytes, groupStart, groupsOf } from './gemm';
 import { Int32List } from './list';
 import { panelFull } from './micro-kernels.generated';
@@ -113,22 +114,12 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
   const p0 = (item % args.panelItems) * args.panelsPerItem;
   const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.o, NR));
   const panels = p1 - p0;
-  // What the sums start from: the bias, or zeros where a scale comes first; then 8 scales and 8 shifts a panel.
-  const start = align64(scratch);
-  const posts = start + (<usize>(panels * NR) << 2);
-  const result = posts + (args.scale ? <usize>(panels * NR) << 3 : 0);
-  const a = align64(result + (args.dense ? 0 : <usize>(rows * panels * NR) << 2));
   const columns = minI(panels * NR, args.o - p0 * NR);
-  zeroFloats(start, panels * NR);
-  if (args.scale) {
-    for (let p = 0; p < panels; p++) {
-      const post = posts + (<usize>(p * NR) << 3);
-      const from = <usize>((p0 + p) * NR) << 2;
-      const n = minI(NR, columns - p * NR);
-      copyFloats(post, args.scale + from, n);
-      copyFloats(post + 32, args.bias + from, n);
-    }
-  } else if (args.bias) copyFloats(start, args.bias + (<usize>(p0 * NR) << 2), columns);
+  const afters = align64(scratch);
+  const result = afters + <usize>panels * AFTER;
+  const a = align64(result + (args.dense ? 0 : <usize>(rows * panels * NR) << 2));
+  const first = <usize>(p0 * NR) << 2;
+  writeAfter(args.bias && args.bias + first, args.scale && args.scale + first, columns, afters);
   const c = args.dense ? args.out + (<usize>(m0 * args.outPixel + p0 * NR) << 2) : result;
   const cRow = <usize>(args.dense ? args.outPixel : panels * NR) << 2;
   const block = blockOf(k);
@@ -140,8 +131,9 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
     for (let p = 0; p < panels; p++) {
       const b = args.b + (<usize>(((p0 + p) * k + k0) * NR) << 2);
       const to = c + (<usize>(p * NR) << 2);
-      const post = scaled ? posts + (<usize>(p * NR) << 3) : 0;
-      if (k0 == 0) panelFull(a, rows, k1 - k0, b, to, cRow, start + (<usize>(p * NR) << 2), 0, post, act);
+      const start = afters + <usize>p * AFTER;
+      const post = scaled ? start + 32 : 0;
+      if (k0 == 0) panelFull(a, rows, k1 - k0, b, to, cRow, start, 0, post, act);
       else panelFull(a, rows, k1 - k0, b, to, cRow, to, cRow, post, act);
     }
   }

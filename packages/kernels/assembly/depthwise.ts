@@ -1,15 +1,15 @@
 /** Depthwise convolution (one filter a channel), directly: four pixels side by side share the loads of the filter. */
 import { activate, activateScalar, ceilDiv, madd, minI } from './simd';
 
-/** The sizes of a depthwise convolution, of c channels. */
+/** The sizes of a convolution of c channels. */
 @unmanaged
-export class DepthwiseSizes {
+export class ConvSizes {
   batch: i32; h: i32; w: i32; c: i32; oh: i32; ow: i32;
   kh: i32; kw: i32; strideY: i32; strideX: i32; padTop: i32; padLeft: i32; dilY: i32; dilX: i32;
 }
 
 @unmanaged
-export class DepthwiseArgs extends DepthwiseSizes {
+export class DepthwiseArgs extends ConvSizes {
   /**
    * The input, the filter as [tap][c], the bias (0 for none), the scale before it (0 for none; with a bias), the output and the
    * number of the activation.
@@ -136,7 +136,7 @@ function scalars(
 }
 
 @unmanaged
-export class DepthwiseInputArgs extends DepthwiseSizes {
+export class DepthwiseInputArgs extends ConvSizes {
   /** The gradient of the output, the filter as [tap][c], and the gradient of the input. */
   dy: usize; filter: usize; dx: usize;
 }
@@ -182,7 +182,7 @@ export function depthwiseInput(item: i32, args: DepthwiseInputArgs, scratch: usi
 }
 
 @unmanaged
-export class DepthwiseFilterArgs extends DepthwiseSizes {
+export class DepthwiseFilterArgs extends ConvSizes {
   /** The input, the gradient of the output, and the gradient of the filter as [tap][c]. */
   x: usize; dy: usize; dw: usize;
 }

@@ -15,7 +15,8 @@ const SHORTEST_RELAXED = 5;
 /**
  * The kinds of micro-kernel.
  *
- * - `packed`: whether A is packed in chunks of 64 columns, [chunk][MR][64]; else it is a strip [k][24], row values side by side.
+ * - `packed`: whether A is packed in chunks of 64 columns, [chunk][MR][64]; else its row values are side by side.
+ * - `planes`: whether the columns of A are where a table of offsets tells; else they follow each other, a strip [k][24].
  * - `init`: whether the sums start from `init`, rows initRow bytes apart; else they start from zero.
  * - `after`: whether the sums are scaled and shifted (`post`, 0 for neither: 8 scales, then 8 shifts) and end in an activation.
  */
@@ -26,28 +27,33 @@ const kinds = {
     doc: 'All row groups of packed A against one panel of B: c = act(post(init + a * b)). initRow 0 repeats one row of `init`.',
   },
   Strip: { packed: false, init: true, after: false, doc: 'One strip of up to 24 rows, A as [k][24], against one panel of B: c = init + a * b.' },
+  Planes: {
+    ...{ packed: false, planes: true, init: true, after: true },
+    doc: 'Rows side by side, column k of A at a + table[k], against one panel of B: c = act(post(init + a * b)). initRow 0 repeats one row of `init`.',
+  },
 };
 
-const parameters = ({ init, after }) =>
+const parameters = ({ planes, init, after }) =>
   [
     ...['a: usize', 'b: usize', 'k: i32', 'c: usize', 'cRow: usize'],
     ...(init ? ['init: usize', 'initRow: usize'] : []),
     ...(after ? ['post: usize', 'act: i32'] : []),
+    ...(planes ? ['table: usize'] : []),
   ].join(', ');
 
 /** One function: a tile of `rows` rows by 8 columns; row r's accumulators are cr0 (columns 0 to 3) and cr1 (4 to 7). */
 function microKernel(name, rows, kind) {
-  const { packed, init, after } = kind;
+  const { packed, planes, init, after } = kind;
   const each = (line, indent) => Array.from({ length: rows }, (_, r) => `${' '.repeat(indent)}${line(r)}`).join('\n');
   const clamp = (op, bound, indent) => each((r) => `c${r}0 = f32x4.${op}(c${r}0, ${bound}); c${r}1 = f32x4.${op}(c${r}1, ${bound});`, indent);
-  const element = (r) => (packed ? `v128.load32_splat(a, ${r} * A_ROW)` : `v128.load32_splat(a, ${4 * r})`);
+  const element = (r) => (packed ? `v128.load32_splat(a, ${r} * A_ROW)` : `v128.load32_splat(${planes ? 'row' : 'a'}, ${4 * r})`);
   const start = init
     ? each((r) => `${r > 0 ? 'init += initRow; ' : ''}c${r}0 = v128.load(init); c${r}1 = v128.load(init, 16);`, 2)
     : '';
-  const multiply = `      const b0 = v128.load(b);
+  const multiply = `${planes ? '      const row = a + load<usize>(table);\n' : ''}      const b0 = v128.load(b);
       const b1 = v128.load(b, 16);
 ${each((r) => `const a${r} = ${element(r)}; c${r}0 = madd(a${r}, b0, c${r}0); c${r}1 = madd(a${r}, b1, c${r}1);`, 6)}
-      a += ${packed ? 4 : 96};
+      ${planes ? 'table += 4' : `a += ${packed ? 4 : 96}`};
       b += 32;`;
   const end = after
     ? `  if (post) {
@@ -82,9 +88,9 @@ ${end}${each((r) => `${r > 0 ? 'c += cRow; ' : ''}v128.store(c, c${r}0); v128.st
 
 /** The function that walks the row groups and calls the micro-kernel of each group's height. */
 function panel(kindName, kind) {
-  const { packed, init, after } = kind;
+  const { packed, planes, init, after } = kind;
   const call = (rows) =>
-    `${kernelName(kindName, rows)}(a, b, k, c, cRow${init ? ', init, initRow' : ''}${after ? ', post, act' : ''});`;
+    `${kernelName(kindName, rows)}(a, b, k, c, cRow${init ? ', init, initRow' : ''}${after ? ', post, act' : ''}${planes ? ', table' : ''});`;
   const chain = (from, to, indent) =>
     Array.from({ length: from - to + 1 }, (_, i) => from - i)
       .map((rows, i) => `${' '.repeat(indent)}${i > 0 ? 'else ' : ''}if (mr == ${rows}) ${call(rows)}`)

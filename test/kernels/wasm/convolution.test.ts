@@ -129,6 +129,9 @@ const layer = (
 
 const layers: Readonly<Record<string, Case>> = {
   'conv1_1, 3 channels': layer(40, 3, 64, 3, { pad: 1 }),
+  'few channels, dilated, stride 2': layer(23, 5, 13, 3, { stride: 2, pad: 3, dilation: 2, batch: 2, w: 37 }),
+  'few channels, padding wider than the image': layer(2, 2, 9, 5, { pad: 9, w: 3 }),
+  'few channels, stride larger than the filter': layer(19, 7, 24, 2, { stride: 3, w: 50 }),
   '3x3 over a large map': layer(61, 16, 24, 3, { pad: 1, w: 47 }),
   '3x3 in tiles of 6x6, cut at all edges': layer(61, 17, 13, 3, { pad: 2, w: 47, batch: 2 }),
   'more tiles than one block of the filter gradient': layer(48, 160, 9, 3, { pad: 1, w: 44 }),
@@ -164,6 +167,12 @@ describe('wasm: convolution', () => {
       checkInputGradient(c, i);
       checkFilterGradient(c, i);
     }
+  });
+
+  it('100 drawn convolutions of few channels and wide rows agree with float64 loops', () => {
+    const random = generator(20261129);
+    for (let i = 0; i < 100; i++)
+      checkForward(drawCase(random, { channels: [1, 2, 3, 4, 5, 6, 7], widest: 40 }), i);
   });
 
   it('without a cache results are the same', async () => {

@@ -136,18 +136,21 @@ export function filterGradient(c: Case, x: Float32Array, dy: Float32Array): Floa
 }
 
 /** A convolution that exists: every window lies within the padded input. */
-export function drawCase(random: Random): Case {
+export function drawCase(
+  random: Random,
+  { channels = [1, 2, 3, 4, 5, 8, 9, 16, 23, 64, 70], widest = 14 } = {},
+): Case {
   for (;;) {
     const k = pick(random, [1, 2, 3, 3, 3, 3, 5, 7]);
     const kind = pick(random, ['plain', 'plain', 'plain', 'plain', 'depthwise', 'groups']);
     const groups = kind === 'plain' ? 1 : kind === 'groups' ? integer(random, 2, 4) : integer(random, 2, 19);
-    const perGroup = kind === 'depthwise' ? 1 : pick(random, [1, 2, 3, 4, 5, 8, 9, 16, 23, 64, 70]);
+    const perGroup = kind === 'depthwise' ? 1 : pick(random, channels);
     const outPerGroup = kind === 'depthwise' ? 1 : integer(random, 1, 21);
     const stride = pick(random, [1, 1, 1, 2, 3]);
     const dilation = pick(random, [1, 1, 1, 2, 3]);
     const pad = () => integer(random, 0, pick(random, [1, 2, k * dilation + 2]));
     const c: Case = {
-      xShape: [integer(random, 1, 3), integer(random, 1, 14), integer(random, 1, 14), perGroup * groups],
+      xShape: [integer(random, 1, 3), integer(random, 1, 14), integer(random, 1, widest), perGroup * groups],
       filterShape: [outPerGroup * groups, perGroup, k, pick(random, [k, k, k, integer(random, 1, 4)])],
       attrs: {
         stride: [stride, pick(random, [stride, stride, integer(random, 1, 3)])],

@@ -46,6 +46,13 @@ export interface ConvCase {
   readonly filter: FilterStrides;
 }
 
+/** The arguments of a job that tell the sizes, as the class ConvSizes has them. */
+export const sizesOf = (s: Omit<ConvCase, 'o' | 'groups' | 'act' | 'filter'>) => ({
+  ...{ batch: s.batch, h: s.h, w: s.w, c: s.c, oh: s.oh, ow: s.ow, kh: s.kh, kw: s.kw },
+  ...{ strideY: s.strideY, strideX: s.strideX, padTop: s.padTop, padLeft: s.padLeft },
+  ...{ dilY: s.dilY, dilX: s.dilX },
+});
+
 /** A filter's data, which identifies its values, and its address. */
 export interface FilterData {
   readonly key: DataKey;

@@ -1,6 +1,7 @@
 /** Convolution and its input gradient, by the algorithm that is faster for the case. */
 import { ceilDiv } from './ceil-div.ts';
 import { type After, afterFrom, type ConvCase, type FilterData, nothing } from './convolution-case.ts';
+import { runDirect, worthDirect } from './direct.ts';
 import { runProduct, type Tap } from './implicit-gemm.ts';
 import type { Runtime } from './runtime.ts';
 import { runWinograd, worthWinograd } from './winograd.ts';
@@ -35,6 +36,10 @@ export function convolve(
           x: kx * s.dilX - s.padLeft,
           offset: ky * s.filter.y + kx * s.filter.x,
         });
+    if (worthDirect(one)) {
+      runDirect(rt, one, taps, filter, layout, xg, afterg, outg);
+      continue;
+    }
     const product = {
       ...one,
       taps,

@@ -1,18 +1,11 @@
 /** Depthwise convolution (one in-channel and one out-channel a group) and its gradients. */
-import type { After, ConvCase, FilterData } from './convolution-case.ts';
+import { type After, type ConvCase, type FilterData, sizesOf } from './convolution-case.ts';
 import type { Runtime } from './runtime.ts';
 
 export const isDepthwise = (s: ConvCase) => s.groups > 1 && s.groups === s.c && s.groups === s.o;
 
 /** Depthwise filters lie as (tap, channel) in tfjs and as (channel, tap) in OIHW. */
 const channelsLast = (s: ConvCase) => s.filter.o === 1;
-
-/** The arguments of every depthwise job that tell the sizes. */
-const sizes = (s: ConvCase) => ({
-  ...{ batch: s.batch, h: s.h, w: s.w, c: s.c, oh: s.oh, ow: s.ow, kh: s.kh, kw: s.kw },
-  ...{ strideY: s.strideY, strideX: s.strideX, padTop: s.padTop, padLeft: s.padLeft },
-  ...{ dilY: s.dilY, dilX: s.dilX },
-});
 
 function withFilter(rt: Runtime, s: ConvCase, filter: FilterData, use: (w: number) => void): void {
   const taps = s.kh * s.kw;
@@ -36,7 +29,7 @@ export function depthwise(
   out: number,
 ): void {
   withFilter(rt, s, filter, (w) => {
-    rt.run('depthwise', s.batch * s.oh, { ...sizes(s), x, filter: w, ...after, out, act: s.act });
+    rt.run('depthwise', s.batch * s.oh, { ...sizesOf(s), x, filter: w, ...after, out, act: s.act });
   });
 }
 
@@ -49,13 +42,13 @@ export function depthwiseInputGradient(
 ): void {
   withFilter(rt, s, filter, (w) => {
     // 8 bytes of scratch for each tap
-    rt.run('depthwiseInput', s.batch * s.h, { ...sizes(s), dy, filter: w, dx }, 8 * s.kh * s.kw);
+    rt.run('depthwiseInput', s.batch * s.h, { ...sizesOf(s), dy, filter: w, dx }, 8 * s.kh * s.kw);
   });
 }
 
 export function depthwiseFilterGradient(rt: Runtime, s: ConvCase, x: number, dy: number, dw: number): void {
   const taps = s.kh * s.kw;
-  const run = (sums: number) => rt.run('depthwiseFilter', taps, { ...sizes(s), x, dy, dw: sums });
+  const run = (sums: number) => rt.run('depthwiseFilter', taps, { ...sizesOf(s), x, dy, dw: sums });
   if (channelsLast(s)) run(dw);
   else
     rt.heap.withBlocks([4 * taps * s.c], (sums) => {

@@ -44,12 +44,40 @@ function runsOf(taps: readonly Tap[], contiguous: boolean): number[] {
   return runs;
 }
 
+/** Element (0, 0) of a filter, and floats to the next out-channel and in-channel. */
+export interface FilterLayout {
+  readonly offset: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Calls `use` with the filter of `o` out-channels and `c` in-channels packed in panels, its taps at these offsets. */
+export function withPackedFilter(
+  rt: Runtime,
+  { o, c, taps }: { o: number; c: number; taps: readonly Tap[] },
+  filter: FilterData,
+  layout: FilterLayout,
+  use: (b: number) => void,
+): void {
+  const panels = ceilDiv(o, 8);
+  const offsets = taps.map((tap) => tap.offset);
+  const fill = (b: number) => {
+    const panelsPerItem = ceilDiv(panels, rt.threads * 4);
+    rt.run('packFilter', ceilDiv(panels, panelsPerItem), {
+      w: filter.pointer + 4 * layout.offset,
+      ...{ b, n: o, k: c, strideN: layout.n, strideK: layout.k, taps: offsets, panelsPerItem },
+    });
+  };
+  const form = `product/${o}/${c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
+  rt.filters.with(filter.key, form, 4 * panels * 8 * c * offsets.length, fill, use);
+}
+
 /** The product with one filter. */
 export function runProduct(
   rt: Runtime,
   p: Product,
   filter: FilterData,
-  layout: { offset: number; n: number; k: number },
+  layout: FilterLayout,
   x: number,
   after: After,
   out: number,
@@ -58,15 +86,7 @@ export function runProduct(
   const rows = p.batch * p.rowsY * p.rowsX;
   if (rows === 0) return;
   const panels = ceilDiv(p.o, 8);
-  const offsets = p.taps.map((tap) => tap.offset);
-  const fill = (b: number) => {
-    const panelsPerItem = ceilDiv(panels, rt.threads * 4);
-    rt.run('packFilter', ceilDiv(panels, panelsPerItem), {
-      w: filter.pointer + 4 * layout.offset,
-      ...{ b, n: p.o, k: p.c, strideN: layout.n, strideK: layout.k, taps: offsets, panelsPerItem },
-    });
-  };
-  const use = (b: number) => {
+  withPackedFilter(rt, p, filter, layout, (b) => {
     const runs = runsOf(p.taps, p.xPixel === p.c);
     const rowBlocks = Math.max(1, Math.round(rows / (96 * rt.threads))) * rt.threads;
     const rowsPerItem = Math.min(rows, Math.max(24, 6 * ceilDiv(rows, 6 * rowBlocks)));
@@ -83,7 +103,5 @@ export function runProduct(
       ...{ dense, act: p.act, rowsPerItem, panelsPerItem, panelItems },
     };
     rt.run('conv', rowItems * panelItems, args, rt.sizes.convScratch(k, rowsPerItem, panelsPerItem));
-  };
-  const form = `product/${p.o}/${p.c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
-  rt.filters.with(filter.key, form, 4 * panels * 8 * k, fill, use);
+  });
 }
