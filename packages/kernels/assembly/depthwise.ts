@@ -1,5 +1,6 @@
 /** Depthwise convolution (one filter a channel), directly: four pixels side by side share the loads of the filter. */
-import { activate, activateScalar, ceilDiv, madd, minI } from './simd';
+import { depthwise3x3, is3x3 } from './depthwise-3x3';
+import { activate, activateScalar, ceilDiv, madd, minI, storeSome } from './simd';
 
 /** The sizes of a convolution of c channels. */
 @unmanaged
@@ -46,10 +47,14 @@ function lastTap(at: i32, dil: i32, taps: i32, n: i32): i32 {
 }
 
 /** Job: item is one row of the output, of any image. */
-export function depthwise(item: i32, args: DepthwiseArgs, _scratch: usize): void {
+export function depthwise(item: i32, args: DepthwiseArgs, scratch: usize): void {
   const c = args.c;
   const n = item / args.oh;
   const oy = item - n * args.oh;
+  if (is3x3(args)) {
+    depthwise3x3(n, oy, args, scratch);
+    return;
+  }
   const y0 = oy * args.strideY - args.padTop;
   const ky0 = firstTap(y0, args.dilY);
   const ky1 = lastTap(y0, args.dilY, args.kh, args.h);
@@ -163,19 +168,12 @@ export function depthwiseInput(item: i32, args: DepthwiseInputArgs, scratch: usi
       }
     }
     for (let ch = 0; ch < c; ch += 4) {
-      const lanes = minI(4, c - ch);
       const offset = <usize>ch << 2;
       let sum = f32x4.splat(0);
       // The vector may reach beyond the last channel, into the next pixel: those lanes are not stored.
       for (let tap = scratch; tap < end; tap += 8)
         sum = madd(v128.load(load<usize>(tap) + offset), v128.load(load<usize>(tap, 4) + offset), sum);
-      const to = out + offset;
-      if (lanes == 4) v128.store(to, sum);
-      else {
-        store<f32>(to, f32x4.extract_lane(sum, 0));
-        if (lanes > 1) store<f32>(to, f32x4.extract_lane(sum, 1), 4);
-        if (lanes > 2) store<f32>(to, f32x4.extract_lane(sum, 2), 8);
-      }
+      storeSome(out + offset, sum, c - ch);
     }
     out += <usize>c << 2;
   }

@@ -1,5 +1,5 @@
 /** Pooling and its gradients, and sums over pixels. */
-import { maxI, minI } from './simd';
+import { maxI, minI, storeSome } from './simd';
 
 /** The sizes of a pooling of c channels. */
 @unmanaged
@@ -32,17 +32,6 @@ function loadSome(p: usize, lanes: i32): v128 {
   if (lanes > 1) v = v128.load32_lane(p + 4, v, 1);
   if (lanes > 2) v = v128.load32_lane(p + 8, v, 2);
   return v;
-}
-
-// @ts-ignore: decorator
-@inline
-function storeSome(p: usize, v: v128, lanes: i32): void {
-  if (lanes >= 4) v128.store(p, v);
-  else {
-    v128.store32_lane(p, v, 0);
-    if (lanes > 1) v128.store32_lane(p + 4, v, 1);
-    if (lanes > 2) v128.store32_lane(p + 8, v, 2);
-  }
 }
 
 // @ts-ignore: decorator

@@ -78,6 +78,18 @@ export function align64(p: usize): usize {
   return (p + 63) & ~(<usize>63);
 }
 
+/** Stores the first `lanes` of four values; all, if it is more. */
+// @ts-ignore: decorator
+@inline
+export function storeSome(p: usize, v: v128, lanes: i32): void {
+  if (lanes >= 4) v128.store(p, v);
+  else {
+    v128.store32_lane(p, v, 0);
+    if (lanes > 1) v128.store32_lane(p + 4, v, 1);
+    if (lanes > 2) v128.store32_lane(p + 8, v, 2);
+  }
+}
+
 /** Copies n floats. */
 // @ts-ignore: decorator
 @inline

@@ -114,15 +114,15 @@ const layer = (
   c: number,
   o: number,
   k: number,
-  { stride = 1, pad = 0, dilation = 1, batch = 1, w = h } = {},
+  { stride = 1, pad = 0, dilation = 1, batch = 1, groups = 1, w = h } = {},
 ): Case => ({
   xShape: [batch, h, w, c],
-  filterShape: [o, c, k, k],
+  filterShape: [o, c / groups, k, k],
   attrs: {
     stride: [stride, stride],
     pad: [pad, pad, pad, pad],
     dilation: [dilation, dilation],
-    groups: 1,
+    groups,
     activation: 'linear',
   },
 });
@@ -143,6 +143,9 @@ const layers: Readonly<Record<string, Case>> = {
   'conv8_2, stride 2': layer(10, 64, 48, 3, { stride: 2, pad: 1 }),
   'conv11_2, one pixel': layer(3, 128, 96, 3),
   '7x7 of stride 2, 3 channels': layer(56, 3, 32, 7, { stride: 2, pad: 3 }),
+  'depthwise, rows longer than a block': layer(9, 21, 21, 3, { groups: 21, pad: 1, batch: 2, w: 37 }),
+  'depthwise, stride 2': layer(21, 8, 8, 3, { groups: 8, stride: 2, pad: 2, w: 68 }),
+  'depthwise, one pixel': layer(1, 6, 6, 3, { groups: 6, pad: 1 }),
   'batch 4': layer(20, 24, 12, 3, { pad: 1, batch: 4 }),
   'stride larger than the filter': layer(11, 9, 7, 1, { stride: 3 }),
 };
@@ -169,10 +172,13 @@ describe('wasm: convolution', () => {
     }
   });
 
-  it('100 drawn convolutions of few channels and wide rows agree with float64 loops', () => {
+  it('100 drawn convolutions of wide rows, of few channels or depthwise, agree with float64 loops', () => {
     const random = generator(20261129);
-    for (let i = 0; i < 100; i++)
-      checkForward(drawCase(random, { channels: [1, 2, 3, 4, 5, 6, 7], widest: 40 }), i);
+    for (let i = 0; i < 100; i++) {
+      const c = drawCase(random, { channels: [1, 2, 3, 4, 5, 6, 7], widest: 40 });
+      checkForward(c, i);
+      checkNormalized(c, i);
+    }
   });
 
   it('without a cache results are the same', async () => {

@@ -91,6 +91,7 @@ export const kinds: readonly Kind[] = [
   convolution('product, strided', { x: [1, 24, 24, 48], out: 32, stride: 2 }),
   convolution('groups', { x: [1, 20, 20, 24], out: 36, groups: 3 }),
   convolution('depthwise', { x: [2, 19, 19, 40], out: 40, groups: 40 }),
+  convolution('depthwise, 5x5', { x: [1, 20, 20, 12], out: 12, groups: 12, ksize: 5 }),
   convolution('depthwise, strided', { x: [1, 20, 20, 24], out: 24, groups: 24, stride: 2 }),
   of(
     'matrix products',

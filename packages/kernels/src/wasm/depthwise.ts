@@ -29,7 +29,8 @@ export function depthwise(
   out: number,
 ): void {
   withFilter(rt, s, filter, (w) => {
-    rt.run('depthwise', s.batch * s.oh, { ...sizesOf(s), x, filter: w, ...after, out, act: s.act });
+    const args = { ...sizesOf(s), x, filter: w, ...after, out, act: s.act };
+    rt.run('depthwise', s.batch * s.oh, args, rt.sizes.depthwise3x3Scratch(s.c));
   });
 }
 

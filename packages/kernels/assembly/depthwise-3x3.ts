@@ -1,0 +1,118 @@
+/**
+ * Depthwise convolution by 3x3 filters of stride 1 or 2 along x: the filter of four channels stays in registers, and each column of
+ * the input is read once for all windows that it is part of.
+ */
+import { DepthwiseArgs } from './depthwise';
+import { RELU, RELU6, align64, madd, minI, storeSome, zeroFloats } from './simd';
+
+/** Pixels of the output side by side that are computed for four channels before the next four: their lines stay in the cache. */
+const PIXELS: i32 = 16;
+
+/** Bytes from the table of the columns, three addresses each, to a pixel of zeros. */
+const ZERO: usize = 12 * (2 * PIXELS + 1);
+
+/** Whether a convolution is of this kind. */
+// @ts-ignore: decorator
+@inline
+export function is3x3(args: DepthwiseArgs): bool {
+  return args.kh == 3 && args.kw == 3 && args.dilX == 1 && args.strideX <= 2;
+}
+
+/** Bytes of scratch of one row. */
+export function depthwise3x3Scratch(c: i32): usize {
+  return ZERO + (<usize>(c + 4) << 2) + 64;
+}
+
+/** Four channels of a column's pixel, whose address is at `entry`. */
+// @ts-ignore: decorator
+@inline
+function value(entry: usize, at: usize): v128 {
+  return v128.load(load<usize>(entry) + at);
+}
+
+/** The sum of a window after one more column. */
+// @ts-ignore: decorator
+@inline
+function column(x0: v128, f0: v128, x1: v128, f1: v128, x2: v128, f2: v128, sum: v128): v128 {
+  return madd(x2, f2, madd(x1, f1, madd(x0, f0, sum)));
+}
+
+// @ts-ignore: decorator
+@inline
+function row3x3(strideX: i32, n: i32, oy: i32, args: DepthwiseArgs, scratch: usize): void {
+  const c = args.c;
+  const pixel = <usize>c << 2;
+  const row = <usize>args.w * pixel;
+  const table = align64(scratch);
+  const zero = table + ZERO;
+  zeroFloats(zero, c + 4);
+  const y = oy * args.strideY - args.padTop;
+  const y1 = y + args.dilY;
+  const y2 = y1 + args.dilY;
+  const in0 = <u32>y < <u32>args.h;
+  const in1 = <u32>y1 < <u32>args.h;
+  const in2 = <u32>y2 < <u32>args.h;
+  const image = args.x + <usize>(n * args.h) * row;
+  const low = f32x4.splat(args.act >= RELU ? 0 : -Infinity);
+  const high = f32x4.splat(args.act == RELU6 ? 6 : Infinity);
+  const scale = args.scale;
+  const bias = args.bias;
+  for (let ox = 0; ox < args.ow; ox += PIXELS) {
+    const pixels = minI(PIXELS, args.ow - ox);
+    // Where the columns are that the windows meet.
+    let entry = table;
+    const x = ox * strideX - args.padLeft;
+    for (let i = x; i < x + (pixels - 1) * strideX + 3; i++) {
+      const isIn = <u32>i < <u32>args.w;
+      const at = image + <usize>i * pixel;
+      store<usize>(entry, isIn && in0 ? at + <usize>y * row : zero);
+      store<usize>(entry, isIn && in1 ? at + <usize>y1 * row : zero, 4);
+      store<usize>(entry, isIn && in2 ? at + <usize>y2 * row : zero, 8);
+      entry += 12;
+    }
+    const to = args.out + <usize>((n * args.oh + oy) * args.ow + ox) * pixel;
+    for (let ch = 0; ch < c; ch += 4) {
+      const at = <usize>ch << 2;
+      let w = args.filter + at;
+      const f00 = v128.load(w), f01 = v128.load(w + pixel), f02 = v128.load(w + 2 * pixel);
+      w += 3 * pixel;
+      const f10 = v128.load(w), f11 = v128.load(w + pixel), f12 = v128.load(w + 2 * pixel);
+      w += 3 * pixel;
+      const f20 = v128.load(w), f21 = v128.load(w + pixel), f22 = v128.load(w + 2 * pixel);
+      const first = bias && !scale ? v128.load(bias + at) : f32x4.splat(0);
+      let out = to + at;
+      let t = table;
+      let x0 = value(t, at), x1 = value(t + 4, at), x2 = value(t + 8, at);
+      // The sums of the next window, and of the one after it.
+      let a = column(x0, f00, x1, f10, x2, f20, first);
+      t += 12;
+      x0 = value(t, at), x1 = value(t + 4, at), x2 = value(t + 8, at);
+      a = column(x0, f01, x1, f11, x2, f21, a);
+      let b = column(x0, f00, x1, f10, x2, f20, first);
+      for (let left = pixels; ; ) {
+        t += 12;
+        x0 = value(t, at), x1 = value(t + 4, at), x2 = value(t + 8, at);
+        let sum = column(x0, f02, x1, f12, x2, f22, a);
+        if (scale) sum = madd(sum, v128.load(scale + at), v128.load(bias + at));
+        storeSome(out, f32x4.pmin(f32x4.pmax(sum, low), high), c - ch);
+        if (--left == 0) break;
+        out += pixel;
+        if (strideX == 1) {
+          a = column(x0, f01, x1, f11, x2, f21, b);
+          b = column(x0, f00, x1, f10, x2, f20, first);
+        } else {
+          a = column(x0, f00, x1, f10, x2, f20, first);
+          t += 12;
+          x0 = value(t, at), x1 = value(t + 4, at), x2 = value(t + 8, at);
+          a = column(x0, f01, x1, f11, x2, f21, a);
+        }
+      }
+    }
+  }
+}
+
+/** Row oy of the output of image n. */
+export function depthwise3x3(n: i32, oy: i32, args: DepthwiseArgs, scratch: usize): void {
+  if (args.strideX == 1) row3x3(1, n, oy, args, scratch);
+  else row3x3(2, n, oy, args, scratch);
+}
