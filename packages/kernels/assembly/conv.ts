@@ -53,18 +53,25 @@ function gather(args: ConvArgs, m0: i32, rows: i32, k0: i32, k1: i32, a: usize):
   const c = args.c;
   const groups = groupsOf(rows);
   const bytes = groupBytes(k1 - k0);
-  const perImage = args.rowsY * args.rowsX;
+  // The pixel of a row: image n, row i and column j of the grid.
+  let n = m0 / (args.rowsY * args.rowsX);
+  let i = m0 / args.rowsX - n * args.rowsY;
+  let j = m0 % args.rowsX;
   for (let g = 0; g < groups; g++) {
     const r0 = groupStart(rows, groups, g);
     const r1 = groupStart(rows, groups, g + 1);
     for (let r = r0; r < r1; r++) {
       const row = a + <usize>g * bytes + <usize>((r - r0) * A_ROW);
-      const m = m0 + r;
-      const n = m / perImage;
-      const i = (m - n * perImage) / args.rowsX;
-      const j = m - n * perImage - i * args.rowsX;
+      const image = n * args.h;
       const y0 = i * args.strideY;
       const x0 = j * args.strideX;
+      if (++j == args.rowsX) {
+        j = 0;
+        if (++i == args.rowsY) {
+          i = 0;
+          n++;
+        }
+      }
       let start = 0;
       let run = args.runs.address(0);
       for (const last = args.runs.address(args.runs.length); run < last;) {
@@ -82,7 +89,7 @@ function gather(args: ConvArgs, m0: i32, rows: i32, k0: i32, k1: i32, a: usize):
             const inTo = maxI(inFrom, minI(to, start + minI(count, args.w - x) * c));
             if (from < inFrom) put(row, from - k0, 0, inFrom - from);
             if (inFrom < inTo) {
-              const pixel = (n * args.h + y) * args.w + x;
+              const pixel = (image + y) * args.w + x;
               put(row, inFrom - k0, args.x + (<usize>(pixel * args.xPixel + inFrom - start) << 2), inTo - inFrom);
             }
             if (inTo < to) put(row, inTo - k0, 0, to - inTo);
