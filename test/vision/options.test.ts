@@ -167,6 +167,7 @@ describe('options of vision', () => {
     rotate: (o) => vision.rotate(img, 90, o),
     scale: (o) => vision.scale(img, 1, o),
     ssdAugment: (o) => vision.ssdAugment(example, o),
+    ssdTargets: (o) => vision.ssdTargets(ssd, o),
     ssdTransform: (o) => vision.ssdTransform(ssd, o),
     toImage: (o) => vision.toImage(img, o),
     translateBbox: (o) => vision.translateBbox([], o),

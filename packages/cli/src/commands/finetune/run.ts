@@ -1,28 +1,31 @@
 /** What `chaingrad finetune` does, once its options are read. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { Adam, listNames, Random, setSeed, useBackend } from '@chaingrad/core';
 import {
   LogReport,
   PlotReport,
+  PrefetchIterator,
+  type PrefetchIteratorOptions,
   PrintReport,
   RateSchedule,
-  SerialIterator,
   StandardUpdater,
   snapshot,
   Trainer,
-  TransformDataset,
 } from '@chaingrad/training';
 import {
   type DetectionDataset,
+  type DetectionExample,
   MultiboxTrainChain,
   onnxOfDetector,
   type SSD,
   type SSDAugmentOptions,
-  type SSDTrainExample,
+  type SSDPicturing,
   ssdBatch,
-  ssdTransform,
+  ssdPicture,
+  ssdTargets,
   tileShare,
 } from '@chaingrad/vision';
 import { load } from '@chaingrad/weights';
@@ -128,17 +131,20 @@ async function run({
     `${settings.model} on ${backendName}, ${frozen} of ${[...model.params()].length} parameter arrays frozen`,
   );
 
-  const random = new Random(settings.seed + 1);
-  const transform = ssdTransform(model, {
-    augment: augmentation(model, settings),
-    iouThresh: settings.iouThresh,
-    rng: random,
-  });
-  const iterator = new SerialIterator<SSDTrainExample>(
-    new TransformDataset(train, transform),
+  const { insize, tiles } = model;
+  const iterator = new PrefetchIterator<DetectionExample, DetectionExample, SSDPicturing>(
+    train,
     settings.batch,
+    {
+      seed: settings.seed + 1,
+      ...pictured(),
+      workerData: { size: [insize, insize], tiles, augment: augmentation(model, settings) },
+    },
   );
-  const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
+  const targets = ssdTargets(model, { iouThresh: settings.iouThresh });
+  const updater = new StandardUpdater<DetectionExample>(iterator, optimizer, {
+    converter: (examples) => ssdBatch(examples.map(targets)),
+  });
   const { epochs, minutes, updates } = lengthOf(settings, train.length);
   const progress = ({ updater: { epochDetail, iteration }, elapsedTime }: Trainer) =>
     Math.max(
@@ -148,7 +154,6 @@ async function run({
     );
   const trainer = new Trainer(updater, (self) => progress(self) >= 1, {
     out,
-    random: { augmentation: random },
   });
   const validation = new Validation(model, val ?? test, val !== null, progress, [RESULT, ONNX]);
   const losses = ['main/loss', 'main/loss/loc', 'main/loss/conf'];
@@ -392,6 +397,13 @@ function augmentation(
   return augment === 'ssd'
     ? { fill, ...mirror }
     : { fill, ...mirror, maxExpand: 1.5, crop: { minScale: 0.6 } };
+}
+
+/** Pictures are made in a thread of their own; of the sources, which a thread of Node 20 cannot load, in this one, and the same. */
+function pictured(): PrefetchIteratorOptions<DetectionExample, DetectionExample, SSDPicturing> {
+  const worker = createRequire(import.meta.url).resolve('chaingrad/augment-worker');
+  if (!worker.endsWith('.ts')) return { worker, nWorkers: 1 };
+  return { transform: (example, { rng, data }) => ssdPicture(example, data, rng) };
 }
 
 /** The images with the most errors, then the first ones. */

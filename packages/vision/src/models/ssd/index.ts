@@ -35,7 +35,14 @@ export {
   SSDResNet50,
   type SSDResNetOptions,
 } from './ssd-resnet.ts';
-export { type SSDTrainExample, type SSDTransformOptions, ssdTransform } from './ssd-transform.ts';
+export {
+  type SSDPicturing,
+  type SSDTrainExample,
+  type SSDTransformOptions,
+  ssdPicture,
+  ssdTargets,
+  ssdTransform,
+} from './ssd-transform.ts';
 export { type PretrainedSSDOptions, SSD300, SSD512, type SSDVGG16Options } from './ssd-vgg16.ts';
 export { tileShare } from './tiles.ts';
 export { ssdUpdateHooks } from './update-hooks.ts';

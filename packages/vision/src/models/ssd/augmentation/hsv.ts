@@ -51,16 +51,16 @@ export function hsvToRgb(pixels: Uint8Array): void {
     const p = f(v * f(1 - s));
     const q = f(v * f(1 - f(s * part)));
     const t = f(v * f(1 - f(s * f(1 - part))));
-    const [r, g, b] = [
-      [v, t, p],
-      [q, v, p],
-      [p, v, t],
-      [p, q, v],
-      [t, p, v],
-      [v, p, q],
-    ][sector % 6]!;
-    pixels[i] = roundHalfEven(f(r! * 255));
-    pixels[i + 1] = roundHalfEven(f(g! * 255));
-    pixels[i + 2] = roundHalfEven(f(b! * 255));
+    // Without arrays: one a pixel, they took most of the time.
+    let [r, g, b] = [v, t, p];
+    const turn = sector % 6;
+    if (turn === 1) [r, g, b] = [q, v, p];
+    else if (turn === 2) [r, g, b] = [p, v, t];
+    else if (turn === 3) [r, g, b] = [p, q, v];
+    else if (turn === 4) [r, g, b] = [t, p, v];
+    else if (turn === 5) [r, g, b] = [v, p, q];
+    pixels[i] = roundHalfEven(f(r * 255));
+    pixels[i + 1] = roundHalfEven(f(g * 255));
+    pixels[i + 2] = roundHalfEven(f(b * 255));
   }
 }
