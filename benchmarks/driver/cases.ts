@@ -130,6 +130,16 @@ export const cases: readonly Case[] = [
       ...{ tasks: ['forward', 'train'], threads, batch: 4, ...once, seconds: 3 },
     }),
   ),
+  ...(['ssd300', 'ssd-mobilenet-v2'] as const).map((model) =>
+    define({
+      ...{ id: `${model}-wide`, title: `${model}, registers of 256 bits`, model },
+      ...{ sides: ['chaingrad', 'chaingrad-wide', ...(model === 'ssd300' ? [] : (['litert'] as const))] },
+    }),
+  ),
+  define({
+    ...{ id: 'ssd300-train-wide', title: 'SSD300, training step, registers of 256 bits', model: 'ssd300' },
+    ...{ sides: ['chaingrad', 'chaingrad-wide'], tasks: ['train'], processes: 2, seconds: 3 },
+  }),
   define({
     ...{ id: 'small-train', title: 'Small convolution network on 32x32, training step', model: 'small' },
     ...{ sides: ['chaingrad', 'jax-js', 'tfjs-cpu'], tasks: ['train'], seconds: 1, quick: 5 },
@@ -205,6 +215,7 @@ export const absent: readonly (readonly [SideName, string])[] = [
     'tfjs-wasm',
     'trains no convolution (no kernel Conv2DBackpropFilter), and has no threads in Node (its threaded build runs in pages only).',
   ],
+  ['chaingrad-wide', 'is opt-in, as its pass of V8 is experimental; in Node 20 there is none.'],
   ['tfjs-layers', 'runs on tfjs-wasm: measured with the classifier only, and cannot train it either.'],
   ['jax-js', 'needs minutes for a training step of an SSD300; measured on a small network.'],
   ['tfjs-cpu', 'likewise.'],

@@ -6,6 +6,7 @@ import { ms, Results, titled } from './targets.ts';
 /** Distinguishable without colours too: each bar has its name. */
 const colours: Readonly<Record<SideName, string>> = {
   chaingrad: '#1b7f5c',
+  'chaingrad-wide': '#12573f',
   'onnxruntime-web': '#c2662d',
   'tfjs-wasm': '#d9a441',
   'tfjs-layers': '#e0c27a',

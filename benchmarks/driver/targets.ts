@@ -18,6 +18,7 @@ export interface Target {
 }
 
 const marks: Partial<Record<SideName, string>> = {
+  'chaingrad-wide': 'chaingrad, wide',
   'onnxruntime-node': 'onnxruntime-node (native)',
   litert: 'LiteRT.js',
   pytorch: 'PyTorch (native)',

@@ -24,10 +24,10 @@ async function loadFile(name: string, platform: Platform, model: Link): Promise<
   await load(model, platform.path === undefined ? await platform.read(name) : platform.path(name));
 }
 
-async function start({ threads }: OpenOptions): Promise<Pick<Runner, 'info' | 'code'>> {
-  const { wasm, notes } = await useBackend('wasm', { threads });
-  if (wasm?.threads !== threads) throw new Error(notes.join('; '));
-  return { info: `${threads} thread(s)`, code: wasmCode(wasm.relaxedSimd) };
+async function start({ threads }: OpenOptions, wide: boolean): Promise<Pick<Runner, 'info' | 'code'>> {
+  const { wasm, notes } = await useBackend('wasm', { threads, wide });
+  if (wasm?.threads !== threads || wasm.wide !== wide) throw new Error(notes.join('; '));
+  return { info: `${threads} thread(s)`, code: wasmCode(wasm.relaxedSimd, wide) };
 }
 
 /** The function of a graph, from kernels. */
@@ -72,9 +72,9 @@ async function read(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {
   return data;
 }
 
-export const chaingrad: Side = {
+const side = (wide: boolean): Side => ({
   async open(graph, options): Promise<Runner> {
-    const about = await start(options);
+    const about = await start(options, wide);
     const model = modelOf(graph);
     /** Of a graph that is no model. */
     const params = new Map<string, tf.Tensor>();
@@ -115,4 +115,9 @@ export const chaingrad: Side = {
       },
     };
   },
-};
+});
+
+export const chaingrad = side(false);
+
+/** Compiled for registers of 256 bits: `useBackend('wasm', { wide: true })`. */
+export const chaingradWide = side(true);

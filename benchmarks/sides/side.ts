@@ -3,6 +3,7 @@ import type { Graph } from '../models/graph.ts';
 
 export const sideNames = [
   'chaingrad',
+  'chaingrad-wide',
   'onnxruntime-web',
   'tfjs-wasm',
   'tfjs-layers',
@@ -86,6 +87,8 @@ export async function loadSide(name: SideName): Promise<Side> {
   switch (name) {
     case 'chaingrad':
       return (await import('./chaingrad.ts')).chaingrad;
+    case 'chaingrad-wide':
+      return (await import('./chaingrad.ts')).chaingradWide;
     case 'onnxruntime-web':
       return (await import('./onnxruntime-web.ts')).onnxruntimeWeb;
     case 'tfjs-wasm':

@@ -19,7 +19,7 @@ const wasmFile = 'tfjs-backend-wasm-simd.wasm';
 interface Result {
   readonly error?: string;
   readonly backend?: string;
-  readonly wasm?: { readonly relaxedSimd: boolean; readonly threads: number } | null;
+  readonly wasm?: { readonly relaxedSimd: boolean; readonly wide: boolean; readonly threads: number } | null;
   readonly notes?: readonly string[];
   readonly losses?: readonly number[];
   readonly boxes?: number;

@@ -43,4 +43,12 @@ describe('cli/bench', () => {
     const threads = await chaingrad(['bench', 'vgg16', '--threads', '2', '--backend', 'cpu']);
     expect([threads.code, threads.stderr]).to.deep.equal([1, 'error: --threads is for the backend wasm\n']);
   });
+
+  it('computes with registers of 256 bits, or says why not and goes on', async () => {
+    const args = ['bench', 'ssd-mobilenet-v2-oid:nFgClass=2', '--wide', '--runs', '1', '--json'];
+    const { code, stdout, stderr } = await chaingrad(args);
+    expect(code).to.equal(0);
+    const isNoted = stderr.startsWith('--wide has no effect: WASM with registers of 128 bits: ');
+    expect(isNoted).to.equal(!JSON.parse(stdout).wide);
+  });
 });

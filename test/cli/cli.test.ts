@@ -37,6 +37,7 @@ describe('cli', () => {
       '--weights',
       '--names',
       '--backend',
+      '--wide',
       '--score-thresh',
       '--nms-thresh',
       '--n-fg-class',
@@ -67,7 +68,7 @@ describe('cli', () => {
   it('lists the options for an unknown one', async () => {
     expectRefusal(
       await chaingrad(['detect', '--threshold', '1', 'a.png']),
-      "unknown option '--threshold'; options are: --model, --weights, --names, --backend, --score-thresh, --nms-thresh, --n-fg-class, --labels, --tiles, --out, --json, --jsonl, --shard",
+      "unknown option '--threshold'; options are: --model, --weights, --names, --backend, --wide, --score-thresh, --nms-thresh, --n-fg-class, --labels, --tiles, --out, --json, --jsonl, --shard",
     );
   });
 

@@ -32,12 +32,21 @@ describe('useBackend', () => {
   it("'auto' takes WASM in Node, tells how it computes, and takes other numbers of threads", async () => {
     const { auto, three, backend, sums } = await run();
     expect(auto.name).to.equal('wasm');
-    expect(auto.wasm).to.have.keys(['relaxedSimd', 'threads']);
+    expect(auto.wasm).to.have.keys(['relaxedSimd', 'wide', 'threads']);
     expect(auto.wasm!.threads).to.equal(Math.min(8, availableParallelism()));
     expect(three.wasm!.threads).to.equal(3);
     expect(three.notes).to.deep.equal([]);
     expect(backend).to.equal('wasm');
     expect(sums).to.deep.equal([6, 6]);
+  });
+
+  it('takes registers of 256 bits where it is asked to and can, or notes why not', async () => {
+    const { wasm, notes } = await useBackend('wasm', { wide: true });
+    expect(notes.some((note) => note.startsWith('WASM with registers of 128 bits: '))).to.equal(!wasm!.wide);
+    const kept = await useBackend('wasm');
+    expect(kept.wasm!.wide).to.equal(wasm!.wide);
+    const usual = await useBackend('wasm', { wide: false });
+    expect([usual.wasm!.wide, usual.notes]).to.deep.equal([false, []]);
   });
 
   it('notes that a backend which was started before keeps its one thread', async () => {

@@ -7,6 +7,12 @@ export type BackendChoice = (typeof backends)[number];
 export const backendOption = () =>
   new Option('--backend <name>', 'where to compute').choices(backends).default('auto');
 
+export const wideOption = () =>
+  new Option(
+    '--wide',
+    'compute with registers of 256 bits, on wasm, where Node can (24 and later, x64); experimental',
+  );
+
 /** Where weights are another framework's. */
 export const namesOption = () =>
   new Option(

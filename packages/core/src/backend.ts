@@ -11,8 +11,8 @@ export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 /** What `useBackend` chose. */
 export interface BackendInfo {
   readonly name: BackendName;
-  /** WASM only: fused multiply-adds are used, and by how many threads; null where tfjs' own kernels run. */
-  readonly wasm?: { readonly relaxedSimd: boolean; readonly threads: number } | null;
+  /** WASM only: whether multiply-adds are fused, whether registers have 256 bits, how many threads compute; null where tfjs' own kernels run. */
+  readonly wasm?: { readonly relaxedSimd: boolean; readonly wide: boolean; readonly threads: number } | null;
   /** Why a faster choice was not possible, and what is used instead. */
   readonly notes: readonly string[];
 }
@@ -51,6 +51,12 @@ export interface BackendOptions {
    * cross-origin isolated, 1. Results do not depend on it. The first start of the backend decides whether there can be several.
    */
   readonly threads?: number;
+  /**
+   * WASM: whether the kernels are compiled for registers of 256 bits, where the engine can: Node 24 and later on x64, by a pass of V8 that it
+   * calls experimental. Its results are compared with the usual ones at the start, to the bit; where it cannot or they differ a note says
+   * so, and all goes on as usual. Default false; once chosen it stays until a call chooses otherwise.
+   */
+  readonly wide?: boolean | undefined;
 }
 
 /** The file of tfjs' WASM backend that is installed in Node. */
@@ -74,9 +80,10 @@ const loaders: Readonly<Record<BackendName, (options: BackendOptions) => Promise
     }
     silenceCpuBackend();
   },
-  wasm: async ({ wasmFile, threads }) => {
+  wasm: async ({ wasmFile, threads, wide }) => {
     const { kernels, setWasmPaths } = await importWasm();
     if (threads !== undefined) await kernels.setWasmKernelOptions({ threads });
+    if (wide !== undefined) await kernels.setWasmKernelOptions({ wide });
     if (isBackendStarted('wasm')) return;
     if (!isNode) await kernels.provideTfjsWasm(setWasmPaths, wasmFile);
     else if (threads !== 1) kernels.shareTfjsWasmMemory(setWasmPaths, installedTfjsWasm());
@@ -137,7 +144,8 @@ async function withoutErrorListeners<R>(start: () => Promise<R>): Promise<R> {
 async function useFastKernels(notes: string[], asked?: number): Promise<BackendInfo['wasm']> {
   try {
     const { registerWasmKernels } = await import('@chaingrad/kernels/wasm');
-    const { relaxed, threads, threadsRefused } = await registerWasmKernels();
+    const { relaxed, wide, wideRefused, threads, threadsRefused } = await registerWasmKernels();
+    if (wideRefused !== undefined) notes.push(`WASM with registers of 128 bits: ${wideRefused}`);
     if (threadsRefused !== undefined) notes.push(`WASM on ${threads} thread(s): ${threadsRefused}`);
     else if (asked !== undefined && asked !== threads) {
       notes.push(
@@ -145,7 +153,7 @@ async function useFastKernels(notes: string[], asked?: number): Promise<BackendI
           '(COOP same-origin, COEP require-corp), and the backend must not have been started before.',
       );
     }
-    return { relaxedSimd: relaxed, threads };
+    return { relaxedSimd: relaxed, wide, threads };
   } catch (error) {
     notes.push(
       `The slower WASM kernels of tfjs are used: ${error instanceof Error ? error.message : String(error)}`,
@@ -174,7 +182,7 @@ export async function useBackend(
   if (name !== 'auto' && !(name in loaders)) {
     throw new InvalidArgumentError('useBackend', "'auto' | 'webgpu' | 'wasm' | 'cpu'", name);
   }
-  checkOptions('useBackend', options, { wasmFile: 'any', threads: 'number' });
+  checkOptions('useBackend', options, { wasmFile: 'any', threads: 'number', wide: 'boolean' });
   return turns.run(() => start(name, options));
 }
 

@@ -6,6 +6,8 @@ export interface Binary {
   readonly module: WebAssembly.Module;
   /** Whether multiply-adds are fused (relaxed SIMD). */
   readonly relaxed: boolean;
+  /** Whether it was compiled for registers of 256 bits; see wide.ts. */
+  readonly wide: boolean;
 }
 
 const decode = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -63,18 +65,28 @@ export function withSharedMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Compiles the faster binary of those that this engine accepts.
+ * The faster binary of those that this engine accepts.
  *
  * @param shared whether the memory it will be given is shared.
  * @throws WasmUnavailableError where there is no WASM SIMD.
  */
-export async function compileBinary(shared: boolean): Promise<Binary> {
+export function binaryBytes(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; relaxed: boolean } {
   for (const [base64, isRelaxed] of [
     [relaxed, true],
     [simd, false],
   ] as const) {
     const bytes = shared ? withSharedMemory(decode(base64)) : decode(base64);
-    if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), relaxed: isRelaxed };
+    if (WebAssembly.validate(bytes)) return { bytes, relaxed: isRelaxed };
   }
   throw new WasmUnavailableError('this JavaScript engine has no WASM SIMD.');
+}
+
+/**
+ * Compiles that binary as the engine does by itself.
+ *
+ * @throws WasmUnavailableError where there is no WASM SIMD.
+ */
+export async function compileBinary(shared: boolean): Promise<Binary> {
+  const { bytes, relaxed } = binaryBytes(shared);
+  return { module: await WebAssembly.compile(bytes), relaxed, wide: false };
 }

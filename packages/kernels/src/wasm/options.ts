@@ -8,6 +8,13 @@ export interface WasmKernelOptions {
   readonly cacheBytes: number;
   /** Threads that compute, 1 to 32. More than 1 needs a heap that is shared: see `shareTfjsWasmMemory`. */
   readonly threads: number;
+  /**
+   * Whether the kernels are compiled for registers of 256 bits where V8 can do so (Node 22 and later, x64), by a pass of its
+   * optimizing compiler that it calls experimental. The machine code is compared with the usual one first, to the bit. False unless set.
+   */
+  readonly wide: boolean;
 }
 
-export const options: { cacheBytes: number; threads: number | null } = { cacheBytes: 2 ** 30, threads: null };
+export const options: { cacheBytes: number; threads: number | null; wide: boolean } = {
+  ...{ cacheBytes: 2 ** 30, threads: null, wide: false },
+};

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { installKernel, registeredKernel, startedBackend } from '../tfjs-internals.ts';
 import { activationKernels } from './activation.ts';
-import { compileBinary } from './binaries.ts';
+import { type Binary, compileBinary } from './binaries.ts';
 import { convolutionKernels } from './convolution-kernels.ts';
 import { WasmUnavailableError } from './errors.ts';
 import { openHeap } from './heap.ts';
@@ -11,9 +11,11 @@ import { declined, type FastKernel, type FastKernels } from './kernel.ts';
 import { matMulKernels } from './matmul.ts';
 import { options, type WasmKernelOptions } from './options.ts';
 import { poolingKernels } from './pooling.ts';
-import { runtimeOf, setBinary } from './runtime.ts';
+import { type Runtime, runtimeOf, setBinary } from './runtime.ts';
 import { availableCores, maxThreads } from './threads.ts';
 import { updateKernels } from './update.ts';
+import { compileWide } from './wide.ts';
+import { differences } from './wide-check.ts';
 
 /** What is in use. */
 export interface WasmKernelInfo {
@@ -21,6 +23,10 @@ export interface WasmKernelInfo {
   readonly simd: true;
   /** Relaxed SIMD: fused multiply-adds. */
   readonly relaxed: boolean;
+  /** Whether they were compiled for registers of 256 bits, which must be asked for: `setWasmKernelOptions({ wide: true })`. */
+  readonly wide: boolean;
+  /** Why they were not although that was asked for. */
+  readonly wideRefused?: string;
   /** Threads that compute, the calling one included. */
   readonly threads: number;
   /** Why there are fewer threads than there could be, where the platform refused to start them. */
@@ -70,6 +76,34 @@ function wasmBackend(): tf.KernelBackend {
 const defaultThreads = async () => Math.min(8, await availableCores());
 
 let compiledShared: boolean | null = null;
+/** What `compiledShared` tells, as the engine compiles it by itself. */
+let plain: Binary | null = null;
+let wideRefused: string | undefined;
+
+/**
+ * Compiles for registers of 256 bits, or as usual, as the options say.
+ *
+ * @throws what the platform says when threads cannot be started.
+ */
+async function applyWide(runtime: Runtime, shared: boolean): Promise<void> {
+  wideRefused = undefined;
+  if (options.wide === runtime.binary.wide) return;
+  if (!options.wide) return runtime.setBinary(plain!);
+  const wide = compileWide(shared);
+  if (typeof wide === 'string') {
+    wideRefused = wide;
+    return;
+  }
+  const different = differences(runtime, wide);
+  if (different.length === 0) return runtime.setBinary(wide);
+  wideRefused = `its results differ from those of the usual code (${different.join('; ')})`;
+}
+
+/** What is in use. */
+function infoOf({ binary, threads }: Runtime): WasmKernelInfo {
+  const { relaxed, wide } = binary;
+  return { simd: true, relaxed, wide, ...(wideRefused !== undefined && { wideRefused }), threads };
+}
 
 /**
  * Registers the fast kernels for tfjs' wasm backend, over tfjs' own and this package's portable ones, which keep the cases
@@ -83,7 +117,8 @@ export async function registerWasmKernels(): Promise<WasmKernelInfo> {
   const backend = wasmBackend();
   const { shared } = openHeap(backend);
   if (compiledShared !== shared) {
-    setBinary(await compileBinary(shared));
+    plain = await compileBinary(shared);
+    setBinary(plain);
     compiledShared = shared;
   }
   const runtime = runtimeOf(backend);
@@ -93,9 +128,9 @@ export async function registerWasmKernels(): Promise<WasmKernelInfo> {
       threadsRefused = error instanceof Error ? error.message : String(error);
     });
   }
+  await applyWide(runtime, shared);
   for (const table of tables) for (const [name, kernel] of Object.entries(table)) install(name, kernel);
-  const { relaxed, threads } = runtime;
-  return { simd: true, relaxed, threads, ...(threadsRefused !== undefined && { threadsRefused }) };
+  return { ...infoOf(runtime), ...(threadsRefused !== undefined && { threadsRefused }) };
 }
 
 /**
@@ -107,7 +142,7 @@ export async function registerWasmKernels(): Promise<WasmKernelInfo> {
 export async function setWasmKernelOptions(
   changes: Partial<WasmKernelOptions>,
 ): Promise<WasmKernelInfo | null> {
-  const { cacheBytes, threads } = changes;
+  const { cacheBytes, threads, wide } = changes;
   if (cacheBytes !== undefined) {
     if (!(cacheBytes >= 0))
       throw new RangeError(`setWasmKernelOptions: cacheBytes must be at least 0, got ${cacheBytes}.`);
@@ -120,11 +155,13 @@ export async function setWasmKernelOptions(
       );
     options.threads = threads;
   }
+  if (wide !== undefined) options.wide = wide;
   if (compiledShared === null || startedBackend('wasm') === null) return null;
   const runtime = runtimeOf(wasmBackend());
   runtime.filters.shrink(options.cacheBytes);
   if (threads !== undefined) await runtime.setThreads(threads);
-  return { simd: true, relaxed: runtime.relaxed, threads: runtime.threads };
+  if (wide !== undefined) await applyWide(runtime, compiledShared);
+  return infoOf(runtime);
 }
 
 /** Bytes of the heap that prepared filters occupy now; 0 while the kernels are not registered. */

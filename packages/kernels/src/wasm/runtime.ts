@@ -15,13 +15,12 @@ type StartPool = (...args: Parameters<typeof ThreadPool.start>) => Promise<Pool>
 export class Runtime {
   readonly backend: tf.KernelBackend;
   readonly heap: Heap;
-  readonly relaxed: boolean;
   readonly sizes: Sizes;
   readonly filters: PreparedFilters;
-  readonly #module: WebAssembly.Module;
-  readonly #exports: Readonly<Record<JobName, Job>>;
+  #binary: Binary;
+  #exports: Readonly<Record<JobName, Job>>;
   readonly #arguments: ArgumentArea;
-  readonly #startPool: (count: number) => Promise<Pool>;
+  readonly #startPool: (count: number, binary: Binary) => Promise<Pool>;
   readonly #changes = new Turns();
   #pool: Pool | null = null;
   #scratch: number[] = [];
@@ -32,16 +31,24 @@ export class Runtime {
   /** @throws WasmInternalsError when the backend is not built as the one we know. */
   constructor(backend: tf.KernelBackend, binary: Binary, startPool: StartPool = ThreadPool.start) {
     this.backend = backend;
-    this.#startPool = (count) => startPool(this.heap, this.#module, jobNames, count);
+    this.#startPool = (count, { module }) => startPool(this.heap, module, jobNames, count);
     this.heap = openHeap(backend);
     this.heap.guard();
-    this.relaxed = binary.relaxed;
-    this.#module = binary.module;
-    const { exports } = new WebAssembly.Instance(binary.module, { env: { memory: this.heap.memory } });
-    this.#exports = exports as unknown as Record<JobName, Job>;
-    this.sizes = exports as unknown as Sizes;
+    this.#binary = binary;
+    this.#exports = this.#instantiate(binary);
+    this.sizes = this.#exports as unknown as Sizes;
     this.#arguments = new ArgumentArea(this.heap);
     this.filters = new PreparedFilters(backend, this.heap);
+  }
+
+  #instantiate({ module }: Binary): Readonly<Record<JobName, Job>> {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.heap.memory } });
+    return exports as unknown as Record<JobName, Job>;
+  }
+
+  /** The binary at work. */
+  get binary(): Binary {
+    return this.#binary;
   }
 
   /** Threads that compute, this one included. */
@@ -58,12 +65,46 @@ export class Runtime {
   setThreads(threads: number): Promise<void> {
     return this.#changes.run(async () => {
       if (!this.heap.shared || threads === this.threads) return;
-      const pool = threads > 1 ? await this.#startPool(threads - 1) : null;
-      // Nothing waits from here on: no kernel sees one without the other.
-      this.#pool?.stop();
-      this.#pool = pool;
-      this.releaseScratch();
+      this.#exchange(threads > 1 ? await this.#startPool(threads - 1, this.#binary) : null);
     });
+  }
+
+  /** Nothing waits here: no kernel sees new threads without their scratch memory. */
+  #exchange(pool: Pool | null): void {
+    this.#pool?.stop();
+    this.#pool = pool;
+    this.releaseScratch();
+  }
+
+  /**
+   * Goes on with another binary of the same jobs, on as many threads, as `setThreads` changes these.
+   * @throws what the platform says when threads cannot be started; the old binary then goes on.
+   */
+  setBinary(binary: Binary): Promise<void> {
+    return this.#changes.run(async () => {
+      const exports = this.#instantiate(binary);
+      const { threads } = this;
+      const pool = threads > 1 ? await this.#startPool(threads - 1, binary) : null;
+      this.#exchange(pool);
+      this.#binary = binary;
+      this.#exports = exports;
+    });
+  }
+
+  /** Calls `compute`, whose kernels run jobs of another binary, on this thread alone. */
+  tryOut<R>(binary: Binary, compute: () => R): R {
+    const [exports, pool] = [this.#exports, this.#pool];
+    const exchange = (jobs: Readonly<Record<JobName, Job>>, threads: Pool | null) => {
+      this.releaseScratch();
+      this.#exports = jobs;
+      this.#pool = threads;
+    };
+    exchange(binary === this.#binary ? exports : this.#instantiate(binary), null);
+    try {
+      return compute();
+    } finally {
+      exchange(exports, pool);
+    }
   }
 
   /** Runs a kernel. When it fails, the outputs that it has made are disposed: nobody else knows them. */

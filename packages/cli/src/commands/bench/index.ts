@@ -1,7 +1,7 @@
 /** `chaingrad bench`: how fast a model is here. */
 import { Command } from 'commander';
 import { modelHelp, models } from '../../models.ts';
-import { backendOption, count } from '../../options.ts';
+import { backendOption, count, wideOption } from '../../options.ts';
 import type { BenchOptions } from './run.ts';
 
 export const benchCommand = () =>
@@ -10,6 +10,7 @@ export const benchCommand = () =>
     .argument('<model>', 'name[:arg=value,...], see below')
     .option('--threads <n>', 'threads to compute with, wasm only (default: as chaingrad chooses)', count)
     .addOption(backendOption())
+    .addOption(wideOption())
     .option('--batch <n>', 'images of a batch', count, 1)
     .option('--runs <n>', 'runs of which the median is taken, after a first one', count, 10)
     .option('--train', 'measure a training step too')

@@ -1,14 +1,13 @@
 /** Measures a model on this machine: `chaingrad bench`. */
 import { cpus, loadavg } from 'node:os';
-import { type BackendInfo, type Link, Random, useBackend } from '@chaingrad/core';
+import { type BackendInfo, type Link, Random } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { CliError } from '../../errors.ts';
 import { parseModel } from '../../models.ts';
-import type { BackendChoice } from '../../options.ts';
+import { type BackendArguments, startBackend } from '../../start-backend.ts';
 import { trainingStep } from './training-step.ts';
 
-export interface BenchOptions {
-  readonly backend: BackendChoice;
+export interface BenchOptions extends BackendArguments {
   readonly threads?: number;
   readonly batch: number;
   readonly runs: number;
@@ -32,6 +31,7 @@ export interface BenchResult {
   readonly backend: string;
   readonly threads: number | null;
   readonly relaxedSimd: boolean | null;
+  readonly wide: boolean | null;
   readonly node: string;
   readonly cpu: string;
   readonly loadAverage: number;
@@ -61,10 +61,10 @@ async function repeat(fn: () => Promise<void>, runs: number): Promise<RunTimes> 
 }
 
 /** Starts the backend; on wasm with as many threads as were asked for. */
-async function start(backend: BackendChoice, threads: number | undefined): Promise<BackendInfo> {
-  if (threads === undefined) return useBackend(backend);
+async function start({ backend, wide, threads }: BenchOptions): Promise<BackendInfo> {
+  if (threads === undefined) return startBackend({ backend, wide });
   if (backend !== 'wasm' && backend !== 'auto') throw new CliError('--threads is for the backend wasm');
-  const info = await useBackend('wasm', { threads });
+  const info = await startBackend({ backend: 'wasm', wide }, threads);
   if (info.wasm?.threads !== threads)
     throw new CliError(`${threads} threads are not possible here: ${info.notes.join('; ')}`);
   return info;
@@ -79,7 +79,7 @@ async function start(backend: BackendChoice, threads: number | undefined): Promi
 export async function measure(text: string, options: BenchOptions): Promise<BenchResult> {
   const { entry, args } = parseModel(text);
   const { batch, runs } = options;
-  const [startMs, info] = await timed(() => start(options.backend, options.threads));
+  const [startMs, info] = await timed(() => start(options));
   const shape: [number, number, number, number] = [
     batch,
     ...(entry.inputShape.slice(1) as [number, number, number]),
@@ -109,6 +109,7 @@ export async function measure(text: string, options: BenchOptions): Promise<Benc
     ...{ model: text, batch, backend: info.name },
     threads: info.wasm?.threads ?? null,
     relaxedSimd: info.wasm?.relaxedSimd ?? null,
+    wide: info.wasm?.wide ?? null,
     node: process.versions.node,
     cpu: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
     loadAverage: loadavg()[0]!,
@@ -129,11 +130,11 @@ export async function bench(text: string, options: BenchOptions): Promise<void> 
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
-  const { backend, threads, relaxedSimd, train } = result;
+  const { backend, threads, relaxedSimd, wide, train } = result;
   const uses =
     threads === null
       ? ''
-      : `, ${threads} thread${threads > 1 ? 's' : ''}${relaxedSimd ? ', relaxed SIMD' : ''}`;
+      : `, ${threads} thread${threads > 1 ? 's' : ''}${relaxedSimd ? ', relaxed SIMD' : ''}${wide ? ', 256 bits' : ''}`;
   const lines = [
     `${result.model}, batch ${result.batch}, on ${backend}${uses}`,
     `${result.cpu}, Node ${result.node}, load average ${result.loadAverage.toFixed(2)}`,

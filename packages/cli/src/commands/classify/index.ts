@@ -1,7 +1,7 @@
 /** `chaingrad classify`: says what pictures show. */
 import { Command, Option } from 'commander';
 import { classifierHelp, classifierNames } from '../../classifiers.ts';
-import { backendOption, count, namesOption } from '../../options.ts';
+import { backendOption, count, namesOption, wideOption } from '../../options.ts';
 import type { ClassifyOptions } from './run.ts';
 
 export const classifyCommand = () =>
@@ -15,6 +15,7 @@ export const classifyCommand = () =>
     .option('--weights <file|url>', "weights to load instead of ChainerCV's, of any format")
     .addOption(namesOption())
     .addOption(backendOption())
+    .addOption(wideOption())
     .option('--labels <file>', 'names of the classes, one a line or a JSON array')
     .option('--top <n>', 'how many classes to print', count, 5)
     .option('--json', 'print one JSON object instead of text')

@@ -1,5 +1,5 @@
 /** What `chaingrad classify` does, once its options are read. */
-import { type PickableSequentialChain, useBackend } from '@chaingrad/core';
+import type { PickableSequentialChain } from '@chaingrad/core';
 import type { FeatureArray, Image } from '@chaingrad/vision';
 import type { LoadOptions, NameMapName } from '@chaingrad/weights';
 import { classifiers, withoutWeights } from '../../classifiers.ts';
@@ -7,14 +7,13 @@ import { eachPicture } from '../../each-picture.ts';
 import { CliError } from '../../errors.ts';
 import { pictures } from '../../inputs.ts';
 import { readLabels } from '../../labels.ts';
-import type { BackendChoice } from '../../options.ts';
 import { type Say, tell } from '../../progress.ts';
+import { type BackendArguments, startBackend } from '../../start-backend.ts';
 
-export interface ClassifyOptions {
+export interface ClassifyOptions extends BackendArguments {
   readonly model: keyof typeof classifiers;
   readonly weights?: string;
   readonly names?: string;
-  readonly backend: BackendChoice;
   readonly labels?: string;
   readonly top: number;
   readonly json?: boolean;
@@ -46,7 +45,7 @@ export async function classify(words: readonly string[], options: ClassifyOption
   const { json = false, top, model: name } = options;
   const labelNames = options.labels === undefined ? undefined : await readLabels(options.labels);
   const files = await pictures(words);
-  const backend = await useBackend(options.backend);
+  const backend = await startBackend(options);
   const images: ClassifiedImage[] = [];
   let classifier: Classifier | undefined;
   try {

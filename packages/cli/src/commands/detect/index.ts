@@ -1,7 +1,7 @@
 /** `chaingrad detect`: finds objects in pictures. */
 import { Command, Option } from 'commander';
 import { detectorNames, detectors, modelHelp } from '../../models.ts';
-import { backendOption, count, fraction, namesOption } from '../../options.ts';
+import { backendOption, count, fraction, namesOption, wideOption } from '../../options.ts';
 import type { DetectOptions } from './run.ts';
 
 export const detectCommand = () =>
@@ -20,6 +20,7 @@ export const detectCommand = () =>
     .option('--weights <file|url>', "weights to load instead of the model's own, of any format")
     .addOption(namesOption())
     .addOption(backendOption())
+    .addOption(wideOption())
     .option('--score-thresh <x>', 'leave out objects with a lower score, 0 to 1', fraction)
     .option(
       '--nms-thresh <x>',

@@ -2,7 +2,6 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { appendFile, open, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { useBackend } from '@chaingrad/core';
 import { type Detector, openDetector } from '../../detector.ts';
 import { drawDetections } from '../../draw.ts';
 import { eachPicture } from '../../each-picture.ts';
@@ -10,14 +9,13 @@ import { writeImage } from '../../images.ts';
 import { parseShard, pictures } from '../../inputs.ts';
 import { readLabels } from '../../labels.ts';
 import { detectorNames, type detectors } from '../../models.ts';
-import type { BackendChoice } from '../../options.ts';
 import { outputNames } from '../../outputs.ts';
+import { type BackendArguments, startBackend } from '../../start-backend.ts';
 
-export interface DetectOptions {
+export interface DetectOptions extends BackendArguments {
   readonly model?: keyof typeof detectors;
   readonly weights?: string;
   readonly names?: string;
-  readonly backend: BackendChoice;
   readonly scoreThresh?: number;
   readonly nmsThresh?: number;
   readonly nFgClass?: number;
@@ -61,7 +59,7 @@ export async function detect(words: readonly string[], options: DetectOptions): 
   const files = given.filter((file) => !done.has(file));
   if (done.size > 0)
     process.stderr.write(`${jsonl}: ${given.length - files.length} of ${given.length} pictures are done\n`);
-  const backend = await useBackend(options.backend);
+  const backend = await startBackend(options);
   const out = options.out ?? (jsonl === undefined ? 'chaingrad-out' : null);
   const outputName = out === null ? null : outputNames(out, files);
   const images: ImageResult[] = [];

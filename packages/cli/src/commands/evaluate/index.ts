@@ -1,7 +1,7 @@
 /** `chaingrad evaluate`: measures a detector on images with boxes. */
 import { Command, Option } from 'commander';
 import { detectorNames, detectors, modelHelp } from '../../models.ts';
-import { backendOption, namesOption } from '../../options.ts';
+import { backendOption, namesOption, wideOption } from '../../options.ts';
 import type { EvaluateOptions } from './run.ts';
 
 export const evaluateCommand = () =>
@@ -25,6 +25,7 @@ export const evaluateCommand = () =>
     .option('--json', 'print one JSON object instead of text')
     .addOption(namesOption())
     .addOption(backendOption())
+    .addOption(wideOption())
     .addHelpText(
       'after',
       `\n${modelHelp(detectors)}\n\nExample:\n  chaingrad evaluate --data data/bccd --weights run/best.npz`,

@@ -1,5 +1,4 @@
 /** What `chaingrad evaluate` does, once its options are read. */
-import { useBackend } from '@chaingrad/core';
 import { apTable, confusionTable } from '../../average-precision.ts';
 import { expectObjects, openTest, tellProblems } from '../../detection-data.ts';
 import { openDetector } from '../../detector.ts';
@@ -7,9 +6,9 @@ import { oneLine } from '../../errors.ts';
 import { readLabels } from '../../labels.ts';
 import { measure, preloadFor } from '../../measure.ts';
 import type { detectors } from '../../models.ts';
-import type { BackendChoice } from '../../options.ts';
+import { type BackendArguments, startBackend } from '../../start-backend.ts';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends BackendArguments {
   readonly data: string;
   readonly images?: string;
   readonly weights?: string;
@@ -19,7 +18,6 @@ export interface EvaluateOptions {
   readonly labels?: string;
   readonly strict?: boolean;
   readonly json?: boolean;
-  readonly backend: BackendChoice;
 }
 
 /**
@@ -28,7 +26,7 @@ export interface EvaluateOptions {
  * @throws CliError and the errors of the libraries.
  */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
-  await useBackend(options.backend);
+  await startBackend(options);
   const given = options.labels === undefined ? undefined : await readLabels(options.labels);
   using detector = await openDetector(options.model, {
     weights: options.weights,

@@ -1,6 +1,6 @@
 /** `chaingrad finetune`: trains a detector on one's own images. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { backendOption, count, fraction, namesOption } from '../../options.ts';
+import { backendOption, count, fraction, namesOption, wideOption } from '../../options.ts';
 import type { FinetuneOptions } from './run.ts';
 import { defaults } from './settings.ts';
 
@@ -95,6 +95,7 @@ export const finetuneCommand = () =>
     .option('--json', 'print one JSON object with the result instead of text')
     .option('--resume', 'go on with the training in --out')
     .addOption(backendOption())
+    .addOption(wideOption())
     .addHelpText(
       'after',
       '\nExample:\n  chaingrad finetune --data data/bccd --out run --minutes 20\n  chaingrad finetune --data data/bccd --out run --model ssd-resnet18 --from resnet18-f37072fd.pth\n  chaingrad detect --weights run/best.npz photo.jpg',

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { Adam, listNames, Random, setSeed, useBackend } from '@chaingrad/core';
+import { Adam, listNames, Random, setSeed } from '@chaingrad/core';
 import {
   LogReport,
   PlotReport,
@@ -38,18 +38,17 @@ import { writeImage } from '../../images.ts';
 import { readLabels } from '../../labels.ts';
 import { type Measurement, measure, preloadFor, SURE } from '../../measure.ts';
 import { detectors } from '../../models.ts';
-import type { BackendChoice } from '../../options.ts';
 import { makeFolder } from '../../outputs.ts';
+import { type BackendArguments, startBackend } from '../../start-backend.ts';
 import { lockRun } from './run-lock.ts';
 import { type FinetuneSettings, settingsFile, settingsOf, withClasses } from './settings.ts';
 import { startModel } from './start-model.ts';
 import { smallestClass, tilesFor } from './tiles.ts';
 import { Validation } from './validation.ts';
 
-export interface FinetuneOptions extends Partial<FinetuneSettings> {
+export interface FinetuneOptions extends Partial<FinetuneSettings>, BackendArguments {
   readonly out: string;
   readonly resume?: boolean;
-  readonly backend: BackendChoice;
   /** A format in which the best model is written once more, with its post-processing. */
   readonly export?: 'onnx';
   /** Print one JSON object with the result on stdout, and everything else on stderr. */
@@ -80,7 +79,15 @@ const PACE = 50;
  * @throws CliError and the errors of the libraries.
  */
 export async function finetune(options: FinetuneOptions): Promise<void> {
-  const { out, resume = false, backend: _backend, export: _format, json: _json, ...chosen } = options;
+  const {
+    out,
+    resume = false,
+    backend: _backend,
+    wide: _wide,
+    export: _format,
+    json: _json,
+    ...chosen
+  } = options;
   // What cannot be is told before a folder is made for it.
   settingsOf(out, resume, chosen);
   const isNew = !existsSync(out);
@@ -99,6 +106,7 @@ async function run({
   out,
   resume = false,
   backend,
+  wide,
   export: format,
   json = false,
   ...chosen
@@ -108,7 +116,7 @@ async function run({
   // With --json only the result is on stdout.
   const print = (text: string) => (json ? process.stderr : process.stdout).write(text);
   setSeed(chosenSettings.seed);
-  const { name: backendName } = await useBackend(backend);
+  const { name: backendName } = await startBackend({ backend, wide });
   if (resume) await expectSnapshot(out);
   if (resume && !existsSync(chosenSettings.data)) {
     throw new CliError(

@@ -1,6 +1,6 @@
 /** `chaingrad segment`: gives every pixel of pictures a class. */
 import { Command, Option } from 'commander';
-import { backendOption, fraction, namesOption } from '../../options.ts';
+import { backendOption, fraction, namesOption, wideOption } from '../../options.ts';
 import { segmenterHelp, segmenterNames } from '../../segmenters.ts';
 import type { SegmentOptions } from './run.ts';
 
@@ -17,6 +17,7 @@ export const segmentCommand = () =>
     .option('--weights <file|url>', "weights to load instead of ChainerCV's, of any format")
     .addOption(namesOption())
     .addOption(backendOption())
+    .addOption(wideOption())
     .option('--labels <file>', 'names of the classes, one a line or a JSON array')
     .option('--alpha <x>', 'the share of the colours in the pictures, 0 to 1', fraction, 0.6)
     .option('--out <dir>', 'folder for the coloured pictures', 'chaingrad-out')

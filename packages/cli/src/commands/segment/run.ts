@@ -1,5 +1,5 @@
 /** What `chaingrad segment` does, once its options are read. */
-import { type Chain, useBackend } from '@chaingrad/core';
+import type { Chain } from '@chaingrad/core';
 import type { LabelMap, SegmentationLink } from '@chaingrad/vision';
 import type { LoadOptions, NameMapName } from '@chaingrad/weights';
 import { drawLabels } from '../../draw.ts';
@@ -8,16 +8,15 @@ import { CliError } from '../../errors.ts';
 import { writeImage } from '../../images.ts';
 import { pictures } from '../../inputs.ts';
 import { readLabels } from '../../labels.ts';
-import type { BackendChoice } from '../../options.ts';
 import { outputNames } from '../../outputs.ts';
 import { type Say, tell } from '../../progress.ts';
 import { segmenters } from '../../segmenters.ts';
+import { type BackendArguments, startBackend } from '../../start-backend.ts';
 
-export interface SegmentOptions {
+export interface SegmentOptions extends BackendArguments {
   readonly model: keyof typeof segmenters;
   readonly weights?: string;
   readonly names?: string;
-  readonly backend: BackendChoice;
   readonly labels?: string;
   readonly alpha: number;
   readonly out: string;
@@ -53,7 +52,7 @@ export async function segment(words: readonly string[], options: SegmentOptions)
   const { json = false, alpha, model: name } = options;
   const labelNames = options.labels === undefined ? undefined : await readLabels(options.labels);
   const files = await pictures(words);
-  const backend = await useBackend(options.backend);
+  const backend = await startBackend(options);
   const outputName = outputNames(options.out, files);
   const images: SegmentedImage[] = [];
   let segmenter: Segmenter | undefined;
