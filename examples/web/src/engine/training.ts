@@ -31,15 +31,32 @@ import type { LabelledPicture, Measured, TrainingStart, TrainingTask, Unfinished
 
 const TASK = 'task.json';
 const BEST = 'best.npz';
-/** A snapshot holds the optimizer's moments too, about 50 MB: not after every step. */
+/** A snapshot holds the optimizer's moments too, about 50 MB: not after every step, and on a slow machine less often. */
 const SECONDS_BETWEEN_SNAPSHOTS = 10;
+const TIMES_OF_A_SNAPSHOT = 20;
 const EARLY = /^\/extractor\/(conv0|blocks\/[0-5])\//;
-const PEAK = 1e-3;
+/** What the network knows already changes more slowly than its heads. */
+const EXTRACTOR = /^\/extractor\/(?!extra\/)/;
 /** Pictures are kept this many times as large as the network's input: parts of them are enlarged. */
 const KEPT_SIZE = 1.6;
 /** So often the held out pictures are looked at, and so often without getting better before it ends. */
 const MEASUREMENTS = 10;
 const PATIENCE = 4;
+
+/** How it learns: as `chaingrad finetune` does by default, so that both come to the same. */
+export const recipe = {
+  lr: 1e-3,
+  /** Of the extractor, as a share of it. */
+  extractorLr: 0.3,
+  batch: BATCH,
+  iouThresh: 0.35,
+  seed: 0,
+  /** Background boxes of an image that count, at least. */
+  minNegatives: 9,
+  augment: { fill: 127.5, maxExpand: 1.5, crop: { minScale: 0.6 } },
+} as const;
+/** Steps in which the rate rises: a short training has none to spare. */
+const warmup = (iterations: number): number => Math.min(20, Math.round(iterations / 20));
 
 export interface TrainingEvents {
   progress(iteration: number, loss: number, seconds: number): void;
@@ -235,20 +252,23 @@ export class Training {
     resume: boolean,
   ): Promise<Training> {
     if (!resume) await writeTask(task, store);
-    setSeed(0);
+    setSeed(recipe.seed);
     const { labelNames } = task;
     const model = new SSDMobileNetV2({ nFgClass: labelNames.length, scoreFunction: 'softmax' });
     model.initialize([1, 300, 300, 3]);
     model.labelNames = labelNames;
     // What a head of other classes has learnt says nothing about these, also where there are as many.
     const report = transferParams(source, model, { ignore: /^\/multibox\/conf\// });
-    const chain = new MultiboxTrainChain(model);
-    const optimizer = new Adam({ alpha: PEAK }).setup(chain);
+    const chain = new MultiboxTrainChain(model, { minNegatives: recipe.minNegatives });
+    const optimizer = new Adam({ alpha: recipe.lr }).setup(chain);
     let frozen = 0;
     for (const [path, param] of model.namedparams()) {
-      if (!(task.freezeEarly && EARLY.test(path)) && !task.frozen?.includes(path)) continue;
-      param.frozen = true;
-      frozen++;
+      if ((task.freezeEarly && EARLY.test(path)) || task.frozen?.includes(path)) {
+        param.frozen = true;
+        frozen++;
+      } else if (EXTRACTOR.test(path)) {
+        (param.updateRule!.hyperparam as { eta: number }).eta = recipe.extractorLr;
+      }
     }
 
     // One after the other: a decoded photo takes forty times as much as its file.
@@ -256,17 +276,13 @@ export class Training {
     for (const picture of task.train) examples.push(await smallExample(picture, model.insize * KEPT_SIZE));
     // A new class begins from the known one that answers where its things are: few pictures then suffice.
     const dataset = { length: examples.length, get: (i: number) => examples[i]! };
-    if (!resume) await warmStartHeads(source, model, dataset, { rng: new Random(2) });
-    const random = new Random(1);
-    const transform = ssdTransform(model, {
-      // Few pictures, known for their layout: light and mirroring, and parts that keep most of each thing.
-      augment: { fill: 127.5, maxExpand: 1.5, crop: null },
-      iouThresh: 0.35,
-      rng: random,
-    });
+    if (!resume) await warmStartHeads(source, model, dataset, { rng: new Random(recipe.seed + 2) });
+    const random = new Random(recipe.seed + 1);
+    const { augment, iouThresh } = recipe;
+    const transform = ssdTransform(model, { augment, iouThresh, rng: random });
     const iterator = new SerialIterator<SSDTrainExample>(
       new TransformDataset(examples, transform),
-      Math.min(BATCH, examples.length),
+      Math.min(recipe.batch, examples.length),
     );
     const updater = new StandardUpdater<SSDTrainExample>(iterator, optimizer, { converter: ssdBatch });
     const test = {
@@ -292,6 +308,7 @@ export class Training {
     const progress = ({ updater: { iteration } }: Trainer) => iteration / task.iterations;
     let savedAt = performance.now();
     let saving = 0;
+    let pause = SECONDS_BETWEEN_SNAPSHOTS * 1000;
     const tell = (entry: LogEntry) =>
       events.progress(entry['iteration']!, entry['main/loss']!, entry['elapsed_time']!);
     const every = Math.max(5, Math.round(task.iterations / MEASUREMENTS));
@@ -300,7 +317,14 @@ export class Training {
         trigger: ({ updater: { iteration } }) => iteration % every === 0 || iteration === task.iterations,
       });
     trainer
-      .extend(new RateSchedule({ attr: 'alpha', peak: PEAK, warmup: 5, progress }))
+      .extend(
+        new RateSchedule({
+          attr: 'alpha',
+          peak: recipe.lr,
+          warmup: warmup(task.iterations),
+          progress,
+        }),
+      )
       .extend(log)
       .extend(
         {
@@ -312,17 +336,17 @@ export class Training {
       )
       .extend(snapshot({ nRetains: 1, autoload: resume, onAbort: true, log: () => {} }), {
         trigger: ({ updater: { iteration } }) => {
-          const due =
-            iteration === 1 ||
-            iteration === task.iterations ||
-            performance.now() - savedAt > SECONDS_BETWEEN_SNAPSHOTS * 1000;
+          const due = iteration === 1 || iteration === task.iterations || performance.now() - savedAt > pause;
           if (due) [savedAt, saving] = [performance.now(), iteration];
           return due;
         },
       })
       .extend(
         ({ updater: { iteration } }) => {
-          if (saving === iteration) events.saved(iteration);
+          if (saving !== iteration) return;
+          const took = performance.now() - savedAt;
+          pause = Math.max(SECONDS_BETWEEN_SNAPSHOTS * 1000, TIMES_OF_A_SNAPSHOT * took);
+          events.saved(iteration);
         },
         { name: 'saved', priority: priorities.snapshot - 1 },
       );

@@ -3,6 +3,7 @@ import {
   type DatasetProblem,
   findLayout,
   type LabelFilesOptions,
+  type LayoutPart,
   labelFiles,
   memoryFiles,
   openLabelledFolder,
@@ -39,9 +40,11 @@ export async function readFolder(entries: readonly PathedFile[]): Promise<ReadFo
   const { labelNames } = whole;
   const pictures: ToAdd[] = [];
   const seen = new Set<string>();
-  // Lists may overlap (VOC's trainval): a picture that is held out anywhere is not learnt from.
-  const isTest = heldOutBy(parts.map(({ name }) => name));
-  const order = [...parts].sort((a, b) => Number(isTest(b.name)) - Number(isTest(a.name)));
+  // Lists may overlap: a picture that is held out anywhere is not learnt from.
+  const { held, learnt } = listsOf(parts.map(({ name }) => name));
+  const used = parts.filter(({ name }) => held.includes(name) || learnt === null || learnt.includes(name));
+  const isTest = ({ name }: LayoutPart) => held.includes(name);
+  const order = [...used].sort((a, b) => Number(isTest(b)) - Number(isTest(a)));
   for (const part of order) {
     const { records } = await openLabelledFolder(source, [part], {
       onProblem: 'skip',
@@ -60,17 +63,21 @@ export async function readFolder(entries: readonly PathedFile[]): Promise<ReadFo
           box: [top! / height, left! / width, bottom! / height, right! / width] as const,
         };
       });
-      const told: Picture['part'] = isTest(part.name) ? 'test' : part.name === '' ? 'auto' : 'train';
+      const told: Picture['part'] = isTest(part) ? 'test' : part.name === '' ? 'auto' : 'train';
       pictures.push({ file: content, boxes, part: told });
     }
   }
   return { description, names: labelNames, pictures, problems: [...notes, ...whole.problems.map(shown)] };
 }
 
-/** Which parts are held out: test and val; but val is learnt from where trainval, which holds it, is there beside test, as the command does. */
-function heldOutBy(names: readonly string[]): (name: string) => boolean {
-  const learnsVal = names.includes('trainval') && names.includes('test');
-  return (name) => name === 'test' || (name === 'val' && !learnsVal);
+/**
+ * Which parts are held out, and which are learnt from, in the order of the command; null: all others. Beside trainval, which holds
+ * train and val, only test is held out.
+ */
+function listsOf(names: readonly string[]): { held: readonly string[]; learnt: readonly string[] | null } {
+  return names.includes('trainval') && names.includes('test')
+    ? { held: ['test'], learnt: ['trainval'] }
+    : { held: ['test', 'val'], learnt: null };
 }
 
 /** The labelled pictures as a zip file of a folder. */
