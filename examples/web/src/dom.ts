@@ -73,6 +73,26 @@ export function arrowKeys(group: HTMLElement): void {
   });
 }
 
+/** Whether an element can have the keyboard. */
+const isUsable = (element: Element): boolean =>
+  element.isConnected && !(element as HTMLButtonElement).disabled && element.checkVisibility();
+
+/**
+ * Hands the keyboard on when a change has hidden, disabled or removed what had it: else the next key would begin at the top of the page.
+ * @param focused what had it before the change.
+ * @param next the first of these that can have it gets it.
+ */
+export function passFocus(focused: Element | null, ...next: readonly string[]): void {
+  const now = document.activeElement;
+  if (focused === null || focused === document.body || isUsable(focused)) return;
+  // It has been given to another one already.
+  if (now !== null && now !== document.body && now !== focused) return;
+  next
+    .map((id) => byId(id))
+    .find(isUsable)
+    ?.focus();
+}
+
 /** Lets an element take dropped files, folders with everything in them included; paths start at what was dropped. */
 export function acceptDrops(element: HTMLElement, take: (files: PathedFile[]) => void): void {
   for (const type of ['dragenter', 'dragover'])

@@ -20,7 +20,10 @@ function notify(text: string): void {
   byId('notice-text').textContent = text;
   byId('notice').hidden = text === '';
 }
-byId('notice-close').addEventListener('click', () => notify(''));
+byId('notice-close').addEventListener('click', () => {
+  notify('');
+  document.querySelector<HTMLElement>('[role=tab][aria-selected=true]')?.focus();
+});
 const failed = (error: unknown): void => notify(error instanceof Error ? error.message : String(error));
 
 function tell({ name, wasm, isolated, hasWebGPU }: Started): void {

@@ -9,7 +9,8 @@ export class Curve {
 
   constructor(canvas: HTMLCanvasElement) {
     this.#canvas = canvas;
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw());
+    for (const colours of ['(prefers-color-scheme: dark)', '(forced-colors: active)'])
+      matchMedia(colours).addEventListener('change', () => this.#redraw());
     this.#redraw();
   }
 
@@ -46,7 +47,8 @@ export class Curve {
     const context = this.#canvas.getContext('2d')!;
     const style = getComputedStyle(this.#canvas);
     const ink = style.color;
-    const accent = getComputedStyle(document.querySelector('.primary')!).backgroundColor;
+    // Of an outline that is not drawn: a line's colour, also where the user forces colours.
+    const accent = style.outlineColor;
     const [left, right, top, bottom] = [60, 15, 20, 45];
     context.clearRect(0, 0, width, height);
     const highest = Math.max(1, ...this.#points.map(([, loss]) => loss));

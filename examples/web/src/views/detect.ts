@@ -9,6 +9,7 @@ import {
   download,
   make,
   type PathedFile,
+  passFocus,
   takeFiles,
 } from '../dom.ts';
 import { drawBoxes } from '../draw-boxes.ts';
@@ -171,8 +172,10 @@ export class DetectView {
   #setBitmap(bitmap: ImageBitmap): void {
     this.#bitmap?.close();
     this.#bitmap = bitmap;
+    const focused = document.activeElement;
     byId('empty').hidden = true;
     byId('view').hidden = false;
+    passFocus(focused, 'files');
   }
 
   async #find(bitmap: ImageBitmap): Promise<Detections> {

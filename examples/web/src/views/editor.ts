@@ -26,6 +26,9 @@ export interface EditorEvents {
 /** How far a finger or pointer may be off, in pixels of the screen. */
 const REACH = { mouse: 8, touch: 22, pen: 12 } as const;
 const MAX_ZOOM = 16;
+/** Of the wheel: pixels of a line, and as many as count of one turn that zooms. */
+const LINE = 16;
+const MAX_TURN = 25;
 
 type Drag =
   | { readonly kind: 'draw'; readonly from: Point; box: Box | null }
@@ -56,6 +59,8 @@ export class Editor {
   constructor(canvas: HTMLCanvasElement, events: EditorEvents) {
     this.#canvas = canvas;
     this.#events = events;
+    // The keys are its own: screen readers pass them on.
+    canvas.role = 'application';
     canvas.addEventListener('pointerdown', (event) => this.#down(event));
     canvas.addEventListener('pointermove', (event) => this.#move(event));
     canvas.addEventListener('pointerup', (event) => this.#up(event));
@@ -68,6 +73,9 @@ export class Editor {
     canvas.addEventListener('keydown', (event) => this.#key(event));
     canvas.addEventListener('keyup', ({ key }) => {
       if (key === ' ') this.#space = false;
+    });
+    canvas.addEventListener('blur', () => {
+      this.#space = false;
     });
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
@@ -182,10 +190,10 @@ export class Editor {
     this.#canvas.focus({ preventScroll: true });
     this.#canvas.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, [event.clientY, event.clientX]);
-    if (this.#pointers.size === 2) {
-      // The second finger: what the first had begun was no box.
+    if (this.#pointers.size >= 2) {
+      // The second finger: what the first had begun was no box. A third one changes nothing.
       this.#drag = null;
-      this.#pinch = this.#fingers();
+      if (this.#pointers.size === 2) this.#pinch = this.#fingers();
       this.draw();
       return;
     }
@@ -229,7 +237,8 @@ export class Editor {
     if (this.#pinch !== null && this.#pointers.size === 2) {
       const next = this.#fingers();
       const { distance, middle } = this.#pinch;
-      this.#pan(next.middle[0] - middle[0], next.middle[1] - middle[1]);
+      // First both, then what keeps it inside: the fingers' events come one after the other.
+      this.#shift(next.middle[0] - middle[0], next.middle[1] - middle[1]);
       this.zoom(next.distance / distance, this.#at({ clientY: next.middle[0], clientX: next.middle[1] }));
       this.#pinch = next;
       return;
@@ -248,8 +257,13 @@ export class Editor {
     this.draw();
   }
 
-  #pan(dy: number, dx: number): void {
+  /** By pixels of the screen. */
+  #shift(dy: number, dx: number): void {
     this.#middle = [this.#middle[0] - dy / this.#scale, this.#middle[1] - dx / this.#scale];
+  }
+
+  #pan(dy: number, dx: number): void {
+    this.#shift(dy, dx);
     this.#keepInside();
   }
 
@@ -290,10 +304,21 @@ export class Editor {
 
   #wheel(event: WheelEvent): void {
     if (this.#picture === null) return;
-    // Zoomed out, the wheel scrolls the page; with Ctrl (a pinch of a touchpad) it always zooms.
-    if (!event.ctrlKey && this.#zoom === 1 && !this.#canvas.matches(':focus')) return;
+    const { ctrlKey, metaKey, shiftKey, deltaX, deltaY, deltaMode } = event;
+    const pixels = [1, LINE, this.#canvas.clientHeight][deltaMode]!;
+    // A pinch of a touchpad comes with Ctrl, in small steps; a wheel turns in large ones.
+    if (ctrlKey || metaKey) {
+      const turned = Math.max(-MAX_TURN, Math.min(MAX_TURN, deltaY * pixels));
+      this.zoom(Math.exp(-turned / 100), this.#at(event));
+    } else {
+      const [y, x] = this.#middle;
+      const aside = shiftKey && deltaX === 0;
+      this.#pan(aside ? 0 : -deltaY * pixels, (aside ? -deltaY : -deltaX) * pixels);
+      // Where the picture goes no further, the page scrolls.
+      if (this.#middle[0] === y && this.#middle[1] === x) return;
+      this.draw();
+    }
     event.preventDefault();
-    this.zoom(Math.exp(-event.deltaY * (event.deltaMode === 0 ? 0.002 : 0.1)), this.#at(event));
   }
 
   // ---- keyboard ------------------------------------------------------------------------------------------------------

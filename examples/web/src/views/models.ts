@@ -1,7 +1,7 @@
 /** Which detector is used: the menu always says what really is. */
 import { ask } from '../ask.ts';
 import type { Client } from '../client.ts';
-import { byId, download, make, takeFiles } from '../dom.ts';
+import { byId, download, make, passFocus, takeFiles } from '../dom.ts';
 import { usePage, usePageZip } from '../project/use-page.ts';
 import { BUILT_IN, isBuiltIn, type ModelEntry, type ModelFacts, type SavedFormat } from '../protocol.ts';
 
@@ -95,6 +95,7 @@ export class ModelMenu {
   #show(): void {
     const facts = this.#facts;
     if (facts === null) return;
+    const focused = document.activeElement;
     const select = byId<HTMLSelectElement>('model');
     select.replaceChildren(
       ...this.#entries.map(({ id, name, labelNames }) =>
@@ -111,6 +112,7 @@ export class ModelMenu {
     byId('use-in-page').hidden = !facts.formats.includes('safetensors');
     byId('rename-model').hidden = byId('remove-model').hidden = !isOwn;
     byId<HTMLTextAreaElement>('use-code').value = usePage(facts.name, facts.className, this.#threshold);
+    passFocus(focused, 'model');
   }
 
   get #threshold(): number {

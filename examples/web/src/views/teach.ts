@@ -10,11 +10,13 @@ import {
   download,
   make,
   type PathedFile,
+  passFocus,
   takeFiles,
 } from '../dom.ts';
 import { isPicture } from '../pictures.ts';
 import {
   addClass,
+  type Box,
   describe,
   isEmpty,
   type LabelledBox,
@@ -59,7 +61,7 @@ export class TeachView {
     this.#events = events;
     this.#editor = new Editor(byId<HTMLCanvasElement>('editor'), {
       change: (boxes, kind) => this.#workspace.setBoxes(this.#editor.picture!.id, boxes, kind),
-      hint: () => this.#markBoxes(),
+      hint: () => this.#showSelection(),
       key: (event) => this.#key(event),
     });
     byId('add-class').addEventListener('submit', (event) => {
@@ -342,6 +344,7 @@ export class TeachView {
   refresh(): void {
     const { project } = this.#workspace;
     const { names, pictures } = project;
+    const focused = document.activeElement;
     if (this.#picture === null) this.#current = pictures[0]?.id ?? null;
     if (this.#editor.label >= names.length) this.#editor.label = Math.max(0, names.length - 1);
     this.#editor.labelNames = names;
@@ -364,9 +367,11 @@ export class TeachView {
     byId('burst-video').hidden = !isOn;
     button('burst-take').hidden = !isOn;
     button('burst').textContent = isOn ? 'Stop the camera' : 'Camera';
-    byId('editor').hidden = picture === null || isOn;
+    byId('editor').hidden = byId('editor-help').hidden = picture === null || isOn;
     byId('train-empty').hidden = picture !== null || isOn;
-    byId('tools').hidden = isEmpty(project) && !this.#workspace.canRedo;
+    const { canUndo, canRedo } = this.#workspace;
+    byId('tools').hidden = isEmpty(project) && !canUndo && !canRedo;
+    passFocus(focused, 'editor', ...(names.length === 0 ? ['class-name'] : []), 'train-files');
   }
 
   #showClasses(): void {
@@ -508,14 +513,27 @@ export class TeachView {
         return item;
       }),
     );
-    this.#markBoxes();
+    this.#showSelection();
     if (at < 0) return;
     const controls = list.querySelectorAll<HTMLElement>('select, button');
     (controls[Math.min(at, controls.length - 1)] ?? byId('editor')).focus();
   }
 
-  #markBoxes(): void {
+  /** In the list, and in words for those who do not see the picture. */
+  #showSelection(): void {
+    const { selected, hovered } = this.#editor;
     for (const [i, item] of [...byId('boxes').children].entries())
-      item.classList.toggle('hot', i === this.#editor.selected || i === this.#editor.hovered);
+      item.classList.toggle('hot', i === selected || i === hovered);
+    const boxes = this.#picture?.boxes ?? [];
+    const box = boxes[selected];
+    byId('editor-says').textContent =
+      box === undefined
+        ? ''
+        : `Box ${selected + 1} of ${boxes.length}, ${this.#workspace.project.names[box.label]}, ${placeOf(box.box)}.`;
   }
 }
+
+const placeOf = ([top, left, bottom, right]: Box): string => {
+  const [x, y, width, height] = [left, top, right - left, bottom - top].map(Math.round);
+  return `${width} by ${height} pixels, ${x} from the left and ${y} from the top`;
+};

@@ -1,6 +1,6 @@
 /** Trains on the project, and tells honestly what came out: measured on pictures that were held out. */
 import type { Client } from '../client.ts';
-import { byId, make } from '../dom.ts';
+import { byId, make, passFocus } from '../dom.ts';
 import { drawBoxes } from '../draw-boxes.ts';
 import { duration, suggestedSteps, warnings } from '../project/advice.ts';
 import { type Box, describe, type Picture, split } from '../project/project.ts';
@@ -95,11 +95,13 @@ export class TrainingView {
   }
 
   #setRunning(isRunning: boolean): void {
+    const focused = document.activeElement;
     this.#running = isRunning;
     this.#paused = false;
     button('train-pause').textContent = 'Pause';
     this.#events.running(isRunning);
     this.refresh();
+    passFocus(focused, 'train-pause', 'train-start');
   }
 
   async #train(): Promise<void> {
@@ -133,10 +135,12 @@ export class TrainingView {
     this.#labelNames = labelNames;
     this.#saved = 0;
     this.#curve.reset(iterations);
-    for (const id of ['unfinished', 'trained', 'results', 'comparison']) byId(id).hidden = true;
     byId<HTMLProgressElement>('progress').value = 0;
     this.#say('Preparing …');
+    const focused = document.activeElement;
     this.#setRunning(true);
+    for (const id of ['unfinished', 'trained', 'results', 'comparison']) byId(id).hidden = true;
+    passFocus(focused, 'train-pause');
     try {
       this.#report(await call());
     } catch (error) {
