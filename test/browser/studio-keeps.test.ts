@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { useBackend } from '@chaingrad/core';
 import { SSDMobileNetV2 } from '@chaingrad/vision';
 import { expect } from 'chai';
@@ -275,13 +276,11 @@ describe('the studio in a private window of Firefox', () => {
       await page.goto(server.url);
       await page.waitForSelector('html[data-ready]');
     };
-    const reads = (selector: string, pattern: RegExp) =>
-      page.waitForFunction(
-        (place, source) => new RegExp(source).test(document.querySelector(place)!.textContent!),
-        {},
-        selector,
-        pattern.source,
-      );
+    // Puppeteer's own waiting makes a function of a text, which the page's policy forbids.
+    const reads = async (selector: string, pattern: RegExp) => {
+      const text = () => page.$eval(selector, (element) => element.textContent ?? '');
+      while (!pattern.test(await text())) await setTimeout(100);
+    };
     await open();
     expect(await page.$eval('#status', (element) => element.textContent)).to.match(/^Runs on WASM/);
     await page.click('[data-picture=chelsea]');
