@@ -43,7 +43,9 @@ export class InspectView {
       finds.length === 0;
     byId('why-map').hidden = true;
     byId('why-caption').textContent =
-      finds.length === 0 ? 'Search a picture under “Detect” first, one in which something is found.' : '';
+      finds.length === 0
+        ? 'Search a picture under “Detect” first, one in which something is found.'
+        : 'It looks again with each of 64 parts covered, which takes a while.';
   }
 
   async #explain(): Promise<void> {
@@ -92,6 +94,7 @@ export class InspectView {
       const parent = stack.at(-1)!.element;
       const { line, toggle } = this.#line(row);
       if ((rows[i + 1] === undefined ? 0 : depthOf(rows[i + 1]!.path)) <= depth) {
+        toggle.className = 'leaf';
         line.append(toggle);
         parent.append(line);
         return;

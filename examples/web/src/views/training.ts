@@ -140,6 +140,7 @@ export class TrainingView {
     const focused = document.activeElement;
     this.#setRunning(true);
     for (const id of ['unfinished', 'trained', 'results', 'comparison']) byId(id).hidden = true;
+    for (const id of ['progress', 'curve']) byId(id).hidden = false;
     passFocus(focused, 'train-pause');
     try {
       this.#report(await call());
