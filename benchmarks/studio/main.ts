@@ -2,7 +2,7 @@
  * Whether the studio's page learns as well as the command: both fine-tune the same detector on the same pictures, with as many
  * updates of as many pictures, and are measured on the same pictures held out.
  *
- *     npm run bench:studio -- FOLDER [--updates 1460] [--out out/bench-studio] [--only page|command]
+ *     npm run bench:studio -- FOLDER [--updates 1460] [--out out/bench-studio] [--only page|command|none]
  *
  * FOLDER says by lists or parts `train` (or `trainval`) and `test` what is held out, as BCCD does:
  *
@@ -12,7 +12,7 @@
  * The command then does as many updates as the page did. Both keep the model that is best on the pictures held out, so both figures
  * are a little kind. The page's detector is saved and measured once more by `chaingrad evaluate`: that tells apart learning and
  * measuring. The last line is the difference; the exit code is 1 where it is above 0.02. What each side reached stays in `--out`, so
- * that with `--only` one side is run anew, and compared with what is there of the other.
+ * that with `--only` one side is run anew, or none, and compared with what is there of the other.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -53,9 +53,11 @@ if (
   folder === undefined ||
   !existsSync(folder) ||
   !(updates > 0) ||
-  !/^(page|command)?$/.test(options.only ?? '')
+  !/^(page|command|none)?$/.test(options.only ?? '')
 )
-  throw new Error('Usage: npm run bench:studio -- FOLDER [--updates N] [--out DIR] [--only page|command]');
+  throw new Error(
+    'Usage: npm run bench:studio -- FOLDER [--updates N] [--out DIR] [--only page|command|none]',
+  );
 const out = resolve(options.out);
 await mkdir(out, { recursive: true });
 const pageModel = join(out, 'page.npz');
