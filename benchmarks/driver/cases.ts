@@ -215,7 +215,7 @@ export const absent: readonly (readonly [SideName, string])[] = [
     'tfjs-wasm',
     'trains no convolution (no kernel Conv2DBackpropFilter), and has no threads in Node (its threaded build runs in pages only).',
   ],
-  ['chaingrad-wide', 'is opt-in, as its pass of V8 is experimental; in Node 20 there is none.'],
+  ['chaingrad-wide', 'is opt-in, as its pass of V8 is experimental; Node 24 alone runs it.'],
   ['tfjs-layers', 'runs on tfjs-wasm: measured with the classifier only, and cannot train it either.'],
   ['jax-js', 'needs minutes for a training step of an SSD300; measured on a small network.'],
   ['tfjs-cpu', 'likewise.'],

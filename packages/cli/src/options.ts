@@ -8,10 +8,7 @@ export const backendOption = () =>
   new Option('--backend <name>', 'where to compute').choices(backends).default('auto');
 
 export const wideOption = () =>
-  new Option(
-    '--wide',
-    'compute with registers of 256 bits, on wasm, where Node can (24 and later, x64); experimental',
-  );
+  new Option('--wide', 'compute with registers of 256 bits, on wasm, where Node can (24, x64); experimental');
 
 /** Where weights are another framework's. */
 export const namesOption = () =>

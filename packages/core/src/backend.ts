@@ -52,7 +52,7 @@ export interface BackendOptions {
    */
   readonly threads?: number;
   /**
-   * WASM: whether the kernels are compiled for registers of 256 bits, where the engine can: Node 24 and later on x64, by a pass of V8 that it
+   * WASM: whether the kernels are compiled for registers of 256 bits, where the engine can: Node 24 on x64, by a pass of V8 that it
    * calls experimental. Its results are compared with the usual ones at the start, to the bit; where it cannot or they differ a note says
    * so, and all goes on as usual. Default false; once chosen it stays until a call chooses otherwise.
    */

@@ -9,7 +9,7 @@ export interface WasmKernelOptions {
   /** Threads that compute, 1 to 32. More than 1 needs a heap that is shared: see `shareTfjsWasmMemory`. */
   readonly threads: number;
   /**
-   * Whether the kernels are compiled for registers of 256 bits where V8 can do so (Node 22 and later, x64), by a pass of its
+   * Whether the kernels are compiled for registers of 256 bits where V8 can do so (Node 24, x64), by a pass of its
    * optimizing compiler that it calls experimental. The machine code is compared with the usual one first, to the bit. False unless set.
    */
   readonly wide: boolean;

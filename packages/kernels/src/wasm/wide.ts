@@ -18,6 +18,12 @@ const wanted = [
   '--no-wasm-lazy-compilation',
 ] as const;
 
+/**
+ * The one V8 in which this holds, Node 24's: those before have no such pass, or were not tried. V8 14.6 (Node 26) aborts the process, as a
+ * check of the feedback fails that the quick compiler's code would have gathered for inlining ("function_feedback != ...end()").
+ */
+const V8 = 13;
+
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /**
@@ -67,6 +73,8 @@ export function compileWide(shared: boolean): Binary | string {
   const v8 = nodeModule<typeof import('node:v8')>('node:v8');
   if (typeof v8?.setFlagsFromString !== 'function' || process.versions.v8 === undefined)
     return 'only in Node can V8 be told to; start Chromium with --js-flags=--experimental-wasm-revectorize';
+  if (Number.parseInt(process.versions.v8, 10) !== V8)
+    return `only V8 ${V8}, of Node 24, does so reliably, and this is V8 ${process.versions.v8}`;
   if (process.arch !== 'x64') return `V8 does so on x64 only, and this is ${process.arch}`;
   const before = currentFlags();
   if (typeof before === 'string') return before;
