@@ -26,6 +26,8 @@ export interface LayerTime {
   readonly count: number;
   readonly gflop: number;
   readonly ms: number;
+  /** As of `TaskTimes`. */
+  readonly cpuMs?: number;
 }
 
 /** Milliseconds. */
@@ -96,13 +98,14 @@ async function measureLayers(side: Side, graph: Graph, job: Job, platform: Platf
     const alone = single(graph, node);
     const runner = await side.open(alone, { ...job, drawn: true, platform });
     runner.input(drawInput(alone, job.batch));
-    const { runs } = await repeat(() => runner.forward(), job, platform);
+    const { runs, cpuMs } = await repeat(() => runner.forward(), job, platform);
     runner.dispose?.();
     layers.set(key, {
       name: node.name,
       count: 1,
       gflop: (job.batch * flopsOf(node)) / 1e9,
       ms: median(runs),
+      ...(cpuMs !== undefined && { cpuMs }),
     });
   }
   return [...layers.values()];
