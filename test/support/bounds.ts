@@ -1,15 +1,22 @@
 /**
  * Lets the WASM kernels run on the binary whose every load and store is checked (`npm run test:bounds` requires this file): a job
  * may touch the tensors that its arguments point to, each to its last byte, the blocks that were taken for it, and its scratch memory.
+ * The programs on the sources that tests start (program.ts) do the same.
  */
-import { readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
 import { ArgumentArea, type JobName } from '../../packages/kernels/src/wasm/arguments.ts';
 import { relaxed, simd } from '../../packages/kernels/src/wasm/binaries.generated.ts';
 import { withSharedMemory } from '../../packages/kernels/src/wasm/binaries.ts';
 import { Heap } from '../../packages/kernels/src/wasm/heap.ts';
+import { registerWasmKernels } from '../../packages/kernels/src/wasm/index.ts';
 import { jobs, structs } from '../../packages/kernels/src/wasm/layouts.generated.ts';
-import { Runtime } from '../../packages/kernels/src/wasm/runtime.ts';
+import { Runtime, runtimeOf } from '../../packages/kernels/src/wasm/runtime.ts';
+import { BOUNDS_FILE } from './bounds-file.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Field = readonly [name: string, offset: number, kind: string, struct?: string];
@@ -210,7 +217,50 @@ function isOurs(bytes: Bytes): boolean {
   return replacements.some(({ from }) => from.length === bytes.length);
 }
 
-after(() => {
-  console.info(`${counts.jobs} jobs were checked, ${counts.violations} touched what is not theirs`);
-  if (counts.jobs === 0) throw new Error('no job ran on the checked binary');
-});
+// ---- the counts, those of the programs that tests start included -----------------------------------------------------
+
+/** Expects that a job which reads behind its input is found: where the binary were another than the checked one, none would be. */
+function expectFound(): void {
+  const { heap } = runtimeOf(tf.backend());
+  const [x, out] = [heap.malloc(4), heap.malloc(64)];
+  const { jobs: before } = counts;
+  expect(() =>
+    runtimeOf(tf.backend()).run('sumRows', 1, { x, out, rows: 1, columns: 16, rowsPerItem: 1 }),
+  ).to.throw(/^sumRows read \d+ bytes at/);
+  counts.jobs = before;
+  counts.violations = 0;
+  for (const pointer of [x, out]) heap.free(pointer);
+}
+
+const told = process.env[BOUNDS_FILE];
+if (told !== undefined) {
+  process.once('exit', () => {
+    if (counts.jobs > 0) appendFileSync(told, `${counts.jobs} ${counts.violations}\n`);
+  });
+} else {
+  const folder = mkdtempSync(join(tmpdir(), 'chaingrad-bounds-'));
+  const file = join(folder, 'counts');
+  process.env[BOUNDS_FILE] = file;
+  // Most tests take the kernels that are registered for 'wasm': these are to be ours, whichever files run.
+  before(async () => {
+    await tf.setBackend('wasm');
+    await tf.ready();
+    await registerWasmKernels();
+    expectFound();
+  });
+  after(() => {
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+    rmSync(folder, { recursive: true });
+    let { jobs, violations } = counts;
+    for (const line of lines) {
+      const [more, wrong] = line.split(' ').map(Number) as [number, number];
+      jobs += more;
+      violations += wrong;
+    }
+    console.info(`${jobs} jobs were checked, ${violations} touched what is not theirs`);
+    if (lines.length > 0)
+      console.info(`(${jobs - counts.jobs} of them in ${lines.length} programs that tests started)`);
+    if (jobs === 0) throw new Error('no job ran on the checked binary');
+    if (violations > 0) throw new Error(`${violations} jobs touched what is not theirs`);
+  });
+}

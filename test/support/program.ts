@@ -3,11 +3,15 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { BOUNDS_FILE } from './bounds-file.ts';
 
 /** What `node` must be told to run TypeScript on the packages' sources, whatever folder it runs in. */
 export const sourceFlags: readonly string[] = [
   ...['--import', createRequire(import.meta.url).resolve('tsx')],
   '--conditions=chaingrad-source',
+  ...(process.env[BOUNDS_FILE] === undefined
+    ? []
+    : ['--import', new URL('bounds-child.mjs', import.meta.url).href]),
 ];
 
 export interface ProgramOptions {
