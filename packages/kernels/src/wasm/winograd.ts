@@ -74,9 +74,12 @@ function worthLargeTiles(s: Winograd): boolean {
   return s.c <= 256 && large >= 64 && 64 * large < 0.88 * 36 * tilesOf(s).tiles;
 }
 
-/** Tiles of one block: its transformed inputs and products should stay in the caches, and the filter be read rarely. */
+/**
+ * Tiles of one block: its transformed inputs and products should stay in the second-level cache. A filter of more channels does not,
+ * and should be read rarely.
+ */
 function tileBlock(c: number, tiles: number, threads: number, six: boolean): number {
-  const most = six ? 36 : c < 256 ? 48 : c < 512 ? 96 : 144;
+  const most = six ? (c < 256 ? 12 : 36) : c < 256 ? 48 : c < 512 ? 96 : 144;
   const blocks = ceilDiv(tiles, most);
   return ceilDiv(tiles, threads > 1 ? ceilDiv(blocks, threads) * threads : blocks);
 }
