@@ -28,7 +28,7 @@ import {
 import { exportOnnx, OnnxExportError } from '@chaingrad/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { expectSame, floats, type HostArray, ints, modelOf } from './support.ts';
+import { expectSame, floats, type HostArray, ints, Lambda, modelOf } from './support.ts';
 
 const image = floats([2, 7, 6, 4]);
 const more = floats([3, 7, 6, 4], 5);
@@ -351,6 +351,25 @@ describe('exportOnnx of sizes that vary', () => {
       ].map(([h, w]) => [floats([1, h!, w!, 4], 3)]),
     });
     expect(ops).to.include('InstanceNormalization');
+  });
+
+  it('enlarges by a factor whatever the size, and says where the factor differs', async () => {
+    const others = [[floats([2, 9, 4, 3], 2)], [floats([1, 6, 15, 3], 3)]];
+    for (const enlarge of [
+      (x: tf.Tensor4D) => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]),
+      (x: tf.Tensor4D) => tf.image.resizeBilinear(x, [3 * x.shape[1], 2 * x.shape[2]], false, true),
+    ]) {
+      const { ops } = await expectSame(new Lambda(enlarge as never), [floats([1, 5, 7, 3])], {
+        size: 'dynamic',
+        others,
+      });
+      expect(ops.filter((op) => op !== 'Transpose')).to.deep.equal(['Resize']);
+    }
+    const grown = new Lambda(((x: tf.Tensor4D) =>
+      tf.image.resizeBilinear(x, [x.shape[1] + 1, x.shape[2]])) as never);
+    const error = await exportOnnx(grown, [[1, 5, 7, 3]], { size: 'dynamic' }).catch((e: unknown) => e);
+    expect(error).to.be.instanceOf(OnnxExportError);
+    expect(String(error)).to.include('the size to resize to follows');
   });
 
   it('says where a network takes one size only', async () => {

@@ -70,13 +70,18 @@ function placeOf(error: unknown): string {
  * by `link.initialize`.
  *
  * @param inputs one shape for each argument of `forward`.
+ * @param forward what is run in place of `link.call`: a part of what the link does, whose paths are still the link's.
  * @throws TraceError, with the link's path, when `forward` reads values, uses a kernel without a shape rule or throws.
  */
-export function traceForward(link: Link, inputs: readonly InputSpec[]): Trace {
+export function traceForward(
+  link: Link,
+  inputs: readonly InputSpec[],
+  forward: (...args: tf.Tensor[]) => unknown = (...args) => link.call(...(args as never[])),
+): Trace {
   const complete = isComplete(link);
-  const trace = tracePass(link, inputs);
+  const trace = tracePass(link, inputs, forward);
   // Parameters that found their shape on the way have their values, and their final tensors, only now.
-  return complete ? trace : tracePass(link, inputs);
+  return complete ? trace : tracePass(link, inputs, forward);
 }
 
 /** The first path of the data of each parameter and persistent. */
@@ -94,7 +99,11 @@ const isComplete = (link: Link): boolean =>
   [...link.params()].every((param) => param.isInitialized) &&
   [...link.namedpersistents()].every(([, persistent]) => persistent.value !== null);
 
-function tracePass(link: Link, inputs: readonly InputSpec[]): Trace {
+function tracePass(
+  link: Link,
+  inputs: readonly InputSpec[],
+  forward: (...args: tf.Tensor[]) => unknown,
+): Trace {
   const names = new Map<Link, string>();
   for (const [path, each] of link.namedlinks()) if (!names.has(each)) names.set(each, path);
   const paths = pathsOf(link);
@@ -130,7 +139,7 @@ function tracePass(link: Link, inputs: readonly InputSpec[]): Trace {
     });
     try {
       tf.tidy(() => {
-        const out = usingConfig('train', false, () => link.call(...(placeholders as never[])));
+        const out = usingConfig('train', false, () => forward(...placeholders));
         outputs.push(...flatten(out).map(([at, tensor]): [string, TracedTensor] => [at, find(tensor)]));
       });
     } finally {

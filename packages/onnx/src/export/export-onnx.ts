@@ -22,7 +22,7 @@ import {
   ValueInfoProtoSchema,
 } from '../proto/index.ts';
 import { GraphBuilder, type Initializer } from './builder.ts';
-import type { Constant, GraphType } from './constant.ts';
+import type { GraphType } from './constant.ts';
 import { type Dim, dimOf, sameDim, type Varying } from './dims.ts';
 import { ELEMENT_TYPES } from './element-types.ts';
 import { channelsFirst, Emitter, identity, type Value } from './emitter.ts';
@@ -58,13 +58,25 @@ export async function buildOnnx(
   options: OnnxExportOptions = {},
 ): Promise<OnnxModel> {
   const settings = checked(options, inputs);
-  const sizes = traceSizes(inputs, settings);
-  const graph = mergeTraces(sizes.map((each) => traceForward(link, each)));
-  const constants = await foldConstants(graph);
-  const better = rewrite(graph, constants, { foldNormalization: settings.foldBatchNormalization });
+  const { wrap } = settings;
   const builder = new GraphBuilder(settings.opset);
-  const emitter = new Emitter(builder, '/');
-  const ports = emit(better, constants, emitter, settings);
+  const sizes = traceSizes(inputs, settings);
+  const graph = mergeTraces(sizes.map((each) => traceForward(link, each, wrap?.forward as Forward)));
+  const outer = wrap?.before(builder);
+  let found = await emit(graph, builder, settings, outer?.args ?? null);
+  for (const stage of wrap?.stages ?? []) {
+    const args = stage.between(builder, found.outputs);
+    const shapes = traceSizes(
+      args.map(({ shape }) => shape),
+      { ...settings, batch: 'dynamic', size: 'fixed' },
+    );
+    const part = mergeTraces(shapes.map((each) => traceForward(link, each, stage.forward as Forward)));
+    const names = args.map(({ name }) => name);
+    found = { ...found, outputs: (await emit(part, builder, settings, names)).outputs };
+  }
+  const given = outer?.inputs ?? found.inputs;
+  const made = wrap === undefined ? found.outputs : wrap.after(builder, found.outputs);
+  const ports = { inputs: given, outputs: named(builder, made, given, settings.outputNames) };
   const label = labels(graph, sizes);
   const name = settings.about.name ?? link.constructor.name;
   const model = create(ModelProtoSchema, {
@@ -238,17 +250,28 @@ function traceSizes(inputs: readonly InputSpec[], { batch, size, sizeMultiple }:
   );
 }
 
+type Forward = Parameters<typeof traceForward>[2];
+
 // ---- the graph ------------------------------------------------------------------------------------------------------
 
-/** Translates all kernels. Returns the graph's border. */
-function emit(
-  graph: KernelGraph,
-  constants: ReadonlyMap<GraphValue, Constant>,
-  e: Emitter,
+/** What a stage gives, and where it stands in what `forward` gave. */
+type PlacedPort = GraphPort & { readonly place?: string };
+
+/**
+ * Translates all kernels of a stage.
+ * @param args names of its inputs; null where they are those of the graph.
+ * @returns the border of the stage.
+ */
+async function emit(
+  whole: KernelGraph,
+  builder: GraphBuilder,
   settings: Settings,
-): { inputs: readonly GraphPort[]; outputs: readonly GraphPort[] } {
-  const { builder } = e;
-  const { wrap, layout } = settings;
+  args: readonly string[] | null,
+): Promise<{ inputs: readonly GraphPort[]; outputs: readonly PlacedPort[] }> {
+  const constants = await foldConstants(whole);
+  const graph = rewrite(whole, constants, { foldNormalization: settings.foldBatchNormalization });
+  const e = new Emitter(builder, '/');
+  const { layout } = settings;
   const borderOrder = (rank: number) => (layout === 'NCHW' && rank === 4 ? channelsFirst(4) : identity(rank));
   const values = new Map<GraphValue, Value>();
   const find = (value: GraphValue): Value => {
@@ -266,15 +289,12 @@ function emit(
     return made;
   };
 
-  const outer = wrap?.before(builder);
-  const inputs: GraphPort[] = [...(outer?.inputs ?? [])];
-  graph.args.forEach((arg, i) => {
+  const inputs = graph.args.map((arg, i): GraphPort => {
     const order = borderOrder(arg.shape.length);
-    const stored = order.map((axis) => arg.shape[axis]!);
     const wanted = settings.inputNames?.[i] ?? (graph.args.length === 1 ? 'input' : `input_${i}`);
-    const name = outer?.args[i] ?? builder.unique(wanted);
-    if (outer === undefined) inputs.push({ name, shape: stored, dtype: arg.dtype });
+    const name = args === null ? builder.unique(wanted) : args[i]!;
     values.set(arg, e.made(name, arg.shape, arg.dtype, order));
+    return { name, shape: order.map((axis) => arg.shape[axis]!), dtype: arg.dtype };
   });
 
   for (const kernel of graph.kernels) {
@@ -293,7 +313,7 @@ function emit(
   }
 
   e.path = '/';
-  const found = graph.outputs.map(([place, value]): GraphPort & { place: string } => {
+  const outputs = graph.outputs.map(([place, value]): PlacedPort => {
     const result = find(value);
     const order = borderOrder(value.shape.length);
     return {
@@ -303,15 +323,13 @@ function emit(
       dtype: result.dtype,
     };
   });
-  const outputs: readonly (GraphPort & { place?: string })[] =
-    wrap === undefined ? found : wrap.after(builder, found);
-  return { inputs, outputs: named(builder, outputs, inputs, settings.outputNames) };
+  return { inputs, outputs };
 }
 
 /** Gives the outputs their names. */
 function named(
   builder: GraphBuilder,
-  outputs: readonly (GraphPort & { place?: string })[],
+  outputs: readonly PlacedPort[],
   inputs: readonly GraphPort[],
   names: readonly string[] | undefined,
 ): GraphPort[] {

@@ -27,11 +27,31 @@ export interface GraphPort {
   readonly dtype: GraphType;
 }
 
-/** Nodes that are put before and behind those of the network. */
+/** An argument of a part of a network: what it is called in the graph, and its shape as `forward` has it. */
+export interface StageInput {
+  /** Arrays of 4 axes are stored as `layout` says. */
+  readonly name: string;
+  /** Of the first axis the graph takes any size. */
+  readonly shape: readonly number[];
+}
+
+/** A part of a network that is traced by itself: what lies before it depends on values, which a trace has none of. */
+export interface GraphStage {
+  /** Makes the arguments of `forward`. @param outputs of the stage before. */
+  between(graph: GraphBuilder, outputs: readonly GraphPort[]): readonly StageInput[];
+  /** What is traced. Paths are those of the exported link. */
+  forward(...args: never[]): unknown;
+}
+
+/** Nodes that are put before, between and behind those of the network. */
 export interface GraphWrap {
   /** Makes the network's inputs, channels last or first as `layout` says, of other inputs. */
   before(graph: GraphBuilder): { inputs: readonly GraphPort[]; args: readonly string[] };
-  /** Makes other outputs of the network's. */
+  /** What is traced in place of the link's whole forward pass. */
+  forward?(...args: never[]): unknown;
+  /** What follows it, in order. */
+  readonly stages?: readonly GraphStage[] | undefined;
+  /** Makes other outputs of those of the network, or of its last stage. */
   after(graph: GraphBuilder, outputs: readonly GraphPort[]): readonly GraphPort[];
 }
 

@@ -1,6 +1,6 @@
 /** Normalization by channels, and resizing. */
-import { Float } from '../builder.ts';
-import { type Dim, isFixed } from '../dims.ts';
+import { Float, type NodeAttributes } from '../builder.ts';
+import { type Dim, inTrace, isFixed, Varying } from '../dims.ts';
 import { channelsFirst, type Emitter, type Value } from '../emitter.ts';
 import type { OnnxRule, OnnxRules } from './rule.ts';
 
@@ -30,26 +30,31 @@ const localResponse: OnnxRule = (e, { x }, { attrs }) => {
   return e.made(name, x!.shape, 'float32', order);
 };
 
+/** So many times as large as the input an array is in every trace; null where that differs. */
+function factor(from: Dim, to: Dim): number | null {
+  const count = Math.max(...[from, to].map((dim) => (dim instanceof Varying ? dim.values.length : 1)));
+  const factors = Array.from({ length: count }, (_, i) => inTrace(to, i) / inTrace(from, i));
+  return factors.every((each) => each === factors[0]) ? factors[0]! : null;
+}
+
 export function resize(e: Emitter, x: Value, size: readonly Dim[], attrs: Record<string, string>): Value {
   const order = channelsFirst(4);
   const [n, , , c] = x.shape;
-  if (!isFixed(size))
-    throw e.fail(
-      'the size to resize to follows the size of the input.',
-      "Export with a fixed size: size: 'fixed'.",
-    );
   const name = e.at(x, order);
+  const resized = (inputs: readonly string[], own: NodeAttributes) =>
+    e.made(e.node('Resize', [name, '', ...inputs], own), [n!, ...size, c!], 'float32', order);
+  if (!isFixed(size)) {
+    const factors = [0, 1].map((axis) => factor(x.shape[axis + 1]!, size[axis]!));
+    if (factors.includes(null))
+      throw e.fail(
+        'the size to resize to follows the size of the input.',
+        "Export with a fixed size: size: 'fixed'.",
+      );
+    return resized([e.builder.floats([1, 1, ...(factors as number[])])], attrs);
+  }
+  if (e.builder.opset >= 18) return resized(['', e.builder.ints(size)], { ...attrs, axes: [2, 3] });
   const source = { name, dims: order.map((axis) => x.shape[axis]!) };
-  const sized =
-    e.builder.opset >= 18
-      ? { sizes: e.builder.ints(size), attrs: { ...attrs, axes: [2, 3] } }
-      : { sizes: e.shapeOf([n!, c!, ...size], [source]), attrs };
-  return e.made(
-    e.node('Resize', [name, '', '', sized.sizes], sized.attrs),
-    [n!, ...size, c!],
-    'float32',
-    order,
-  );
+  return resized(['', e.shapeOf([n!, c!, ...size], [source])], attrs);
 }
 
 const resizing =
