@@ -53,6 +53,8 @@ describe('sliceDataset', () => {
     expect(await labels({ start: 4, stop: 2 })).to.deep.equal([]);
     expect(await labels([3, 1, 1])).to.deep.equal([3, 1, 1]);
     expect(await labels(Int32Array.of(5))).to.deep.equal([5]);
+    expect(await labels([false, true, false, false, true, true])).to.deep.equal([1, 4, 5]);
+    expect(await labels(new Array<boolean>(6).fill(false))).to.deep.equal([]);
   });
 
   it('reads the keys that are asked for and no others, through several slices', async () => {
@@ -63,6 +65,12 @@ describe('sliceDataset', () => {
     const names = sliceDataset(some, [3, 0], 'name');
     expect(await all(names)).to.deep.equal(['n5', 'n2']);
     expect(read.splice(0)).to.deep.equal(['name5', 'name2']);
+    const masked = sliceDataset(dataset, [false, false, true, false, true, false], ['label', 'name']);
+    expect(await all(masked)).to.deep.equal([
+      { label: 20, name: 'n2' },
+      { label: 40, name: 'n4' },
+    ]);
+    expect(read.splice(0)).to.deep.equal(['label2', 'name2', 'label4', 'name4']);
     expect(await sliceDataset(dataset, [4]).get(0)).to.deep.equal({
       img: 'pixels of 4',
       label: 40,
@@ -93,6 +101,10 @@ describe('sliceDataset', () => {
     expect(thrown(() => sliceDataset(dataset, [1, 6]), InvalidArgumentError).message).to.include(
       '6 examples',
     );
+    const mask = (range: unknown) =>
+      thrown(() => sliceDataset(dataset, range as boolean[]), InvalidArgumentError).message;
+    expect(mask([true, false])).to.include('a boolean for each of the 6 examples, got 2 of them');
+    expect(mask([true, false, 1, false, false, true])).to.include('got 1');
     thrown(() => sliceDataset(3 as never, null), InvalidArgumentError);
   });
 });

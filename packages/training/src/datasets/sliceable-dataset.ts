@@ -123,11 +123,27 @@ class SlicedDataset<E extends object, K extends keyof E> implements SliceableDat
   }
 }
 
+/** Which examples: from where to where, a list of indices, whether for each of them, or null for all. */
+type Examples = DatasetRange | ArrayLike<number> | readonly boolean[] | null;
+
+const isMask = (range: ArrayLike<number> | readonly boolean[]): range is readonly boolean[] =>
+  Array.isArray(range) && range.some((each) => typeof each === 'boolean');
+
 /** Where the examples of a range lie; null: all as they are. */
-function indicesOf(range: DatasetRange | ArrayLike<number> | null, length: number): ArrayLike<number> | null {
+function indicesOf(range: Examples, length: number): ArrayLike<number> | null {
   const where = 'sliceDataset';
   if (range === null) return null;
   if (typeof range === 'object' && 'length' in range) {
+    if (isMask(range)) {
+      const wrong = range.find((each) => typeof each !== 'boolean');
+      if (wrong !== undefined || range.length !== length)
+        throw new InvalidArgumentError(
+          `${where} range`,
+          `a boolean for each of the ${length} examples`,
+          wrong ?? `${range.length} of them`,
+        );
+      return range.flatMap((taken, i) => (taken ? [i] : []));
+    }
     const wrong = Array.from(range).find((i) => !(Number.isInteger(i) && i >= 0 && i < length));
     if (wrong !== undefined)
       throw new InvalidArgumentError(`${where} range`, `indices of the ${length} examples`, wrong);
@@ -160,29 +176,27 @@ function indicesOf(range: DatasetRange | ArrayLike<number> | null, length: numbe
  * const small = sliceDataset(dataset, { stop: 100 });
  * const labels = sliceDataset(dataset, null, 'label'); // each example is a label
  * const boxes = sliceDataset(dataset, [3, 1, 4], ['img', 'bbox']); // { img, bbox }
+ * const cats = sliceDataset(dataset, names.map((name) => name === 'cat'), ['img', 'bbox']);
  * ```
  *
- * @param range from where to where, a list of indices, or null for all.
+ * @param range from where to where, a list of indices, a boolean for each example, or null for all.
  * @param keys one, whose value is the example then, or a list; without it the examples are whole.
- * @throws InvalidArgumentError for an index outside the dataset; when an example is read, for a key that it does not have.
+ * @throws InvalidArgumentError for an index outside the dataset, or not as many booleans as there are examples; when an example is read, for a key that it does not have.
  */
 export function sliceDataset<E extends object, K extends keyof E>(
   dataset: Dataset<E>,
-  range: DatasetRange | ArrayLike<number> | null,
+  range: Examples,
   keys: readonly K[],
 ): SliceableDataset<Pick<E, K>>;
 export function sliceDataset<E extends object, K extends keyof E>(
   dataset: Dataset<E>,
-  range: DatasetRange | ArrayLike<number> | null,
+  range: Examples,
   keys: K,
 ): IndexedDataset<E[K]>;
-export function sliceDataset<E extends object>(
-  dataset: Dataset<E>,
-  range: DatasetRange | ArrayLike<number> | null,
-): SliceableDataset<E>;
+export function sliceDataset<E extends object>(dataset: Dataset<E>, range: Examples): SliceableDataset<E>;
 export function sliceDataset<E extends object, K extends keyof E>(
   dataset: Dataset<E>,
-  range: DatasetRange | ArrayLike<number> | null,
+  range: Examples,
   keys: K | readonly K[] | null = null,
 ): IndexedDataset<unknown> {
   checkDataset('sliceDataset', dataset);
