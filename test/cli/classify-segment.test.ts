@@ -58,9 +58,11 @@ describe('cli/classify', () => {
 
   it('prints text, and goes on after a broken file', async () => {
     const broken = folder.write('broken.png', 'no picture');
-    const { code, stdout, stderr } = await chaingrad(['classify', broken, picture, ...net()]);
+    const { code, stdout, stderr } = await chaingrad(['classify', broken, picture, picture, ...net()]);
     expect(code).to.equal(1);
     expect(stderr).to.match(/^error: \S+broken\.png: not a PNG/);
+    const note = /note: the weights do not tell the names of their classes.*--labels FILE/g;
+    expect(stderr.match(note), 'said once').to.have.lengthOf(1);
     const lines = stdout.split('\n');
     expect(lines[0]).to.match(/^\S+blocks\.png {2}48x32 {2}[\d.]+ ms$/);
     expect(lines.slice(1, 4).every((line) => /^ {2}class \d {2}0\.\d{3}$/.test(line))).to.equal(true);

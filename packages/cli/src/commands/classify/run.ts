@@ -29,6 +29,10 @@ export interface ClassifiedImage {
   readonly classes: readonly { readonly label: string; readonly probability: number }[];
 }
 
+/** No file of weights has the names of ImageNet's classes. */
+const WITHOUT_NAMES =
+  'the weights do not tell the names of their classes, which are numbered: pass --labels FILE with one name a line';
+
 interface Classifier {
   readonly model: PickableSequentialChain;
   probabilities(img: Image): Promise<Float32Array>;
@@ -48,6 +52,7 @@ export async function classify(words: readonly string[], options: ClassifyOption
   const backend = await startBackend(options);
   const images: ClassifiedImage[] = [];
   let classifier: Classifier | undefined;
+  let told = false;
   try {
     await eachPicture(files, async ({ file, img }, progress) => {
       classifier ??= await openClassifier(options, progress.say);
@@ -68,6 +73,10 @@ export async function classify(words: readonly string[], options: ClassifyOption
           label: labelNames?.[label] ?? `class ${label}`,
           probability: round(probabilities[label]!, 5),
         }));
+      if (labelNames === undefined && !told) {
+        progress.around(() => process.stderr.write(`note: ${WITHOUT_NAMES}\n`));
+        told = true;
+      }
       const result = { file, width, height, ms, classes };
       if (json) images.push(result);
       else progress.around(() => process.stdout.write(asText(result)));
