@@ -23,6 +23,18 @@ describe('chaingrad export', () => {
     expect(JSON.parse(names)).to.include('Cat');
   });
 
+  it('writes the default detector likewise', async () => {
+    const out = folder.path('centernet.onnx');
+    const { code, stderr } = await chaingrad([
+      ...['export', 'centernet-mobilenetv3-coco', out, '--with-postprocess'],
+    ]);
+    expect(code, stderr).to.equal(0);
+    const session = await InferenceSession.create(out);
+    const found = await session.run({ image: new Tensor('uint8', new Uint8Array(90 * 60 * 3), [90, 60, 3]) });
+    await session.release();
+    expect(found['boxes']!.dims).to.deep.equal([0, 4]);
+  });
+
   it('folds, puts the arrays aside, fixes the batch and takes another operator set on wish', async () => {
     const out = folder.path('face.onnx');
     const more = ['--fold-bn', '--external-data', '--batch', '2', '--opset', '18', '--layout', 'NHWC'];

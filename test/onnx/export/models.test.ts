@@ -5,7 +5,6 @@ import { exportOnnx, importOnnx } from '@chaingrad/onnx';
 import {
   type Image,
   onnxOfDetector,
-  type Predictions,
   type PredictOptions,
   type SSD,
   SSD300,
@@ -19,7 +18,8 @@ import { expectClose } from '../../support/backends.ts';
 import { channelsLast, imageU8, readJson } from '../../support/goldens.ts';
 import { fillParams, type ParamRow } from '../../support/models.ts';
 import { readPhoto } from '../../vision/models/face-api/photos.ts';
-import { callHere, callRuntime, expectSame, floats, modelOf, type RuntimeName } from './support.ts';
+import { expectDetections } from './detections.ts';
+import { callHere, callRuntime, expectSame, floats, modelOf } from './support.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -55,42 +55,6 @@ const histogram = (ops: readonly string[]) => {
   return counts;
 };
 
-/** Boxes of one picture, one row each. */
-function rows({ bboxes, labels, scores }: Predictions) {
-  return [...labels[0]!].map((label, i) => ({
-    label,
-    score: scores[0]![i]!,
-    box: [...bboxes[0]!.subarray(4 * i, 4 * i + 4)],
-  }));
-}
-
-async function expectDetections(
-  model: SSD,
-  picture: Image<Uint8Array>,
-  options: PredictOptions,
-  runtime: RuntimeName,
-): Promise<number> {
-  const bytes = await exportOnnx(model, ...onnxOfDetector(model, { postprocess: true, ...options }));
-  const { boxes, labels, scores } = await callRuntime(bytes, [{ dtype: 'uint8', ...picture }], runtime);
-  const here = rows(await model.predict([picture], options));
-  // Where all are kept ours come box by box, ONNX' by score.
-  if (options.nmsThresh === null) here.sort((a, b) => a.label - b.label || b.score - a.score);
-  const there = rows({
-    bboxes: [boxes!.data as Float32Array],
-    labels: [labels!.data as Int32Array],
-    scores: [scores!.data as Float32Array],
-  });
-  expect(there.map(({ label }) => label)).to.deep.equal(here.map(({ label }) => label));
-  const side = Math.max(...picture.shape);
-  here.forEach((found, i) => {
-    expect(there[i]!.score, `score ${i}`).to.be.closeTo(found.score, 1e-5);
-    found.box.forEach((value, k) => {
-      expect(there[i]!.box[k]! / side, `box ${i}`).to.be.closeTo(value / side, 1e-5);
-    });
-  });
-  return here.length;
-}
-
 describe('exportOnnx of the detectors', function () {
   this.timeout(240_000);
   before(() => useBackend('wasm'));
@@ -123,7 +87,7 @@ describe('exportOnnx of the detectors', function () {
             : { data: channelsLast(imageU8('onnx', 3, 240, 410), [3, 240, 410]), shape: [240, 410, 3] };
         // Drawn weights are unsure of everything.
         const options = face ? {} : mobile ? { scoreThresh: 0.1 } : { scoreThresh: 0.3, nmsThresh: 0.45 };
-        const found = await expectDetections(model, picture, options, 'native');
+        const { found } = await expectDetections(model, picture, options, 'native');
         expect(found).to.be.greaterThan(0);
         if (face || mobile) await expectDetections(model, picture, options, 'web');
       });
@@ -133,9 +97,11 @@ describe('exportOnnx of the detectors', function () {
   it('finds nothing where nothing is sure, and keeps all without a limit of overlap', async () => {
     using model = await (makers['SSDMobileNetV2']!() as Promise<SSDMobileNetV2>);
     const picture = await readPhoto('wide, small');
-    expect(await expectDetections(model, picture, { scoreThresh: 0.999 }, 'native')).to.equal(0);
-    const all = await expectDetections(model, picture, { scoreThresh: 0.2, nmsThresh: null }, 'native');
-    expect(all).to.be.greaterThan(await expectDetections(model, picture, { scoreThresh: 0.2 }, 'native'));
+    const found = async (options: PredictOptions) =>
+      (await expectDetections(model, picture, options, 'native')).found;
+    expect(await found({ scoreThresh: 0.999 })).to.equal(0);
+    const all = await found({ scoreThresh: 0.2, nmsThresh: null });
+    expect(all).to.be.greaterThan(await found({ scoreThresh: 0.2 }));
   });
 
   it('tells what goes in and out', async () => {

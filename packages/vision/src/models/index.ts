@@ -19,6 +19,7 @@ export {
 export * from './fpn/index.ts';
 export * from './mobilenet/index.ts';
 export * from './mobilenet-v2/index.ts';
+export * from './onnx/index.ts';
 export {
   PixelwiseSoftmaxClassifier,
   type PixelwiseSoftmaxClassifierOptions,

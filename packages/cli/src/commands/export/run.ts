@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Chain, useBackend } from '@chaingrad/core';
 import { saveOnnx, saveTflite } from '@chaingrad/onnx';
-import { type CenterNet, onnxOfDetector, SSD, VGG16 } from '@chaingrad/vision';
+import { type ExportableDetector, onnxOfDetector, VGG16 } from '@chaingrad/vision';
 import { load, type NameMapName, openWeights, readAbout } from '@chaingrad/weights';
 import { openDetector } from '../../detector.ts';
 import { CliError } from '../../errors.ts';
@@ -53,14 +53,13 @@ export async function exportModel(source: string, output: string, options: Expor
   try {
     const { scoreThresh, nmsThresh } = options;
     const thresholds = scoreThresh !== undefined || nmsThresh !== undefined;
-    if (!(model instanceof SSD) && (postprocess || thresholds)) {
-      throw new CliError(`${source}: --with-postprocess and thresholds are for SSDs`);
+    if (!isDetector(model) && (postprocess || thresholds)) {
+      throw new CliError(`${source}: --with-postprocess and thresholds are for detectors`);
     }
     if (thresholds && !postprocess) throw new CliError('thresholds go with --with-postprocess');
-    const [inputs, own = {}] =
-      model instanceof SSD
-        ? onnxOfDetector(model, { postprocess, opset, scoreThresh, nmsThresh })
-        : (model as VGG16 | CenterNet).onnxArguments();
+    const [inputs, own = {}] = isDetector(model)
+      ? onnxOfDetector(model, { postprocess, opset, scoreThresh, nmsThresh })
+      : (model as VGG16).onnxArguments();
     const shapes = batch === undefined ? inputs : inputs.map(([, ...rest]) => [batch, ...rest]);
     await mkdir(dirname(output), { recursive: true });
     if (ending === 'tflite') {
@@ -88,6 +87,8 @@ export async function exportModel(source: string, output: string, options: Expor
     model.dispose();
   }
 }
+
+const isDetector = (model: Chain): model is ExportableDetector => 'onnxGraph' in model;
 
 /** A model by name with its own weights, or of a file. */
 async function openModel(source: string, { model, names }: ExportOptions, say: Say): Promise<Chain> {

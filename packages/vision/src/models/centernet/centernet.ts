@@ -1,6 +1,5 @@
 /** A detector that finds objects as peaks of a map: Zhou et al., Objects as Points (2019). */
 import { checkOptions, type Link, ShapeMismatchError } from '@chaingrad/core';
-import type { OnnxExportOptions } from '@chaingrad/onnx';
 import { cocoBboxLabelNames } from '@chaingrad/weights';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Image } from '../../image/index.ts';
@@ -10,6 +9,8 @@ import type { Detections } from '../../utils/bbox/detections.ts';
 import { nonMaximumSuppression } from '../../utils/index.ts';
 import { stack } from '../batch.ts';
 import { type DetectionPresets, type DetectionSettings, Detector, readAll } from '../detector.ts';
+import { type DetectorGraph, type ExportableDetector, onnxOfDetector } from '../onnx/onnx-of-detector.ts';
+import { centerNetGraph } from './onnx-graph.ts';
 
 export interface CenterNetOptions {
   /** Side of the square input in pixels. Default 512. */
@@ -39,7 +40,7 @@ const mostObjects = 100;
  * const { bboxes, labels, scores } = await model.predict([image]);
  * ```
  */
-export class CenterNet extends Detector {
+export class CenterNet extends Detector implements ExportableDetector {
   static override readonly modelName: string = 'CenterNet';
   /** What the pretrained network calls its outputs. */
   static readonly outputs: readonly [peaks: string, sides: string] = ['tower_0/keypoints', 'tower_0/wh'];
@@ -70,18 +71,13 @@ export class CenterNet extends Detector {
   }
 
   /** What an ONNX file of it needs to be told: `save('detector.onnx', model)`. */
-  onnxArguments(): [inputs: number[][], options: OnnxExportOptions] {
-    const { insize, labelNames } = this;
-    const about = {
-      name: CenterNet.modelName,
-      description:
-        `CenterNet without its post-processing. Input: pictures of ${insize} x ${insize}, RGB, 0..255. Outputs: scores of the ` +
-        'classes at each place, and the distances from there to the left, top, right and bottom of its box, in pixels of the input.',
-      inputRange: [0, 255] as const,
-      classNames: labelNames,
-    };
-    // Graph-models of tfjs say how many images they take: this one one.
-    return [[[1, insize, insize, 3]], { batch: 'fixed', outputNames: ['peaks', 'sides'], about }];
+  onnxArguments(): ReturnType<typeof onnxOfDetector> {
+    return onnxOfDetector(this);
+  }
+
+  /** Its graph, for `onnxOfDetector`. */
+  onnxGraph(): DetectorGraph {
+    return centerNetGraph(this, mostObjects);
   }
 
   /**

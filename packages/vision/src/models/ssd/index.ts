@@ -20,7 +20,6 @@ export {
 } from './multibox-coder.ts';
 export { multiboxLoss } from './multibox-loss.ts';
 export { MultiboxTrainChain, type MultiboxTrainOptions } from './multibox-train-chain.ts';
-export { type OnnxOfDetectorOptions, onnxOfDetector } from './onnx-of-detector.ts';
 export {
   type InputPreparation,
   SSD,

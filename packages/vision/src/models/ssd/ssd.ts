@@ -17,11 +17,11 @@ import {
   nthPart,
   readAll,
 } from '../detector.ts';
+import { type DetectorGraph, type ExportableDetector, onnxOfDetector } from '../onnx/onnx-of-detector.ts';
 import type { SSDExtractor } from './extractor.ts';
 import type { Multibox } from './multibox.ts';
 import { MultiboxCoder, type ScoreFunction } from './multibox-coder.ts';
-
-import { onnxOfDetector } from './onnx-of-detector.ts';
+import { ssdGraph } from './onnx-graph.ts';
 import { checkTiles, mergeTiles, tileWindows } from './tiles.ts';
 
 /** Default boxes of the extractor's grids and the heads' aspect ratios, or a coder of one's own. */
@@ -86,7 +86,7 @@ const PRESETS: DetectionPresets = {
  * const { bboxes, labels, scores } = await model.predict([image]);
  * ```
  */
-export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector {
+export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector implements ExportableDetector {
   readonly coder: MultiboxCoder;
   readonly mean: number | readonly number[];
   readonly scoreFunction: ScoreFunction;
@@ -138,6 +138,11 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector {
   /** What an ONNX file of it needs to be told: `save('detector.onnx', model)`. */
   onnxArguments(): ReturnType<typeof onnxOfDetector> {
     return onnxOfDetector(this);
+  }
+
+  /** Its graph, for `onnxOfDetector`. */
+  onnxGraph(): DetectorGraph {
+    return ssdGraph(this);
   }
 
   /** Side of the square input in pixels. */

@@ -1,5 +1,4 @@
 import type { OptionKinds } from '@chaingrad/core';
-import type { OnnxExportOptions } from '@chaingrad/onnx';
 import {
   type About,
   type FromPretrainedSpec,
@@ -16,7 +15,9 @@ import { bestOf, noCandidates } from '../../utils/bbox/best-of.ts';
 import type { Detections, NumberList } from '../../utils/bbox/detections.ts';
 import { normalizePixels, stack } from '../batch.ts';
 import { type DetectionSettings, Detector, nthPart, readAll, type Thresholds } from '../detector.ts';
+import { type DetectorGraph, type ExportableDetector, onnxOfDetector } from '../onnx/onnx-of-detector.ts';
 import type { YOLOExtractor } from './darknet.ts';
+import { yoloGraph } from './onnx-graph.ts';
 
 /** The boxes of each cell of a feature map: (height, width), in cells or in pixels. */
 export type Anchors = readonly (readonly [height: number, width: number])[];
@@ -53,7 +54,10 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
  *
  * Chainer counterpart: `chainercv.links.model.yolo.YOLOBase`.
  */
-export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends Detector {
+export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor>
+  extends Detector
+  implements ExportableDetector
+{
   static override readonly modelName: string = 'YOLOBase';
   static readonly inputShape = [1, 416, 416, 3] as const;
 
@@ -126,22 +130,13 @@ export abstract class YOLOBase<E extends YOLOExtractor = YOLOExtractor> extends 
   abstract override forward(x: tf.Tensor4D): [locs: tf.Tensor3D, objs: tf.Tensor2D, confs: tf.Tensor3D];
 
   /** What an ONNX file of it needs to be told: `save('yolo.onnx', model)`. */
-  onnxArguments(): [inputs: number[][], options: OnnxExportOptions] {
-    const { insize, labelNames } = this;
-    const description =
-      `Finds objects. Input: pictures, RGB 0..1, shrunk into ${insize} x ${insize} with 0.5 around them. ` +
-      'Outputs: offsets, objectness and class outputs of the default boxes.';
-    return [
-      [[1, insize, insize, 3]],
-      {
-        outputNames: ['locs', 'objs', 'confs'],
-        about: {
-          description,
-          inputRange: [0, 1],
-          ...(labelNames === null ? {} : { classNames: labelNames }),
-        },
-      },
-    ];
+  onnxArguments(): ReturnType<typeof onnxOfDetector> {
+    return onnxOfDetector(this);
+  }
+
+  /** Its graph, for `onnxOfDetector`. */
+  onnxGraph(): DetectorGraph {
+    return yoloGraph(this);
   }
 
   /**

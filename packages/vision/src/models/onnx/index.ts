@@ -1,0 +1,6 @@
+export {
+  type DetectorGraph,
+  type ExportableDetector,
+  type OnnxOfDetectorOptions,
+  onnxOfDetector,
+} from './onnx-of-detector.ts';
