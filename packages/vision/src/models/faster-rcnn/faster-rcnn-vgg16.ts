@@ -20,7 +20,8 @@ import {
 import type * as tf from '@tensorflow/tfjs-core';
 import { fgClassOf, otherFgClassNames } from '../fg-class.ts';
 import { VGG16 } from '../vgg16.ts';
-import { FasterRCNN, type FasterRCNNHead } from './faster-rcnn.ts';
+import { FasterRCNN } from './faster-rcnn.ts';
+import type { PooledHead } from './onnx-graph.ts';
 import type { ProposalCreatorOptions } from './proposal-creator.ts';
 import { RegionProposalNetwork } from './region-proposal-network.ts';
 
@@ -70,7 +71,7 @@ export interface VGG16RoIHeadOptions {
 }
 
 /** The classifier of VGG-16 over pooled regions. Children: fc6, fc7, cls_loc, score. Chainer counterpart: `VGG16RoIHead`. */
-export class VGG16RoIHead extends Chain implements FasterRCNNHead {
+export class VGG16RoIHead extends Chain implements PooledHead {
   readonly fc6: Linear;
   readonly fc7: Linear;
   readonly cls_loc: Linear;
@@ -104,8 +105,12 @@ export class VGG16RoIHead extends Chain implements FasterRCNNHead {
 
   override forward(x: tf.Tensor4D, rois: Float32Array, roiIndices: Int32Array): [tf.Tensor2D, tf.Tensor2D] {
     const { roiSize: outsize, spatialScale } = this;
-    const pool = roiPooling2D(x, indexedXY(rois, roiIndices), { outsize, spatialScale });
-    const h = relu(this.fc7.call(relu(this.fc6.call(pool))));
+    return this.classify(roiPooling2D(x, indexedXY(rois, roiIndices), { outsize, spatialScale }));
+  }
+
+  /** @param pooled (R, roiSize, roiSize, 512). @returns offsets (R, nClass * 4) and class outputs (R, nClass). */
+  classify(pooled: tf.Tensor4D): [roiClsLocs: tf.Tensor2D, roiScores: tf.Tensor2D] {
+    const h = relu(this.fc7.call(relu(this.fc6.call(pooled))));
     return [this.cls_loc.call(h), this.score.call(h)];
   }
 }

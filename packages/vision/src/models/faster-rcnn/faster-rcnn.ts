@@ -12,7 +12,9 @@ import {
   readAll,
   type Thresholds,
 } from '../detector.ts';
+import { type DetectorGraph, type ExportableDetector, onnxOfDetector } from '../onnx/onnx-of-detector.ts';
 import { scaleImage } from '../scale-image.ts';
+import { fasterRCNNGraph } from './onnx-graph.ts';
 import type { RegionProposalNetwork } from './region-proposal-network.ts';
 import type { LocStatistics } from './target-creators.ts';
 
@@ -63,9 +65,12 @@ const PRESETS: DetectionPresets = {
  * Source: Ren et al., Faster R-CNN (2015). Chainer counterpart: `chainercv.links.model.faster_rcnn.FasterRCNN`.
  */
 export class FasterRCNN<
-  E extends FasterRCNNExtractor = FasterRCNNExtractor,
-  H extends FasterRCNNHead = FasterRCNNHead,
-> extends Detector {
+    E extends FasterRCNNExtractor = FasterRCNNExtractor,
+    H extends FasterRCNNHead = FasterRCNNHead,
+  >
+  extends Detector
+  implements ExportableDetector
+{
   static override readonly modelName: string = 'FasterRCNN';
   readonly scoreFunction = 'softmax';
   readonly minSize: number;
@@ -108,6 +113,16 @@ export class FasterRCNN<
     const { rois, roiIndices } = this.rpn.call(h, [x.shape[1], x.shape[2]], scales);
     const [roiClsLocs, roiScores] = this.head.call(h, rois, roiIndices);
     return { roiClsLocs, roiScores, rois, roiIndices };
+  }
+
+  /** What an ONNX file of it needs to be told: `save('detector.onnx', model)`. */
+  onnxArguments(): ReturnType<typeof onnxOfDetector> {
+    return onnxOfDetector(this);
+  }
+
+  /** Its graph, for `onnxOfDetector`. @throws VisionOptionError for a head whose pooling is its own. */
+  onnxGraph(): DetectorGraph {
+    return fasterRCNNGraph(this as unknown as FasterRCNN);
   }
 
   /** An image as the network wants it: its shorter side `minSize` pixels, minus the mean. @param img (H, W, 3), RGB, 0..255. */

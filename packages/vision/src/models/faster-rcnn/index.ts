@@ -13,6 +13,7 @@ export {
   VGG16RoIHead,
   type VGG16RoIHeadOptions,
 } from './faster-rcnn-vgg16.ts';
+export type { PooledHead } from './onnx-graph.ts';
 export { ProposalCreator, type ProposalCreatorOptions } from './proposal-creator.ts';
 export {
   type Proposals,

@@ -19,11 +19,13 @@ import type { Predictions, PredictOptions } from '../detection-link.ts';
 import { type DetectionSettings, Detector, readAll } from '../detector.ts';
 import type { Regions } from '../faster-rcnn/region-proposal-network.ts';
 import { fgClassOf, otherFgClassNames } from '../fg-class.ts';
+import { type DetectorGraph, type ExportableDetector, onnxOfDetector } from '../onnx/onnx-of-detector.ts';
 import { ResNet50, ResNet101 } from '../resnet/index.ts';
 import { scaleImage } from '../scale-image.ts';
 import { FPN } from './fpn.ts';
 import { BboxHead, MaskHead } from './heads.ts';
-import { joinRegions, takeRegions } from './regions.ts';
+import { fpnGraph } from './onnx-graph.ts';
+import { joinRegions, STRIDE, takeRegions } from './regions.ts';
 import { RPN } from './rpn.ts';
 
 const RETURN_VALUES = ['rois', 'bboxes', 'labels', 'scores', 'masks'] as const;
@@ -65,9 +67,6 @@ interface FoundInstances extends Detections {
   readonly roi: Float32Array;
 }
 
-/** Inputs are padded to multiples of it. */
-const STRIDE = 32;
-
 async function toldByFile(file: WeightFile, about: About | null): Promise<{ nFgClass?: number }> {
   if (about !== null) return { nFgClass: about.nFgClass };
   const key = 'bbox_head/conf/b';
@@ -81,7 +80,7 @@ async function toldByFile(file: WeightFile, about: About | null): Promise<{ nFgC
  * Source: Lin et al., Feature Pyramid Networks (2017); He et al., Mask R-CNN (2017). Chainer counterpart:
  * `chainercv.links.model.fpn.FasterRCNN`.
  */
-export class FasterRCNNFPN extends Detector {
+export class FasterRCNNFPN extends Detector implements ExportableDetector {
   static override readonly modelName: string = 'FasterRCNNFPN';
   static readonly inputShape = [1, 64, 64, 3] as const;
   readonly scoreFunction = 'softmax';
@@ -172,6 +171,16 @@ export class FasterRCNNFPN extends Detector {
 
   private anchors(hs: readonly tf.Tensor4D[]): Float32Array[] {
     return this.rpn.anchors(hs.map(({ shape: [, height, width] }) => [height, width] as const));
+  }
+
+  /** What an ONNX file of it needs to be told: `save('detector.onnx', model)`. */
+  onnxArguments(): ReturnType<typeof onnxOfDetector> {
+    return onnxOfDetector(this);
+  }
+
+  /** Its graph, for `onnxOfDetector`. @throws VisionOptionError for a network that gives regions only. */
+  onnxGraph(): DetectorGraph {
+    return fpnGraph(this);
   }
 
   /** Images as the network wants them: the shorter side `minSize` pixels, minus the mean, zeros at the bottom and right. */

@@ -27,6 +27,8 @@ export const STD = [0.1, 0.2] as const;
 export class BboxHead extends Chain {
   /** Side of a region of level 2, in pixels of the input. */
   canonicalScale = 224;
+  /** Side of an aligned region. */
+  readonly roiSize = 7;
   readonly fc1 = new Linear(null, 1024);
   readonly fc2 = new Linear(null, 1024);
   readonly loc: Linear;
@@ -51,7 +53,12 @@ export class BboxHead extends Chain {
     hs: readonly tf.Tensor4D[],
     levels: readonly Regions[],
   ): [locs: tf.Tensor3D, confs: tf.Tensor2D] {
-    const h = relu(this.fc2.call(relu(this.fc1.call(alignRegions(hs, levels, this.scales, 7)))));
+    return this.classify(alignRegions(hs, levels, this.scales, this.roiSize));
+  }
+
+  /** @param aligned (R, roiSize, roiSize, C). @returns offsets (R, nClass, 4) and class outputs (R, nClass). */
+  classify(aligned: tf.Tensor4D): [locs: tf.Tensor3D, confs: tf.Tensor2D] {
+    const h = relu(this.fc2.call(relu(this.fc1.call(aligned))));
     return [tf.reshape(this.loc.call(h), [h.shape[0], -1, 4]), this.conf.call(h)];
   }
 
@@ -97,6 +104,8 @@ export class MaskHead extends Chain {
   /** Side of a region of level 2, in pixels of the input. */
   canonicalScale = 224;
   readonly segmSize = 28;
+  /** Side of an aligned region. */
+  readonly roiSize = 14;
   readonly conv1 = maskConvolution();
   readonly conv2 = maskConvolution();
   readonly conv3 = maskConvolution();
@@ -119,8 +128,12 @@ export class MaskHead extends Chain {
 
   /** @param levels regions of each map, one at least. @returns (R, 28, 28, nClass) before the sigmoid, level by level. */
   override forward(hs: readonly tf.Tensor4D[], levels: readonly Regions[]): tf.Tensor4D {
-    const h = alignRegions(hs, levels, this.scales, 14);
-    const deep = this.conv4.call(this.conv3.call(this.conv2.call(this.conv1.call(h))));
+    return this.draw(alignRegions(hs, levels, this.scales, this.roiSize));
+  }
+
+  /** @param aligned (R, roiSize, roiSize, C). @returns (R, 28, 28, nClass) before the sigmoid. */
+  draw(aligned: tf.Tensor4D): tf.Tensor4D {
+    const deep = this.conv4.call(this.conv3.call(this.conv2.call(this.conv1.call(aligned))));
     return this.seg.call(relu(this.conv5.call(deep)));
   }
 

@@ -11,8 +11,14 @@ export interface Levels {
   readonly order: Int32Array;
 }
 
+/** Inputs are padded to multiples of so many pixels. */
+export const STRIDE = 32;
+
+/** Samples of a bin of an aligned region, along each axis. */
+export const SAMPLES = 2;
+
 /** The largest logarithm by which a side grows: 1000 / 16 times. */
-const EXP_CLIP = Math.log(1000 / 16);
+export const EXP_CLIP = Math.log(1000 / 16);
 
 /** Boxes moved by offsets of the given deviations; no side grows beyond all bounds. */
 export const moveBoxes = (
@@ -74,7 +80,7 @@ export function alignRegions(
           roiAverageAlign2D(hs[l]!, rois, roiIndices, {
             outsize,
             spatialScale: scales[l]!,
-            samplingRatio: [2, 2],
+            samplingRatio: [SAMPLES, SAMPLES],
           }),
         ],
   );

@@ -49,18 +49,25 @@ export class RPN extends Chain {
   /** The anchors of each level: row by row, cell by cell, ratio by ratio. @param sizes [height, width] of the maps. */
   anchors(sizes: readonly Size[]): Float32Array[] {
     return sizes.map(([height, width], level) => {
-      const scale = this.scales[level]!;
-      const side = (ANCHOR_SIZE << level) * scale;
-      const shapes = RATIOS.map((ratio) => {
-        const w = roundHalfEven(1 / Math.sqrt(ratio) / scale);
-        return [roundHalfEven(w * ratio) * side, w * side] as const;
-      });
+      const base = this.anchorBase(level);
+      const stride = 1 / this.scales[level]!;
       const boxes = Array.from({ length: height * width }, (_, cell) => {
-        const y = (Math.floor(cell / width) + 0.5) / scale;
-        const x = ((cell % width) + 0.5) / scale;
-        return shapes.flatMap(([h, w]) => [y - h / 2, x - w / 2, y + h / 2, x + w / 2]);
+        const y = (Math.floor(cell / width) + 0.5) * stride;
+        const x = ((cell % width) + 0.5) * stride;
+        return base.map((value, i) => value + (i % 2 === 0 ? y : x));
       });
       return Float32Array.from(boxes.flat());
+    });
+  }
+
+  /** The anchors of a cell of a level about its middle, ratio by ratio: rows of (yMin, xMin, yMax, xMax). */
+  anchorBase(level: number): number[] {
+    const scale = this.scales[level]!;
+    const side = (ANCHOR_SIZE << level) * scale;
+    return RATIOS.flatMap((ratio) => {
+      const width = roundHalfEven(1 / Math.sqrt(ratio) / scale);
+      const [h, w] = [roundHalfEven(width * ratio) * side, width * side];
+      return [-h / 2, -w / 2, h / 2, w / 2];
     });
   }
 
