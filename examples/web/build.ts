@@ -22,6 +22,10 @@ const common: BuildOptions = {
   minify: true,
   // The tree of links shows the names of classes.
   keepNames: true,
+  // Browsers without `using` (Firefox 140 is one) lack its symbols, for which esbuild's helper has others than our classes.
+  banner: {
+    js: "Symbol.dispose??=Symbol.for('Symbol.dispose');Symbol.asyncDispose??=Symbol.for('Symbol.asyncDispose');",
+  },
   conditions: ['chaingrad-source'],
   mainFields: ['browser', 'module', 'main'],
   logLevel: 'error',
