@@ -81,7 +81,7 @@ describe('wasm: arguments of jobs', () => {
       ...{ x: 0, h: 0, w: 0, c: 1, xPixel: 1, oh: 0, ow: 0, o: 0, outPixel: 1 },
       ...{ padTop: 0, padLeft: 0, dilY: 1, dilX: 1 },
       ...{ phasesY: 1, phasesX: 1, tilesY: 1, tilesX: 1, tiles: 0 },
-      ...{ u: 0, uPos: 0, bias: 0, out: 0, act: 0, tilesPerItem: 1, v: 0, panelsPerItem: 1 },
+      ...{ u: 0, uPos: 0, bias: 0, scale: 0, out: 0, act: 0, tilesPerItem: 1, v: 0, panelsPerItem: 1 },
     };
     const filter = { w: 0, n: 0, k: 0, strideN: 0, strideK: 0 };
     refused(
