@@ -46,6 +46,10 @@ const withoutNode = {
   load: (id) => (id === '\0empty' ? 'export default {}' : null),
 };
 
+/** Browsers without `using` (Firefox 140 is one) lack its symbols, for which esbuild's helper has others than our classes. */
+const banner =
+  "Symbol.dispose??=Symbol.for('Symbol.dispose');Symbol.asyncDispose??=Symbol.for('Symbol.asyncDispose');";
+
 const browserFile = {
   input: 'packages/vision/src/browser.ts',
   plugins: [
@@ -55,7 +59,7 @@ const browserFile = {
     esbuild({ target: 'es2022', tsconfig: 'tsconfig.json', minify: true, keepNames: true }),
     wasmBeside,
   ],
-  output: { file: 'packages/vision/dist/chaingrad.js', format: 'es', inlineDynamicImports: true },
+  output: { file: 'packages/vision/dist/chaingrad.js', format: 'es', inlineDynamicImports: true, banner },
   onwarn(warning, warn) {
     if (warning.code === 'UNRESOLVED_IMPORT') throw new Error(warning.message);
     // Modules of a package import each other freely; tfjs' do, too. Its Node code is never run here.
@@ -88,6 +92,8 @@ const modules = packages.flatMap((name) => {
       output: {
         ...{ dir, format: 'es', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
         hoistTransitiveImports: false,
+        // Programs of Node, which has the symbols.
+        ...(name === 'cli' || name === 'create' ? {} : { banner }),
       },
     },
     {

@@ -1,6 +1,6 @@
 /** The built packages as each bundler builds them and in plain pages, in a real Chromium. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import type { Browser } from 'playwright-core';
 import { isolationHeaders, startServer } from '../../examples/web/server.ts';
 import { bundlers } from '../support/bundlers.ts';
 import { requirePresent } from '../support/present.ts';
-import { requireBrowser, startChromium } from './support/browsers.ts';
+import { requireBrowser, startChromium, startFirefox } from './support/browsers.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const fixtures = join(root, 'test/browser/fixtures');
@@ -120,4 +120,50 @@ describe('bundles in Chromium', () => {
       expect(boxes).to.be.above(0);
     });
   }
+});
+
+describe('the file for pages without a bundler in Firefox', () => {
+  let browser: Awaited<ReturnType<typeof startFirefox>>;
+  let folder: string;
+
+  before(async function () {
+    requireBrowser('firefox', this);
+    const built = existsSync(join(root, 'packages/vision/dist/chaingrad.js'));
+    requirePresent(built, 'the built packages: npm run build', this);
+    browser = await startFirefox();
+    folder = await mkdtemp(join(tmpdir(), 'chaingrad-bundles-'));
+  });
+  after(async () => {
+    await browser?.close();
+    if (folder !== undefined) await rm(folder, { recursive: true });
+  });
+
+  it('loads a file, which is closed behind it, also where the browser knows no `using`', async () => {
+    const page = await browser.newPage();
+    await writeFile(
+      join(folder, 'index.html'),
+      `<!doctype html><body><script type="module">
+        try {
+          const { Linear, load, serialize, useBackend } = await import('/dist/chaingrad.js');
+          await useBackend('cpu');
+          const [from, to] = [new Linear(2, 3), new Linear(2, 3)];
+          const { copied } = await load(to, await serialize(from));
+          document.body.dataset.done = copied.length + ' copied';
+        } catch (error) {
+          document.body.dataset.done = String(error);
+        }
+      </script>`,
+    );
+    const server = await startServer(
+      { '/': folder, '/dist/': join(root, 'packages/vision/dist') },
+      { headers: isolationHeaders },
+    );
+    try {
+      await page.goto(server.url);
+      await page.waitForSelector('body[data-done]');
+      expect(await page.$eval('body', (body) => body.dataset['done'])).to.equal('2 copied');
+    } finally {
+      await server.close();
+    }
+  });
 });
