@@ -54,9 +54,9 @@ export async function prepareTflite(name: string, batch: number): Promise<void> 
   const file = `${name}.batch${batch}.tflite`;
   if (existsSync(`${files}${file}`)) return;
   const graph = graphOf(name);
+  await useBackend('cpu');
   const model = modelOf(graph);
   if (model === null) throw new Error(`${name} is no model of chaingrad, which exports none of others`);
-  await useBackend('cpu');
   await loadDrawn(model, graph);
   write(file, [await exportTflite(model, [[batch, ...graph.input]], { outputNames: [...graph.outputs] })]);
   model.dispose();
