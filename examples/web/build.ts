@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
+import { disposeSymbols } from './dispose-symbols.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
@@ -22,10 +23,7 @@ const common: BuildOptions = {
   minify: true,
   // The tree of links shows the names of classes.
   keepNames: true,
-  // Browsers without `using` (Firefox 140 is one) lack its symbols, for which esbuild's helper has others than our classes.
-  banner: {
-    js: "Symbol.dispose??=Symbol.for('Symbol.dispose');Symbol.asyncDispose??=Symbol.for('Symbol.asyncDispose');",
-  },
+  banner: { js: disposeSymbols },
   conditions: ['chaingrad-source'],
   mainFields: ['browser', 'module', 'main'],
   logLevel: 'error',

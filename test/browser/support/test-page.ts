@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { disposeSymbols } from '../../../examples/web/dispose-symbols.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const wasmFile = 'tfjs-backend-wasm-simd.wasm';
@@ -49,6 +50,7 @@ export async function writeTestPages(
     chunkNames: 'tests/[name]-[hash]',
     format: 'esm',
     target: 'es2022',
+    banner: { js: disposeSymbols },
     conditions: ['chaingrad-source'],
     mainFields: ['browser', 'module', 'main'],
     nodePaths: [join(root, 'node_modules')],
@@ -74,6 +76,7 @@ export async function bundlePage(folder: string, program: string): Promise<void>
     bundle: true,
     format: 'esm',
     target: 'es2022',
+    banner: { js: disposeSymbols },
     conditions: ['chaingrad-source'],
     mainFields: ['browser', 'module', 'main'],
     nodePaths: [join(root, 'node_modules')],
