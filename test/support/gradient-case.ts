@@ -75,6 +75,25 @@ export async function gradientsOf({ of, inputs }: GradientCase): Promise<Float32
   return values;
 }
 
+/** Runs `f` and tells whether the kernel's gradient rule was asked. */
+export async function usesRule(kernelName: string, f: () => Promise<void>): Promise<boolean> {
+  const config = tf.getGradient(kernelName);
+  let used = false;
+  tf.registerGradient({
+    ...config,
+    gradFunc: (...args) => {
+      used = true;
+      return config.gradFunc(...args);
+    },
+  });
+  try {
+    await f();
+  } finally {
+    tf.registerGradient(config);
+  }
+  return used;
+}
+
 /** Half the distance between two values of an input is at least four such steps. */
 const step = 2 ** -8;
 

@@ -7,16 +7,28 @@ import { windowCases } from './window-cases.ts';
 
 export const tables: GradientCases = { ...elementwiseCases, ...structureCases, ...windowCases };
 
-/** What a backend lacks, among the kernels that have a rule, or composes of others; `without` tells of those it has but cannot run in Node. */
+/** Kernels that only the fast ones of wasm have; everywhere else they are composed of others. test/kernels/wasm tries their rules. */
+export const fastKernels: readonly string[] = ['ChaingradConv2DBatchNorm'];
+
+/** What a backend of tfjs lacks, among the other kernels that have a rule; `without` tells of those it has but cannot run in Node. */
 export const lacking: Readonly<Record<BackendName, readonly string[]>> = {
-  cpu: ['ChaingradConv2DBatchNorm'],
+  cpu: [],
   wasm: [],
-  webgpu: ['BitwiseAnd', 'ChaingradConv2DBatchNorm', 'NonMaxSuppressionV4'],
+  webgpu: ['BitwiseAnd', 'NonMaxSuppressionV4'],
 };
 
-/** The cases that can be tried on a backend, by kernel. */
-export const casesOn = (backend: BackendName): [kernelName: string, cases: GradientCase[]][] =>
+type CasesByKernel = [kernelName: string, cases: GradientCase[]][];
+
+const casesOf = (isWanted: (kernelName: string) => boolean): CasesByKernel =>
   Object.entries(tables)
-    .filter(([kernelName]) => !lacking[backend].includes(kernelName))
-    .map(([kernelName, cases]): [string, GradientCase[]] => [kernelName, [cases].flat()])
-    .filter(([, cases]) => !cases.some((c) => c.without?.backends.includes(backend)));
+    .filter(([kernelName]) => isWanted(kernelName))
+    .map(([kernelName, cases]) => [kernelName, [cases].flat()]);
+
+/** The cases of those that only the fast kernels have. */
+export const fastCases = casesOf((kernelName) => fastKernels.includes(kernelName));
+
+/** The cases that can be tried on a backend without them, by kernel. */
+export const casesOn = (backend: BackendName): CasesByKernel =>
+  casesOf((kernelName) => !fastKernels.includes(kernelName) && !lacking[backend].includes(kernelName)).filter(
+    ([, cases]) => !cases.some((c) => c.without?.backends.includes(backend)),
+  );

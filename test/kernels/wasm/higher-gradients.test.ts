@@ -1,7 +1,7 @@
 /** Gradients of gradients through the WASM kernels, against the cpu. */
 import { installKernels } from '@chaingrad/kernels';
 import { expectHigherGradients } from '../../support/gradient-case.ts';
-import { casesOn } from '../gradients/tables.ts';
+import { casesOn, fastCases } from '../gradients/tables.ts';
 import { useFastWasm } from './support.ts';
 
 describe('wasm: the gradient of the gradient of', () => {
@@ -11,7 +11,7 @@ describe('wasm: the gradient of the gradient of', () => {
     await useFastWasm();
   });
 
-  for (const [kernelName, cases] of casesOn('wasm')) {
+  for (const [kernelName, cases] of [...casesOn('wasm'), ...fastCases]) {
     it(kernelName, async () => {
       for (const first of cases) await expectHigherGradients(first, 'wasm');
     });
