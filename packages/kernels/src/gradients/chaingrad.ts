@@ -32,6 +32,13 @@ const linear = ({ stride, pad, dilation, groups }: Conv2DAttrs): Conv2DAttrs => 
   activation: 'linear',
 });
 
+/** The gradients of x and of the filter, from that of the sums. */
+const ofOperands = (dy: tf.Tensor, x: tf.Tensor, filter: tf.Tensor, attrs: Conv2DAttrs) => ({
+  x: () => runKernel(names.CONV_2D_BACKPROP_INPUT, { dy, filter }, { ...linear(attrs), inputShape: x.shape }),
+  filter: () =>
+    runKernel(names.CONV_2D_BACKPROP_FILTER, { x, dy }, { ...linear(attrs), filterShape: filter.shape }),
+});
+
 export const chaingradRules: RuleTable = {
   [names.CONV_2D]: rule<Conv2DAttrs>(
     { inputs: ['x', 'filter'], output: true },
@@ -39,18 +46,7 @@ export const chaingradRules: RuleTable = {
       // Shared by the three gradients, hence made before any of them is asked for.
       const dy = beforeActivation(dyAfter, y!, attrs.activation);
       return {
-        x: () =>
-          runKernel(
-            names.CONV_2D_BACKPROP_INPUT,
-            { dy, filter: filter! },
-            { ...linear(attrs), inputShape: x!.shape },
-          ),
-        filter: () =>
-          runKernel(
-            names.CONV_2D_BACKPROP_FILTER,
-            { x: x!, dy },
-            { ...linear(attrs), filterShape: filter!.shape },
-          ),
+        ...ofOperands(dy, x!, filter!, attrs),
         bias: () => tf.sum(dy, [0, 1, 2]),
       };
     },
@@ -68,18 +64,7 @@ export const chaingradRules: RuleTable = {
         return tf.sum(tf.mul(dy, tf.sub(h, mean!)), [0, 1, 2]);
       };
       return {
-        x: () =>
-          runKernel(
-            names.CONV_2D_BACKPROP_INPUT,
-            { dy: scaled, filter: filter! },
-            { ...linear(attrs), inputShape: x!.shape },
-          ),
-        filter: () =>
-          runKernel(
-            names.CONV_2D_BACKPROP_FILTER,
-            { x: x!, dy: scaled },
-            { ...linear(attrs), filterShape: filter!.shape },
-          ),
+        ...ofOperands(scaled, x!, filter!, attrs),
         gamma: () => tf.mul(along(), inverse),
         beta: () => tf.sum(dy, [0, 1, 2]),
         mean: () => tf.neg(tf.sum(scaled, [0, 1, 2])),
