@@ -4,7 +4,7 @@ import { useBackend } from '@chaingrad/core';
 import { exportTflite } from '@chaingrad/onnx';
 import { SSD } from '@chaingrad/vision';
 import { readImage } from 'chaingrad';
-import { ssdTargets } from '../../packages/cli/src/commands/bench/training-step.ts';
+import { drawnTargets } from '../../packages/cli/src/commands/bench/training-step.ts';
 import { graphOf } from '../models/index.ts';
 import { tfjsLayout } from '../models/layouts.ts';
 import { onnxBytes } from '../models/onnx.ts';
@@ -69,7 +69,7 @@ export async function preparePytorch(name: string, batch: number): Promise<void>
   write(`${name}.batch${batch}.f32`, [bytes(drawInput(graph, batch))]);
   const model = modelOf(graph);
   if (model instanceof SSD) {
-    const { mbLoc, mbLabel } = ssdTargets(model);
+    const { mbLoc, mbLabel } = drawnTargets(model);
     write(`${name}.locs.f32`, [bytes(mbLoc)]);
     write(`${name}.labels.i32`, [bytes(mbLabel)]);
   }

@@ -14,7 +14,7 @@ const LEARNING_RATE = 1e-6;
  *
  * @param model whose boxes they are; it needs no parameters.
  */
-export function ssdTargets(model: SSD): { readonly mbLoc: Float32Array; readonly mbLabel: Int32Array } {
+export function drawnTargets(model: SSD): { readonly mbLoc: Float32Array; readonly mbLabel: Int32Array } {
   // Default boxes are in pixels of the input, those of TensorFlow's models in fractions of it.
   const unit = model.insize / model.boxScale([model.insize, model.insize])[0];
   return model.coder.encode(
@@ -38,7 +38,7 @@ export function trainingStep(model: Link, batch: number): TrainingStep {
   if (model instanceof SSD) {
     const chain = new MultiboxTrainChain(model);
     ssdUpdateHooks(chain, optimizer.setup(chain));
-    const { mbLoc, mbLabel } = ssdTargets(model);
+    const { mbLoc, mbLabel } = drawnTargets(model);
     const count = mbLabel.length;
     const locs = tf.tidy(() => tf.tile(tf.tensor3d(mbLoc, [1, count, 4]), [batch, 1, 1]));
     const labels = tf.tidy(() => tf.tile(tf.tensor2d(mbLabel, [1, count], 'int32'), [batch, 1]));
