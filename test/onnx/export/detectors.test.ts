@@ -1,16 +1,7 @@
 /** Detectors beside SSDs, from the picture to what is in it: equal in ONNX Runtime, native and WASM. */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import {
-  Chain,
-  Convolution2D,
-  Linear,
-  relu,
-  roiPooling2D,
-  useBackend,
-  usingConfig,
-  withoutValues,
-} from '@chaingrad/core';
+import { Chain, Linear, relu, roiPooling2D, useBackend, usingConfig, withoutValues } from '@chaingrad/core';
 import { exportOnnx, importTfjs } from '@chaingrad/onnx';
 import {
   CenterNet,
@@ -41,6 +32,7 @@ import { joinRegions } from '../../../packages/vision/src/models/fpn/regions.ts'
 import { expectClose } from '../../support/backends.ts';
 import { readJson } from '../../support/goldens.ts';
 import { fillNet, type GeneratedNet } from '../../vision/models/generated-net.ts';
+import { TinyExtractor } from '../../vision/models/tiny-extractor.ts';
 import { generatedImage } from '../../vision/support.ts';
 import { expectDetections } from './detections.ts';
 import { callRuntime, expectSame, floats } from './support.ts';
@@ -128,14 +120,6 @@ describe('exportOnnx of CenterNet, from the picture to the boxes', function () {
     expect(none.found).to.equal(0);
   });
 });
-
-class TinyExtractor extends Chain {
-  readonly conv1 = new Convolution2D(3, 8, 3, { stride: 2, pad: 1 });
-  readonly conv2 = new Convolution2D(8, 12, 3, { stride: 2, pad: 1 });
-  override forward(x: tf.Tensor4D): tf.Tensor4D {
-    return this.conv2.call(this.conv1.call(x, 'relu'), 'relu');
-  }
-}
 
 class TinyHead extends Chain implements PooledHead {
   readonly nClass = 4;

@@ -2,7 +2,6 @@
 import {
   backward,
   Chain,
-  Convolution2D,
   Linear,
   Parameter,
   relu,
@@ -36,6 +35,7 @@ import { expectClose, generatedImage, goldens } from '../support.ts';
 import { expectDetections, ofImage } from './detections.ts';
 import { fillNet, type GeneratedNet } from './generated-net.ts';
 import { ReplayedChoices } from './replayed-choices.ts';
+import { TinyExtractor } from './tiny-extractor.ts';
 
 type Arguments = Record<string, number | null | number[]>;
 type Draws = [method: string, args: unknown[], keywords: { replace: boolean }, shape: number[]][];
@@ -231,14 +231,6 @@ describeBackends('vision/models/faster-rcnn: the region proposal network', () =>
     });
   }
 }, ['cpu', 'wasm']);
-
-class TinyExtractor extends Chain {
-  readonly conv1 = new Convolution2D(3, 8, 3, { stride: 2, pad: 1 });
-  readonly conv2 = new Convolution2D(8, 12, 3, { stride: 2, pad: 1 });
-  override forward(x: tf.Tensor4D): tf.Tensor4D {
-    return this.conv2.call(this.conv1.call(x, 'relu'), 'relu');
-  }
-}
 
 class TinyHead extends Chain implements FasterRCNNHead {
   readonly nClass = 4;
