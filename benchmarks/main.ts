@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { bundleForNode, bundleForWeb } from './driver/bundle.ts';
 import { type Case, cases, type Engine, quickCases } from './driver/cases.ts';
+import { historyEntry, keep, readHistory, revision } from './driver/history.ts';
+import { historyPage } from './driver/history-page.ts';
 import { installPeers, versions } from './driver/install.ts';
 import { load, machine } from './driver/machine.ts';
 import { build, results as resultsFolder } from './driver/paths.ts';
@@ -95,14 +97,27 @@ function chosen(): Case[] {
 const isWhole = !values.quick && values.case === undefined;
 const folder = `${(values.out ?? (isWhole || values.merge ? resultsFolder : `${build}results`)).replace(/\/$/, '')}/`;
 
+const history = `${folder}history/`;
+
+/** Writes the results and what is drawn from them. */
 function write(report: Report): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}results.json`, `${JSON.stringify(report, null, 1)}\n`);
+  const beside: string[] = [];
   const plot = barPlot(report.cases);
-  if (plot !== null) writeFileSync(`${folder}forward.svg`, plot);
-  const text = markdown(report);
-  const picture = '![Times of one forward pass](forward.svg)\n';
-  writeFileSync(`${folder}README.md`, plot === null ? text : text.replace('\n## ', `\n${picture}\n## `));
+  if (plot !== null) {
+    writeFileSync(`${folder}forward.svg`, plot);
+    beside.push('![Times of one forward pass](forward.svg)');
+  }
+  const page = historyPage(readHistory(history));
+  if (page !== null) {
+    writeFileSync(`${folder}history.html`, page);
+    beside.push('How it developed from run to run: [history.html](history.html), which opens from the disk.');
+  }
+  writeFileSync(
+    `${folder}README.md`,
+    markdown(report).replace('\n## ', `\n${beside.map((text) => `${text}\n\n`).join('')}## `),
+  );
 }
 
 const stored = (): Report | null =>
@@ -141,6 +156,7 @@ async function main(): Promise<void> {
   }
   const where = machine();
   say(`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, ${where.system}; load average ${load()}`);
+  const at = revision();
   const deadline = values.quick ? started + QUICK_LIMIT : Infinity;
   const fresh: CaseResult[] = [];
   const report = (): Report => ({ machine: where, versions: versions(), cases: merged(fresh) });
@@ -151,6 +167,10 @@ async function main(): Promise<void> {
     write(report());
   }
   const done = { ...report(), cases: fresh };
+  if (fresh.some(({ sides }) => sides.some(({ processes }) => processes.length > 0))) {
+    keep(history, historyEntry(done, at));
+    write(report());
+  }
   process.stdout.write(values.json ? `${JSON.stringify(done)}\n` : `${shortReport(done)}\n`);
   say(`\n${Math.round((Date.now() - started) / 1000)} s; load average ${load()}; written to ${folder}`);
 }

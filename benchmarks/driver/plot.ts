@@ -4,7 +4,7 @@ import type { CaseResult } from './run.ts';
 import { ms, Results, titled } from './targets.ts';
 
 /** Distinguishable without colours too: each bar has its name. */
-const colours: Readonly<Record<SideName, string>> = {
+export const colours: Readonly<Record<SideName, string>> = {
   chaingrad: '#1b7f5c',
   'chaingrad-wide': '#12573f',
   'onnxruntime-web': '#c2662d',
@@ -32,7 +32,9 @@ const shown: readonly (readonly [id: string, title: string])[] = [
 
 const [WIDTH, LEFT, RIGHT, BAR, GAP] = [940, 220, 90, 18, 40];
 
-const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+/** Text in SVG and HTML. */
+export const escaped = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** One group of bars a case, each group on its own scale; null where nothing of it was measured. */
 export function barPlot(cases: readonly CaseResult[]): string | null {

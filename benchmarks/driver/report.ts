@@ -4,7 +4,7 @@ import { absent } from './cases.ts';
 import type { Machine } from './machine.ts';
 import type { CaseResult, SideResult } from './run.ts';
 import { median, spread } from './stats.ts';
-import { chainerTimes, mib, ms, Results, targets, titled } from './targets.ts';
+import { chainerTimes, measured, mib, ms, Results, targets, titled } from './targets.ts';
 import { unchangedPrograms } from './unchanged.ts';
 
 export interface Report {
@@ -19,7 +19,8 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
     .join('\n');
 
 const engines: Readonly<Record<string, string>> = { chromium: 'Chromium', firefox: 'Firefox' };
-const engineName = (engine: string) => engines[engine] ?? engine.replace('node-', 'Node ');
+/** An engine as reports name it. */
+export const engineName = (engine: string) => engines[engine] ?? engine.replace('node-', 'Node ');
 
 /** The kind of code that a side ran; empty in results of before it was told. */
 const codeOf = ({ processes }: SideResult) => processes[0]?.code ?? '';
@@ -220,10 +221,10 @@ export function markdown({ machine, versions, cases }: Report): string {
           '## Targets',
           table(
             ['', 'wanted', 'measured', 'from', ''],
-            list.map(({ what, wanted, got, how, met }) => [
+            list.map(({ what, wanted, unit, got, how, met }) => [
               what,
               wanted,
-              `${got!.toFixed(2)}x`,
+              measured(got!, unit),
               how,
               met ? 'met' : '**missed**',
             ]),
@@ -238,7 +239,8 @@ export function markdown({ machine, versions, cases }: Report): string {
     [
       ...losing.map((text) => `- ${text}`),
       ...missed.map(
-        ({ what, wanted, got }) => `- Target missed: ${what}, ${got!.toFixed(2)}x instead of ${wanted}.`,
+        ({ what, wanted, unit, got }) =>
+          `- Target missed: ${what}, ${measured(got!, unit)} instead of ${wanted}.`,
       ),
       ...absent.map(([side, why]) => `- ${titled(side)} ${why}`),
     ].join('\n'),
@@ -293,7 +295,7 @@ export function shortReport({ machine, cases }: Report): string {
     );
   const list = targets(results, machine.cpu).filter(({ got }) => got !== null);
   if (list.length > 0) lines.push('', 'Targets');
-  for (const { what, wanted, got, how, met } of list)
-    lines.push(`  ${met ? 'met   ' : 'MISSED'} ${what}: ${got!.toFixed(2)}x (wanted ${wanted}; ${how})`);
+  for (const { what, wanted, unit, got, how, met } of list)
+    lines.push(`  ${met ? 'met   ' : 'MISSED'} ${what}: ${measured(got!, unit)} (wanted ${wanted}; ${how})`);
   return lines.join('\n');
 }

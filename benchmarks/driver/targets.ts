@@ -6,11 +6,21 @@ import { root } from './paths.ts';
 import type { CaseResult } from './run.ts';
 import { median, type Spread, spread } from './stats.ts';
 
+/** Quotients, and shares from 0 to 1 that are told in per cent. */
+type Unit = 'x' | '%';
+
+/** A quotient or share as reports tell it. */
+export const measured = (value: number, unit: Unit) =>
+  unit === 'x' ? `${value.toFixed(2)}x` : `${(100 * value).toFixed(1)} %`;
+
 export interface Target {
   readonly what: string;
   /** e.g. `>= 4.5x` */
   readonly wanted: string;
-  /** The quotient; null where it was not measured. */
+  /** The number in it. */
+  readonly bound: number;
+  readonly unit: Unit;
+  /** The quotient or share; null where it was not measured. */
   readonly got: number | null;
   readonly met: boolean | null;
   /** How it came about. */
@@ -102,9 +112,23 @@ export function chainerTimes(): ChainerTimes | null {
  */
 export function targets(results: Results, cpu: string): Target[] {
   const list: Target[] = [];
-  const add = (what: string, sign: '>=' | '<=', bound: number, got: number | null, how: string) =>
+  const add = (
+    what: string,
+    sign: '>=' | '<=',
+    bound: number,
+    got: number | null,
+    how: string,
+    unit: Unit = 'x',
+  ) =>
     list.push({
-      ...{ what, wanted: `${sign} ${bound}x`, got, how },
+      ...{
+        what,
+        wanted: `${sign} ${unit === 'x' ? `${bound}x` : `${100 * bound} %`}`,
+        bound,
+        unit,
+        got,
+        how,
+      },
       met: got === null ? null : sign === '>=' ? got >= bound : got <= bound,
     });
   const speed = (what: string, bound: number, id: string, side: SideName, task: Task = 'forward') => {
