@@ -14,6 +14,7 @@ import {
   TransformDataset,
 } from '@chaingrad/training';
 import {
+  balancedWeights,
   type DetectionExample,
   DetectionVOCEvaluator,
   type Image,
@@ -259,7 +260,11 @@ export class Training {
     model.labelNames = labelNames;
     // What a head of other classes has learnt says nothing about these, also where there are as many.
     const report = transferParams(source, model, { ignore: /^\/multibox\/conf\// });
-    const chain = new MultiboxTrainChain(model, { minNegatives: recipe.minNegatives });
+    const labels = task.train.map((picture) => boxesOf(picture).label);
+    const chain = new MultiboxTrainChain(model, {
+      minNegatives: recipe.minNegatives,
+      classWeights: balancedWeights(labels, labelNames.length),
+    });
     const optimizer = new Adam({ alpha: recipe.lr }).setup(chain);
     let frozen = 0;
     for (const [path, param] of model.namedparams()) {

@@ -37,10 +37,23 @@ function inputsOf(name: string): Inputs {
 }
 
 /** Values and gradients of the sum of both losses; nothing is left behind but what is returned. */
-async function evaluate([locs, confs, gtLocs, gtLabels]: Inputs, k: number, minNegatives = 0) {
+async function evaluate(
+  [locs, confs, gtLocs, gtLabels]: Inputs,
+  k: number,
+  minNegatives = 0,
+  classWeights: readonly number[] | null = null,
+) {
   let values: tf.Tensor | undefined;
   const { value, grads } = tf.valueAndGrads((l: tf.Tensor, c: tf.Tensor) => {
-    const losses = multiboxLoss(l as tf.Tensor3D, c as tf.Tensor3D, gtLocs, gtLabels, k, minNegatives);
+    const losses = multiboxLoss(
+      l as tf.Tensor3D,
+      c as tf.Tensor3D,
+      gtLocs,
+      gtLabels,
+      k,
+      minNegatives,
+      classWeights,
+    );
     values = tf.keep(tf.stack(losses));
     return tf.add(losses[0], losses[1]);
   })([locs, confs]);
@@ -162,6 +175,40 @@ describeBackends('vision/models/ssd/multiboxLoss', (backend) => {
     }
     const inputs = rows([none]);
     expect(() => multiboxLoss(...inputs, 3, -1)).to.throw(InvalidArgumentError, 'minNegatives of 0 or more');
+    tf.dispose(inputs);
+  });
+
+  it('counts a positive box by the weight of its class, in the losses and in their gradients', async () => {
+    const values = (key: string, size: number) => generate({ key, scale: 2, offset: 0 }, size);
+    const [locs, confs, gtLocs] = [values('wl', 24), values('wc', 18), values('wg', 24)];
+    const inputsWith = (labels: readonly number[]): Inputs => [
+      tf.tensor3d(locs, [1, 6, 4]),
+      tf.tensor3d(confs, [1, 6, 3]),
+      tf.tensor3d(gtLocs, [1, 6, 4]),
+      tf.tensor2d(Int32Array.from(labels), [1, 6], 'int32'),
+    ];
+    const labels = [0, 1, 2, 0, 0, 2];
+    const inputs = inputsWith(labels);
+    const [plain, twice] = [await evaluate(inputs, 3), await evaluate(inputs, 3, 0, [0.5, 2])];
+    const factor = [1, 0.5, 2];
+    const rows = (array: Float32Array, width: number) =>
+      array.map((value, i) => value * factor[labels[Math.floor(i / width)]!]!);
+    expectClose(twice.gradLoc, rows(plain.gradLoc, 4), 1e-6);
+    expectClose(twice.gradConf, rows(plain.gradConf, 3), 1e-6);
+    // The loss is what its gradient sums up: of the first box alone, and of the second class alone.
+    const zeroed = await evaluate(inputs, 3, 0, [0, 1]);
+    const others = await evaluate(inputs, 3, 0, [1, 0]);
+    const background = await evaluate(inputs, 3, 0, [0, 0]);
+    expect(plain.loc).to.be.closeTo(zeroed.loc + others.loc, 1e-5);
+    expect(twice.loc).to.be.closeTo(0.5 * others.loc + 2 * zeroed.loc, 1e-5);
+    expect(plain.conf).to.be.closeTo(zeroed.conf + others.conf - background.conf, 1e-5);
+    expect(background.loc).to.equal(0);
+    expect(background.conf).to.be.above(0);
+    for (const wrong of [[1], [1, -1], [1, Number.NaN], [1, 1, 1]])
+      expect(() => multiboxLoss(...inputs, 3, 0, wrong)).to.throw(
+        InvalidArgumentError,
+        'a number of 0 or more for each of the 2 foreground classes',
+      );
     tf.dispose(inputs);
   });
 

@@ -69,6 +69,13 @@ export const finetuneCommand = () =>
     .addOption(option('--extractor-lr <x>', "the extractor's share of it", 'extractorLr').argParser(positive))
     .addOption(
       option(
+        '--balance <how>',
+        'rare classes count more, by the root of their share, or as all',
+        'balance',
+      ).choices(['root', 'none']),
+    )
+    .addOption(
+      option(
         '--freeze <what>',
         "'none', 'early' layers, the whole 'extractor', or a pattern of paths",
         'freeze',

@@ -16,6 +16,7 @@ import {
   Trainer,
 } from '@chaingrad/training';
 import {
+  balancedWeights,
   type DetectionDataset,
   type DetectionExample,
   MultiboxTrainChain,
@@ -132,7 +133,14 @@ async function run({
   say(`${counted.join(', ')}; ${names}: ${listNames(labelNames, 50)}${withoutObjects(train, test)}`);
 
   using model = await startModel(settings, train, new Random(settings.seed + 2), say);
-  const chain = new MultiboxTrainChain(model, { minNegatives: MIN_NEGATIVES });
+  const classWeights =
+    settings.balance === 'none'
+      ? null
+      : balancedWeights(
+          train.records.map(({ label }) => label),
+          labelNames.length,
+        );
+  const chain = new MultiboxTrainChain(model, { minNegatives: MIN_NEGATIVES, classWeights });
   using optimizer = new Adam({ alpha: settings.lr }).setup(chain);
   const frozen = freeze(model, settings);
   say(

@@ -32,6 +32,8 @@ export interface FinetuneSettings {
   readonly lr: number;
   /** The rate of the extractor as a share of the heads'. */
   readonly extractorLr: number;
+  /** What rare classes count against frequent ones. */
+  readonly balance: 'root' | 'none';
   /** 'none', 'early', 'extractor' or a pattern of parameter paths. */
   readonly freeze: string;
   readonly augment: 'ssd' | 'mild' | 'none';
@@ -64,6 +66,7 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   batch: 4,
   lr: 0.001,
   extractorLr: 0.3,
+  balance: 'root',
   freeze: 'early',
   augment: 'mild',
   flip: 'x',

@@ -8,6 +8,7 @@ export { type RandomDistortOptions, randomDistort } from './augmentation/random-
 export { resizeWithRandomInterpolation } from './augmentation/resize-with-random-interpolation.ts';
 export { type SSDAugmentOptions, ssdAugment } from './augmentation/ssd-augment.ts';
 export { BackboneExtractor, type BackboneExtractorOptions } from './backbone-extractor.ts';
+export { balancedWeights } from './balanced-weights.ts';
 export { defaultBbox, type MultiboxGrid } from './default-bbox.ts';
 export type { SSDExtractor } from './extractor.ts';
 export { type CellBoxes, Multibox, type MultiboxOptions } from './multibox.ts';

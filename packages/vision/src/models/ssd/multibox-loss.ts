@@ -12,6 +12,9 @@ import * as tf from '@tensorflow/tfjs-core';
  * `minNegatives` lets images without objects teach: at least so many negatives of each image count. Where no image of the
  * batch has a positive, the confidence loss is divided by the positives that so many negatives would go with.
  *
+ * `classWeights` lets rare classes learn as fast as frequent ones: what a positive box adds to both losses, and to their gradients,
+ * is multiplied by the weight of its class. Negatives count once, and the ranking and the divisor know nothing of the weights.
+ *
  * Nothing is read back from the device: the ranking runs as kernels, on every backend. Gradients flow to `mbLocs` and
  * `mbConfs`; the gradients of the targets are not defined. The offsets of background rows may be anything, also infinite.
  *
@@ -23,8 +26,10 @@ import * as tf from '@tensorflow/tfjs-core';
  * @param gtMbLabels (B, K) int32 labels of `MultiboxCoder.encode`; a label of nClass or more is an error nobody sees.
  * @param k hard negatives for each positive; need not be whole.
  * @param minNegatives hard negatives of each image, at least; 0 as in ChainerCV.
+ * @param classWeights a weight of 0 or more for each foreground class, nClass - 1 of them; null for 1, as in ChainerCV.
  * @returns [location loss, confidence loss], two scalars that the caller owns.
- * @throws ShapeMismatchError if the shapes do not fit each other; InvalidArgumentError for a negative k or minNegatives.
+ * @throws ShapeMismatchError if the shapes do not fit each other; InvalidArgumentError for a negative k or minNegatives, and for
+ *   weights that are not one for each class.
  */
 export function multiboxLoss(
   mbLocs: tf.Tensor3D,
@@ -33,8 +38,9 @@ export function multiboxLoss(
   gtMbLabels: tf.Tensor2D,
   k = 3,
   minNegatives = 0,
+  classWeights: readonly number[] | null = null,
 ): [location: tf.Scalar, confidence: tf.Scalar] {
-  const [batch, count] = mbConfs.shape;
+  const [batch, count, nClass] = mbConfs.shape;
   expectShape('multiboxLoss(mbLocs)', mbLocs, [batch, count, 4]);
   expectShape('multiboxLoss(gtMbLocs)', gtMbLocs, [batch, count, 4]);
   expectShape('multiboxLoss(gtMbLabels)', gtMbLabels, [batch, count]);
@@ -42,7 +48,30 @@ export function multiboxLoss(
   if (!(minNegatives >= 0)) {
     throw new InvalidArgumentError('multiboxLoss', 'minNegatives of 0 or more', minNegatives);
   }
-  return [locationLoss(mbLocs, gtMbLocs, gtMbLabels), confidenceLoss(mbConfs, gtMbLabels, k, minNegatives)];
+  if (classWeights !== null) expectWeights(classWeights, nClass - 1);
+  return [
+    locationLoss(mbLocs, gtMbLocs, gtMbLabels, classWeights),
+    confidenceLoss(mbConfs, gtMbLabels, k, minNegatives, classWeights),
+  ];
+}
+
+function expectWeights(weights: readonly number[], classes: number): void {
+  if (weights.length === classes && weights.every((weight) => weight >= 0 && Number.isFinite(weight))) return;
+  throw new InvalidArgumentError(
+    'multiboxLoss classWeights',
+    `a number of 0 or more for each of the ${classes} foreground classes`,
+    weights,
+  );
+}
+
+/** `values`, of a box each, times the weight of its class; of background 1. */
+function weighted(
+  values: tf.Tensor2D,
+  gtLabels: tf.Tensor2D,
+  classWeights: readonly number[] | null,
+): tf.Tensor2D {
+  if (classWeights === null) return values;
+  return tf.mul(values, tf.gather(tf.tensor1d([1, ...classWeights]), tf.cast(gtLabels, 'int32')));
 }
 
 function expectShape(where: string, tensor: tf.Tensor, shape: number[]): void {
@@ -76,7 +105,12 @@ function withItsGradient<T extends tf.Tensor>(
   );
 }
 
-function locationLoss(locs: tf.Tensor3D, gtLocs: tf.Tensor3D, gtLabels: tf.Tensor2D): tf.Scalar {
+function locationLoss(
+  locs: tf.Tensor3D,
+  gtLocs: tf.Tensor3D,
+  gtLabels: tf.Tensor2D,
+  classWeights: readonly number[] | null,
+): tf.Scalar {
   return withItsGradient(locs, (x) => {
     const positive = tf.greater(gtLabels, 0);
     const n = divisor(positive);
@@ -85,9 +119,11 @@ function locationLoss(locs: tf.Tensor3D, gtLocs: tf.Tensor3D, gtLabels: tf.Tenso
     const size = tf.abs(difference);
     const quadratic = tf.minimum(size, 1);
     const huber = tf.mul(quadratic, tf.sub(size, tf.mul(quadratic, 0.5)));
+    const each = weighted(tf.cast(positive, 'float32') as tf.Tensor2D, gtLabels, classWeights);
+    const share = tf.expandDims(each, 2);
     return {
-      value: tf.div(tf.sum(huber), n) as tf.Scalar,
-      gradient: tf.div(tf.clipByValue(difference, -1, 1), n) as tf.Tensor3D,
+      value: tf.div(tf.sum(tf.mul(huber, share)), n) as tf.Scalar,
+      gradient: tf.div(tf.mul(tf.clipByValue(difference, -1, 1), share), n) as tf.Tensor3D,
     };
   });
 }
@@ -97,6 +133,7 @@ function confidenceLoss(
   gtLabels: tf.Tensor2D,
   k: number,
   minNegatives: number,
+  classWeights: readonly number[] | null,
 ): tf.Scalar {
   return withItsGradient(confs, (x) => {
     const positive = tf.greater(gtLabels, 0);
@@ -110,7 +147,11 @@ function confidenceLoss(
       tf.sum(tf.mul(shifted, truth), 2),
     ) as tf.Tensor2D;
     const negative = hardNegatives(crossEntropy, positive, k, minNegatives);
-    const counted = tf.cast(tf.logicalOr(positive, negative), 'float32');
+    const counted = weighted(
+      tf.cast(tf.logicalOr(positive, negative), 'float32') as tf.Tensor2D,
+      gtLabels,
+      classWeights,
+    );
     const n =
       minNegatives === 0
         ? divisor(positive)

@@ -10,6 +10,8 @@ export interface MultiboxTrainOptions {
   readonly k?: number;
   /** Background boxes of each image that count, at least: so that images without objects teach. Default 0, as in ChainerCV. */
   readonly minNegatives?: number;
+  /** What a positive box of each foreground class counts, e.g. of `balancedWeights`. Default null: 1, as in ChainerCV. */
+  readonly classWeights?: readonly number[] | null;
 }
 
 /**
@@ -29,6 +31,7 @@ export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
   readonly alpha: number;
   readonly k: number;
   readonly minNegatives: number;
+  readonly classWeights: readonly number[] | null;
 
   constructor(
     readonly model: M,
@@ -39,10 +42,17 @@ export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
       alpha = 1,
       k = 3,
       minNegatives = 0,
-    } = checkOptions('MultiboxTrainChain', options, { alpha: 'number', k: 'number', minNegatives: 'number' });
+      classWeights = null,
+    } = checkOptions('MultiboxTrainChain', options, {
+      alpha: 'number',
+      k: 'number',
+      minNegatives: 'number',
+      classWeights: 'any',
+    });
     this.alpha = alpha;
     this.k = k;
     this.minNegatives = minNegatives;
+    this.classWeights = classWeights;
   }
 
   /**
@@ -53,7 +63,11 @@ export class MultiboxTrainChain<M extends SSD = SSD> extends Chain {
    */
   override forward(imgs: tf.Tensor4D, gtMbLocs: tf.Tensor3D, gtMbLabels: tf.Tensor2D): tf.Scalar {
     const [mbLocs, mbConfs] = this.model.call(imgs);
-    const [loc, conf] = multiboxLoss(mbLocs, mbConfs, gtMbLocs, gtMbLabels, this.k, this.minNegatives);
+    const { k, minNegatives, classWeights } = this;
+    const [loc, conf] = multiboxLoss(
+      ...([mbLocs, mbConfs, gtMbLocs, gtMbLabels] as const),
+      ...([k, minNegatives, classWeights] as const),
+    );
     const loss = tf.add(tf.mul(loc, this.alpha), conf) as tf.Scalar;
     report({ loss, 'loss/loc': loc, 'loss/conf': conf }, this);
     return loss;
