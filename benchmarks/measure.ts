@@ -14,6 +14,8 @@ export interface Job {
   readonly threads: number;
   /** Parameters are drawn, not read from files. */
   readonly drawn: boolean;
+  /** As of `OpenOptions`. */
+  readonly cacheBytes?: number;
   /** Runs before the clock counts, then at least `minRuns` runs, and more until `seconds` are over. */
   readonly warmup: number;
   readonly minRuns: number;

@@ -24,7 +24,11 @@ async function loadFile(name: string, platform: Platform, model: Link): Promise<
   await load(model, platform.path === undefined ? await platform.read(name) : platform.path(name));
 }
 
-async function start({ threads }: OpenOptions, wide: boolean): Promise<Pick<Runner, 'info' | 'code'>> {
+async function start(
+  { threads, cacheBytes }: OpenOptions,
+  wide: boolean,
+): Promise<Pick<Runner, 'info' | 'code'>> {
+  if (cacheBytes !== undefined) await kernels.setWasmKernelOptions({ cacheBytes });
   const { wasm, notes } = await useBackend('wasm', { threads, wide });
   if (wasm?.threads !== threads || wasm.wide !== wide) throw new Error(notes.join('; '));
   return { info: `${threads} thread(s)`, code: wasmCode(wasm.relaxedSimd, wide) };

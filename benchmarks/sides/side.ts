@@ -43,6 +43,8 @@ export interface OpenOptions {
   readonly threads: number;
   /** Parameters are drawn in memory instead of read from the files: for graphs that have none. */
   readonly drawn: boolean;
+  /** What filters that chaingrad has prepared may take, where that is not left to it. */
+  readonly cacheBytes?: number;
   readonly platform: Platform;
 }
 

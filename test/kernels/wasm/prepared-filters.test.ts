@@ -139,12 +139,124 @@ describe('wasm: prepared filters', () => {
         at = pointer;
         throw new WasmMemoryError(1, 2);
       };
-      expect(() => rt.filters.with(data.dataId, 'test', 4096, fill, () => {})).to.throw(WasmMemoryError);
+      expect(() =>
+        rt.filters.with(data.dataId, { name: 'test', bytes: 4096, cost: 1 }, fill, () => {}),
+      ).to.throw(WasmMemoryError);
     } finally {
       wasm._free = _free;
     }
     expect(freed.filter((block) => at - block >= 0 && at - block < 64)).to.have.length(1);
     expect(rt.filters.bytes).to.equal(0);
     data.dispose();
+  });
+
+  describe('with a budget that is too small for all', () => {
+    const [KIB, budget] = [1024, 40 * 1024];
+    let filters: tf.Tensor[] = [];
+    beforeEach(async () => {
+      filters = Array.from({ length: 10 }, () => tf.zeros([1]));
+      await setWasmKernelOptions({ cacheBytes: budget });
+    });
+    afterEach(async () => {
+      tf.dispose(filters);
+      await setWasmKernelOptions({ cacheBytes: 2 ** 30 });
+      expect(wasmFilterCacheBytes()).to.equal(0);
+    });
+
+    /** Asks for forms of these filters, and tells which had to be prepared. */
+    function ask(
+      which: readonly number[],
+      bytes = 10 * KIB,
+      cost: (i: number) => number = () => 1,
+    ): number[] {
+      const rt = runtimeOf(tf.backend());
+      const prepared: number[] = [];
+      for (const i of which) {
+        let at = 0;
+        const fill = (pointer: number) => {
+          at = pointer;
+          prepared.push(i);
+          rt.heap.i32[pointer / 4] = i;
+        };
+        const form = { name: `${bytes}`, bytes, cost: cost(i) };
+        rt.filters.with(filters[i]!.dataId, form, fill, (pointer) => {
+          if (at !== 0) expect(pointer).to.equal(at);
+          expect(rt.heap.i32[pointer / 4]).to.equal(i);
+        });
+        expect(rt.filters.bytes).to.be.at.most(budget);
+      }
+      return prepared;
+    }
+    const all = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+    it('passes in the same order find as many forms again as there is room for', () => {
+      expect(ask(all)).to.deep.equal(all);
+      expect(ask(all)).to.deep.equal(all); // from now on they are kept
+      for (let pass = 0; pass < 3; pass++) expect(ask(all)).to.deep.equal([4, 5, 6, 7, 8, 9]);
+    });
+
+    it('forms that nobody asks for any more give way, the oldest first', () => {
+      const [network, other] = [
+        [0, 1, 2, 3],
+        [4, 5, 6],
+      ];
+      for (let pass = 0; pass < 3; pass++) ask(network);
+      expect(ask(other)).to.deep.equal(other);
+      ask(other);
+      expect(ask(other)).to.deep.equal([]);
+      expect(ask([3])).to.deep.equal([]);
+      expect(ask([0])).to.deep.equal([0]);
+    });
+
+    it('forms that take longer to prepare stand in for others', () => {
+      const cost = (i: number) => (i % 3 === 0 ? 3 : 1 + i / 100);
+      for (let pass = 0; pass < 4; pass++) ask(all, 10 * KIB, cost);
+      expect(ask(all, 10 * KIB, cost)).to.deep.equal([1, 2, 4, 5, 7, 8]);
+    });
+
+    it('nothing gives way for a form that finds no room even so', () => {
+      for (let pass = 0; pass < 3; pass++) ask([0, 1, 2, 3]);
+      for (let pass = 0; pass < 3; pass++) ask([0, 1, 2, 3, 4], 41 * KIB);
+      expect(ask([0, 1, 2, 3])).to.deep.equal([]);
+    });
+
+    it('a smaller budget frees the forms that cost least', async () => {
+      for (let pass = 0; pass < 2; pass++) ask([0, 1, 2, 3], 10 * KIB, (i) => 4 - i);
+      await setWasmKernelOptions({ cacheBytes: 20 * KIB });
+      expect(wasmFilterCacheBytes()).to.equal(20 * KIB);
+      expect(ask([0, 1], 10 * KIB)).to.deep.equal([]);
+    });
+  });
+
+  it('results are the same to the bit, whatever the budget', async () => {
+    const layers = Object.values(cases).map(({ xShape, filterShape, attrs: own }) => ({
+      x: tf.tensor(floats(random, size(xShape)), xShape),
+      filter: tf.tensor(floats(random, size(filterShape)), filterShape),
+      attrs: own,
+    }));
+    const pass = () =>
+      layers.map((layer) => {
+        const y = run(CONV_2D, { x: layer.x, filter: layer.filter }, layer.attrs);
+        const values = y.dataSync().slice();
+        y.dispose();
+        return values;
+      });
+    const kept: number[] = [];
+    try {
+      await setWasmKernelOptions({ cacheBytes: 0 });
+      const expected = pass();
+      for (const cacheBytes of [8, 32, 64, 160, 1024].map((kib) => kib * 1024)) {
+        await setWasmKernelOptions({ cacheBytes });
+        for (let i = 0; i < 3; i++) {
+          for (const [k, values] of pass().entries()) expect(values).to.deep.equal(expected[k]);
+          expect(wasmFilterCacheBytes()).to.be.at.most(cacheBytes);
+        }
+        kept.push(wasmFilterCacheBytes());
+      }
+    } finally {
+      await setWasmKernelOptions({ cacheBytes: 2 ** 30 });
+      for (const { x, filter } of layers) tf.dispose([x, filter]);
+    }
+    expect(new Set(kept).size).to.equal(kept.length);
   });
 });

@@ -13,8 +13,7 @@ function withFilter(rt: Runtime, s: ConvCase, filter: FilterData, use: (w: numbe
   else
     rt.filters.with(
       filter.key,
-      `depthwise/${s.c}/${taps}`,
-      4 * (taps * s.c + 4),
+      { name: `depthwise/${s.c}/${taps}`, bytes: 4 * (taps * s.c + 4), cost: 1 },
       (w) => rt.run('transpose', 1, { x: filter.pointer, rows: s.c, columns: taps, out: w }),
       use,
     );

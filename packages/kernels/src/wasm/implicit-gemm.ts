@@ -68,8 +68,8 @@ export function withPackedFilter(
       ...{ b, n: o, k: c, strideN: layout.n, strideK: layout.k, taps: offsets, panelsPerItem },
     });
   };
-  const form = `product/${o}/${c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
-  rt.filters.with(filter.key, form, 4 * panels * 8 * c * offsets.length, fill, use);
+  const name = `product/${o}/${c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
+  rt.filters.with(filter.key, { name, bytes: 4 * panels * 8 * c * offsets.length, cost: 1 }, fill, use);
 }
 
 /** The product with one filter. */

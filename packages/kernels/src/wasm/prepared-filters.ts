@@ -4,23 +4,42 @@ import { type DataKey, onRelease } from '../tfjs-internals.ts';
 import { alignLine, type Heap } from './heap.ts';
 import { options } from './options.ts';
 
-interface Entry {
-  readonly block: number;
-  readonly pointer: number;
+/** A form of a filter. */
+export interface Form {
+  /** A reshaped tensor shares its data, so it must tell the shape too. */
+  readonly name: string;
   readonly bytes: number;
+  /** Time that its preparation takes, per byte; that of packing is 1. */
+  readonly cost: number;
 }
 
+/** A form that was asked for. */
+interface Known extends Form {
+  /** When it was last asked for, on the clock of all that is asked for; 0 when it never was. */
+  asked: number;
+  /** Its block in the heap; 0 when it is not kept. */
+  block: number;
+}
+
+/** By the cost, then by the age: the form that can be missed best comes first. */
+const byWorth = (a: Known, b: Known) => a.cost - b.cost || a.asked - b.asked;
+
+/**
+ * A form is kept when it is asked for a second time: filters that are trained are used once. Where the budget has no room, forms give way
+ * that were not asked for since the new one last was, and forms that cost less. Others stay, as networks ask for their forms in the same
+ * order time and again: the least recently used form is the one that is asked for next.
+ */
 export class PreparedFilters {
   readonly #backend: tf.KernelBackend;
   readonly #heap: Heap;
-  /** By the filter's data, least recently used first. Tensors are immutable, so the data identifies the values. */
-  readonly #entries = new Map<DataKey, Map<string, Entry>>();
+  /** By the filter's data, then by name. Tensors are immutable, so the data identifies the values. */
+  readonly #known = new WeakMap<DataKey, Map<string, Known>>();
+  readonly #kept = new Set<Known>();
   readonly #watched = new WeakSet<DataKey>();
-  /** Forms that were asked for, prepared or not. */
-  readonly #seen = new WeakMap<DataKey, Set<string>>();
   #bytes = 0;
-  /** The data whose forms a kernel reads now: that kernel's own allocations must not free them. */
-  #inUse: DataKey | null = null;
+  #clock = 0;
+  /** What a kernel reads now: that kernel's own allocations must not free it. */
+  #inUse: Known | null = null;
 
   constructor(backend: tf.KernelBackend, heap: Heap) {
     this.#backend = backend;
@@ -34,92 +53,122 @@ export class PreparedFilters {
   }
 
   /**
-   * Whether a form is cached, or is worth caching: one that is asked for a second time is. Filters that are trained are used
-   * once, and not worth their memory.
-   */
-  isWorth(data: DataKey, form: string, bytes: number): boolean {
-    if (bytes > options.cacheBytes) return false;
-    let seen = this.#seen.get(data);
-    if (seen === undefined) {
-      seen = new Set();
-      this.#seen.set(data, seen);
-    }
-    if (seen.has(form)) return true;
-    seen.add(form);
-    return false;
-  }
-
-  /**
    * Calls `use` with a pointer to the filter prepared by `fill`.
    *
-   * @param form its name; a reshaped tensor shares its data, so it must tell the shape too.
+   * @param instead what to do without the form where it is not kept; else it is prepared for this call alone.
    */
   with(
     data: DataKey,
-    form: string,
-    bytes: number,
+    form: Form,
     fill: (pointer: number) => void,
     use: (pointer: number) => void,
+    instead?: () => void,
   ): void {
-    const known = this.#entries.get(data)?.get(form);
-    if (known !== undefined) {
-      const forms = this.#entries.get(data)!;
-      this.#entries.delete(data);
-      this.#entries.set(data, forms);
-      this.#use(data, known.pointer, use);
-      return;
+    const known = this.#find(data, form);
+    const last = known.asked;
+    known.asked = ++this.#clock;
+    if (known.block !== 0) this.#use(known, use);
+    else if (last > 0 && this.#makeRoom(known, last)) {
+      this.#keep(data, known, this.#prepared(form, fill));
+      this.#use(known, use);
+    } else if (instead !== undefined) instead();
+    else {
+      const block = this.#prepared(form, fill);
+      try {
+        use(alignLine(block));
+      } finally {
+        this.#heap.free(block);
+      }
     }
-    const keep = bytes <= options.cacheBytes;
-    this.shrink(keep ? options.cacheBytes - bytes : options.cacheBytes);
-    const block = this.#heap.malloc(bytes + 64);
-    const pointer = alignLine(block);
-    let kept = false;
-    try {
-      // May fail, as it asks for scratch memory.
-      fill(pointer);
-      kept = keep;
-      if (!kept) use(pointer);
-    } finally {
-      if (!kept) this.#heap.free(block);
-    }
-    if (!kept) return;
-    let forms = this.#entries.get(data);
-    if (forms === undefined) {
-      forms = new Map();
-      this.#entries.set(data, forms);
-    }
-    if (!this.#watched.has(data)) {
-      this.#watched.add(data);
-      onRelease(this.#backend, data, () => this.forget(data));
-    }
-    forms.set(form, { block, pointer, bytes });
-    this.#bytes += bytes;
-    this.#use(data, pointer, use);
   }
 
-  #use(data: DataKey, pointer: number, use: (pointer: number) => void): void {
-    this.#inUse = data;
+  #find(data: DataKey, form: Form): Known {
+    let forms = this.#known.get(data);
+    if (forms === undefined) {
+      forms = new Map();
+      this.#known.set(data, forms);
+    }
+    let known = forms.get(form.name);
+    if (known === undefined) {
+      known = { ...form, asked: 0, block: 0 };
+      forms.set(form.name, known);
+    }
+    return known;
+  }
+
+  /** @returns the block with the form. */
+  #prepared({ bytes }: Form, fill: (pointer: number) => void): number {
+    const block = this.#heap.malloc(bytes + 64);
     try {
-      use(pointer);
+      // May fail, as it asks for scratch memory.
+      fill(alignLine(block));
+      return block;
+    } catch (error) {
+      this.#heap.free(block);
+      throw error;
+    }
+  }
+
+  #use(form: Known, use: (pointer: number) => void): void {
+    this.#inUse = form;
+    try {
+      use(alignLine(form.block));
     } finally {
       this.#inUse = null;
     }
   }
 
-  /** Frees what was prepared from some data, which was released or overwritten. */
-  forget(data: DataKey): void {
-    for (const { block, bytes } of this.#entries.get(data)?.values() ?? []) {
-      this.#heap.free(block);
-      this.#bytes -= bytes;
+  #keep(data: DataKey, form: Known, block: number): void {
+    if (!this.#watched.has(data)) {
+      this.#watched.add(data);
+      onRelease(this.#backend, data, () => this.forget(data));
     }
-    this.#entries.delete(data);
+    form.block = block;
+    this.#kept.add(form);
+    this.#bytes += form.bytes;
   }
 
-  /** Frees the least recently used until no more than `bytes` are in use; what a kernel reads stays. */
+  #free(form: Known): void {
+    if (!this.#kept.delete(form)) return;
+    this.#heap.free(form.block);
+    form.block = 0;
+    this.#bytes -= form.bytes;
+  }
+
+  /**
+   * Makes room for a form in the budget; frees nothing where that would not do.
+   *
+   * @param last when it was asked for before.
+   */
+  #makeRoom({ bytes, cost }: Known, last: number): boolean {
+    let room = options.cacheBytes - this.#bytes;
+    if (room >= bytes) return true;
+    if (bytes > options.cacheBytes) return false;
+    const isStale = ({ asked }: Known) => asked < last;
+    const leaving = [...this.#kept]
+      .filter((other) => isStale(other) || other.cost < cost)
+      .sort((a, b) => Number(isStale(b)) - Number(isStale(a)) || byWorth(a, b))
+      .filter((other) => {
+        if (room >= bytes) return false;
+        room += other.bytes;
+        return true;
+      });
+    if (room < bytes) return false;
+    for (const other of leaving) this.#free(other);
+    return true;
+  }
+
+  /** Frees what was prepared from some data, which was released. */
+  forget(data: DataKey): void {
+    for (const form of this.#known.get(data)?.values() ?? []) this.#free(form);
+    this.#known.delete(data);
+  }
+
+  /** Frees the forms that cost least until no more than `bytes` are in use; what a kernel reads stays. */
   shrink(bytes: number): void {
-    for (const data of this.#entries.keys()) {
+    for (const form of [...this.#kept].sort(byWorth)) {
       if (this.#bytes <= bytes) return;
-      if (data !== this.#inUse) this.forget(data);
+      if (form !== this.#inUse) this.#free(form);
     }
   }
 }

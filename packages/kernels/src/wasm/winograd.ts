@@ -117,6 +117,7 @@ export function runWinograd(
   const positions = six ? 64 : 36;
   const uPos = rt.sizes.filterPosition(s.o, s.c);
   const panels = ceilDiv(s.o, 8);
+  const panelsAtATime = Math.max(1, Math.floor(TRANSFORMED / (1152 * s.c)));
   const source: FilterArgs = {
     w: filter.pointer + 4 * layout.offset,
     ...{ n: s.o, k: s.c, strideN: layout.n, strideK: layout.k, strideTap: layout.tap },
@@ -133,7 +134,7 @@ export function runWinograd(
    */
   const useShared = (u: number) => {
     const tilesPerItem = ceilDiv(tiles, Math.min(tiles, rt.threads * 4));
-    const most = u === 0 ? Math.max(1, Math.floor(TRANSFORMED / (1152 * s.c))) : panels;
+    const most = u === 0 ? panelsAtATime : panels;
     const panelsPerItem = Math.min(most, ceilDiv(panels, rt.threads > 1 ? rt.threads * 4 : 1));
     const own = u === 0 ? 4 * 36 * rt.sizes.filterPosition(8 * panelsPerItem, s.c) : 0;
     rt.heap.withBlocks([4 * 36 * rt.sizes.packedPosition(tiles, s.c)], (v) => {
@@ -151,8 +152,12 @@ export function runWinograd(
     const job = six ? 'winograd6' : 'winograd';
     rt.run(job, ceilDiv(tiles, tilesPerItem), { ...shape, u, uPos, tilesPerItem }, scratch);
   };
-  const form = `winograd/${positions}/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`;
-  const bytes = 4 * positions * uPos;
-  if (!six && tiles <= FEW_TILES && !rt.filters.isWorth(filter.key, form, bytes)) useShared(0);
-  else rt.filters.with(filter.key, form, bytes, fill, use);
+  const few = !six && tiles <= FEW_TILES;
+  const form = {
+    name: `winograd/${positions}/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`,
+    bytes: 4 * positions * uPos,
+    // Transformed part by part it needs the tiles once for each part; as a whole it goes to memory and comes back.
+    cost: few ? 1 + tiles / (8 * panelsAtATime) : 5,
+  };
+  rt.filters.with(filter.key, form, fill, use, few ? () => useShared(0) : undefined);
 }
