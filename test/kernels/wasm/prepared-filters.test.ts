@@ -7,6 +7,7 @@ import {
   WasmMemoryError,
   wasmFilterCacheBytes,
 } from '../../../packages/kernels/src/wasm/index.ts';
+import { defaultCacheBytes } from '../../../packages/kernels/src/wasm/options.ts';
 import { runtimeOf } from '../../../packages/kernels/src/wasm/runtime.ts';
 import {
   type Case,
@@ -258,5 +259,15 @@ describe('wasm: prepared filters', () => {
       for (const { x, filter } of layers) tf.dispose([x, filter]);
     }
     expect(new Set(kept).size).to.equal(kept.length);
+  });
+
+  it('the budget unless set is a sixteenth of the memory of the device where the browser tells it', () => {
+    const MIB = 2 ** 20;
+    expect(defaultCacheBytes({ deviceMemory: 8 })).to.equal(512 * MIB);
+    expect(defaultCacheBytes({ deviceMemory: 2 })).to.equal(128 * MIB);
+    expect(defaultCacheBytes({ deviceMemory: 0.25 })).to.equal(16 * MIB);
+    // Node, Firefox and Safari
+    expect(defaultCacheBytes({})).to.equal(1024 * MIB);
+    expect(defaultCacheBytes(undefined)).to.equal(1024 * MIB);
   });
 });
