@@ -6,6 +6,7 @@
  * What a custom gradient saves of its own intermediate values is not recorded at all. Both gave wrong numbers without a word.
  */
 import type * as tf from '@tensorflow/tfjs-core';
+import { BackwardPass } from './backward-pass.ts';
 import { SecondGradientError } from './errors.ts';
 import { type KernelInputs, type Recorder, recorder, type TapeNode } from './tfjs-internals.ts';
 
@@ -100,17 +101,35 @@ function relinkSaved(tape: TapeNode[], firstInside: number): void {
 // The engine is one for the whole process, so it is mended once, whatever copies of this package there are.
 const mended = Symbol.for('@chaingrad/kernels/tape');
 
-/** Makes tfjs record what is saved for gradients so that these can be differentiated again. Calling it again does no harm. */
+/**
+ * Makes tfjs record what is saved for gradients so that these can be differentiated again, and free in a backward pass what it is done
+ * with. Calling it again does no harm.
+ */
 export function mendTape(): void {
   const engine = recorder() as Recorder & { [mended]?: true };
   if (engine[mended]) return;
   engine[mended] = true;
-  const { addTapeNode, customGrad } = engine;
+  const { addTapeNode, customGrad, gradients } = engine;
+  const passes: BackwardPass[] = [];
+  engine.gradients = (f, xs, ...rest) => {
+    passes.push(new BackwardPass(xs));
+    try {
+      return gradients.call(engine, f, xs, ...rest);
+    } finally {
+      passes.pop();
+    }
+  };
   let firstInside = Number.POSITIVE_INFINITY;
   engine.addTapeNode = (...args) => {
     addTapeNode.apply(engine, args);
     const { activeTape } = engine.state;
-    if (activeTape.at(-1)!.saved.length > 0) relinkSaved(activeTape, firstInside);
+    const node = activeTape.at(-1)!;
+    const { gradient } = node;
+    if (gradient !== undefined) {
+      // What a pass leaves behind that is recorded itself is needed for its own gradient.
+      node.gradient = (dys) => (isRecorded() ? gradient(dys) : passes.at(-1)!.visit(node, gradient, dys));
+    }
+    if (node.saved.length > 0) relinkSaved(activeTape, firstInside);
   };
   engine.customGrad = (f) => {
     const operation = customGrad.call(engine, f);

@@ -108,11 +108,12 @@ export interface Recorder {
     readonly activeTape: TapeNode[];
     readonly gradientDepth: number;
     readonly kernelDepth: number;
-    readonly activeScope: { readonly name: string } | null;
+    readonly activeScope: { readonly name: string; readonly track: readonly tf.Tensor[] } | null;
   };
   nextTensorId(): number;
   runKernel(name: string, inputs: KernelInputs, attrs: object): unknown;
   addTapeNode(...args: unknown[]): void;
+  gradients(f: () => tf.Tensor, xs: tf.Tensor[], ...rest: unknown[]): unknown;
   customGrad: CustomGrad;
 }
 
