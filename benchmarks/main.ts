@@ -10,7 +10,9 @@ import { load, machine } from './driver/machine.ts';
 import { build, results as resultsFolder } from './driver/paths.ts';
 import { barPlot } from './driver/plot.ts';
 import { preparePhotos } from './driver/prepare.ts';
-import { markdown, type Report, shortReport } from './driver/report.ts';
+import { markdown, type Report, rooflineFile, shortReport } from './driver/report.ts';
+import { rooflineOf } from './driver/roofline.ts';
+import { rooflinePlot } from './driver/roofline-plot.ts';
 import { type CaseResult, runCase } from './driver/run.ts';
 import { serve } from './driver/server.ts';
 import { type SideName, sideNames } from './sides/side.ts';
@@ -108,6 +110,11 @@ function write(report: Report): void {
   if (plot !== null) {
     writeFileSync(`${folder}forward.svg`, plot);
     beside.push('![Times of one forward pass](forward.svg)');
+  }
+  for (const one of report.cases) {
+    const roofline = rooflineOf(one);
+    if (roofline !== null)
+      writeFileSync(`${folder}${rooflineFile(one.case.id)}`, rooflinePlot(one.case.title, roofline));
   }
   const page = historyPage(readHistory(history));
   if (page !== null) {

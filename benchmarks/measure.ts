@@ -1,10 +1,24 @@
 /** One measurement: one side, one network, in a process or page of its own. */
+import { type Limits, measureLimits } from './limits.ts';
 import { flopsOf, type Graph, single } from './models/graph.ts';
 import { graphOf } from './models/index.ts';
 import { drawInput } from './models/weights.ts';
 import { loadSide, type Platform, type Side, type SideName } from './sides/side.ts';
 
-export type Task = 'forward' | 'predict' | 'train' | 'layers';
+/** `serial` is a forward pass on one thread whose jobs are divided as for `SERIAL_THREADS`, to know what is not divided. */
+export type Task = 'forward' | 'predict' | 'train' | 'layers' | 'serial';
+
+/** Threads for which the jobs of `serial` are divided. */
+export const SERIAL_THREADS = 8;
+
+/** Shares of the time of a pass on one thread; medians over the runs. */
+export interface SerialShare {
+  readonly threads: number;
+  /** What is not inside jobs that are divided among threads. */
+  readonly serial: number;
+  /** The least that so many threads could take: the serial part, and of each job the thread with the most items. */
+  readonly least: number;
+}
 
 export interface Job {
   readonly side: SideName;
@@ -16,6 +30,8 @@ export interface Job {
   readonly drawn: boolean;
   /** As of `OpenOptions`. */
   readonly cacheBytes?: number;
+  /** Before layers, measure what a thread reaches at most; its program is a file of `prepare`. */
+  readonly limits?: boolean;
   /** Runs before the clock counts, then at least `minRuns` runs, and more until `seconds` are over. */
   readonly warmup: number;
   readonly minRuns: number;
@@ -30,6 +46,8 @@ export interface LayerTime {
   readonly ms: number;
   /** As of `TaskTimes`. */
   readonly cpuMs?: number;
+  /** Without what carries the input in and the output out; of sides that can tell. */
+  readonly computeMs?: number;
 }
 
 /** Milliseconds. */
@@ -51,10 +69,13 @@ export interface Measurement {
   readonly loadMs: number;
   readonly tasks: Partial<Record<Task, TaskTimes>>;
   readonly layers?: readonly LayerTime[];
+  /** What one thread of this process reached at most, measured before the layers. */
+  readonly limits?: Limits;
   /** Outputs of the first forward pass, channels last. */
   readonly outputs?: readonly Float32Array[];
   /** Losses of the training steps. */
   readonly losses?: readonly number[];
+  readonly serial?: SerialShare;
   /** Boxes found in the photo. */
   readonly found?: number;
 }
@@ -101,6 +122,8 @@ async function measureLayers(side: Side, graph: Graph, job: Job, platform: Platf
     const runner = await side.open(alone, { ...job, drawn: true, platform });
     runner.input(drawInput(alone, job.batch));
     const { runs, cpuMs } = await repeat(() => runner.forward(), job, platform);
+    const { compute } = runner;
+    const computing = compute === undefined ? null : await repeat(compute, job, platform);
     runner.dispose?.();
     layers.set(key, {
       name: node.name,
@@ -108,6 +131,7 @@ async function measureLayers(side: Side, graph: Graph, job: Job, platform: Platf
       gflop: (job.batch * flopsOf(node)) / 1e9,
       ms: median(runs),
       ...(cpuMs !== undefined && { cpuMs }),
+      ...(computing !== null && { computeMs: median(computing.runs) }),
     });
   }
   return [...layers.values()];
@@ -119,8 +143,9 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
   const input = drawInput(graph, job.batch);
   const [importMs, side] = await timed(() => loadSide(job.side));
   if (job.tasks.includes('layers')) {
+    const limits = job.limits ? await measureLimits(platform) : undefined;
     const layers = await measureLayers(side, graph, job, platform);
-    return { info: '', importMs, loadMs: 0, tasks: {}, layers };
+    return { info: '', importMs, loadMs: 0, tasks: {}, layers, limits };
   }
   const [loadMs, runner] = await timed(() => side.open(graph, { ...job, platform }));
   runner.input(input);
@@ -128,6 +153,7 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
   let outputs: Float32Array[] | undefined;
   const losses: number[] = [];
   let found: number | undefined;
+  let serial: SerialShare | undefined;
   for (const task of job.tasks) {
     if (task === 'forward')
       tasks.forward = await repeat(
@@ -149,6 +175,25 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
         job,
         platform,
       );
+    } else if (task === 'serial') {
+      if (runner.logJobs === undefined) throw new Error(`${job.side} has no log of its jobs`);
+      const log = runner.logJobs(SERIAL_THREADS);
+      const shares: { serial: number; least: number }[] = [];
+      tasks.serial = await repeat(
+        async () => {
+          log.take();
+          const [total] = await timed(() => runner.forward());
+          const { divided, longest } = log.take();
+          const rest = total - divided;
+          shares.push({ serial: rest / total, least: (rest + longest) / total });
+        },
+        job,
+        platform,
+      );
+      log.end();
+      const counted = shares.slice(-tasks.serial.runs.length);
+      const middle = (of: 'serial' | 'least') => median(counted.map((one) => one[of]));
+      serial = { threads: SERIAL_THREADS, serial: middle('serial'), least: middle('least') };
     } else {
       if (runner.train === undefined) throw new Error(`${job.side} cannot train ${job.model}`);
       const train = runner.train;
@@ -156,7 +201,7 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
     }
   }
   return {
-    ...{ info: runner.info, code: runner.code, importMs, loadMs, tasks, found },
+    ...{ info: runner.info, code: runner.code, importMs, loadMs, tasks, found, serial },
     outputs: outputs === undefined ? undefined : (runner.channelsLast?.(outputs) ?? outputs),
     losses: losses.length === 0 ? undefined : losses,
   };

@@ -154,6 +154,14 @@ export const cases: readonly Case[] = [
     },
     ...{ ...once, seconds: 0.2, minRuns: 3 },
   }),
+  define({
+    ...{ ...ssd300, id: 'ssd300-serial', title: 'SSD300, what threads cannot divide', sides: own },
+    ...{ tasks: ['serial'], ...once, minRuns: 7 },
+  }),
+  define({
+    ...{ id: 'mobilenet-layers', title: 'SSDMobileNetV2, layer by layer', model: 'ssd-mobilenet-v2' },
+    ...{ sides: javascript, tasks: ['layers'], ...once, seconds: 0.2, minRuns: 3 },
+  }),
   ...[2, 4].map((batch) =>
     define({
       ...{

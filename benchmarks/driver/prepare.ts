@@ -5,12 +5,14 @@ import { exportTflite } from '@chaingrad/onnx';
 import { SSD } from '@chaingrad/vision';
 import { readImage } from 'chaingrad';
 import { drawnTargets } from '../../packages/cli/src/commands/bench/training-step.ts';
+import { LIMITS_PAGES, limitsFile, limitsSource } from '../limits.ts';
 import { graphOf } from '../models/index.ts';
 import { tfjsLayout } from '../models/layouts.ts';
 import { onnxBytes } from '../models/onnx.ts';
 import { safetensorsHeader } from '../models/safetensors.ts';
 import { drawInput, drawParam } from '../models/weights.ts';
 import { loadDrawn, modelOf } from '../sides/models.ts';
+import { compileAssembly } from './assembly.ts';
 import { files, root } from './paths.ts';
 
 /** To be raised when the way in which files are made changes. */
@@ -60,6 +62,15 @@ export async function prepareTflite(name: string, batch: number): Promise<void> 
   await loadDrawn(model, graph);
   write(file, [await exportTflite(model, [[batch, ...graph.input]], { outputNames: [...graph.outputs] })]);
   model.dispose();
+}
+
+/** The program that measures what the engine reaches, with fused multiply-adds and without. */
+export async function prepareLimits(): Promise<void> {
+  mkdirSync(files, { recursive: true });
+  for (const relaxed of [false, true])
+    write(limitsFile(relaxed), [
+      await compileAssembly(limitsSource(relaxed), { relaxed, memoryPages: LIMITS_PAGES }),
+    ]);
 }
 
 /** What PyTorch cannot draw or know by itself: the graph, the batch, and what an SSD is to learn. */

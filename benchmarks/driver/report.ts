@@ -2,9 +2,10 @@
 import type { SideName } from '../sides/side.ts';
 import { absent } from './cases.ts';
 import type { Machine } from './machine.ts';
+import { type Roofline, rooflineOf } from './roofline.ts';
 import type { CaseResult, SideResult } from './run.ts';
 import { median, spread } from './stats.ts';
-import { chainerTimes, measured, mib, ms, Results, targets, titled } from './targets.ts';
+import { chainerTimes, measured, mib, ms, Results, serialText, targets, titled } from './targets.ts';
 import { unchangedPrograms } from './unchanged.ts';
 
 export interface Report {
@@ -81,6 +82,12 @@ function caseTables(result: CaseResult, results: Results): string {
       return one === undefined || one.info === '' ? [] : [`${titled(side.side)}: ${one.info}`];
     });
     if (task === tasks.at(-1) && info.length > 0) parts.push(`${info.join('; ')}.`);
+    const serial = result.sides[0]?.processes[0]?.serial;
+    if (task === 'serial' && serial !== undefined)
+      parts.push(
+        `One thread computes, jobs are divided as for ${serial.threads}: ${measured(serial.serial, '%')} of the time is outside of jobs that threads would share; ` +
+          `${serialText(serial)}, were all items of a job equally long.`,
+      );
     if (task === 'predict') parts.push(`${result.sides[0]?.processes[0]?.found} boxes found.`);
     const losses = result.sides.flatMap(({ side, processes: [one] }) =>
       one?.losses === undefined ? [] : [`${titled(side)} ${one.losses[0]!.toPrecision(6)}`],
@@ -90,19 +97,30 @@ function caseTables(result: CaseResult, results: Results): string {
   return parts.join('\n\n');
 }
 
-/** Layer by layer: times, the rate of ours, how many times as long the others take. */
-function layerTable({ case: { title, engine }, sides }: CaseResult): string {
-  const of = (side: SideName) => sides.find((one) => one.side === side)?.processes[0]?.layers;
+/** Layer by layer: times, the rate of ours and its share of the bound, how many times as long the others take. */
+function layerTable(result: CaseResult): string {
+  const { title, engine, id } = result.case;
+  const of = (side: SideName) => result.sides.find((one) => one.side === side)?.processes[0]?.layers;
   const ours = of('chaingrad');
   if (ours === undefined) return '';
-  const others = sides
+  const others = result.sides
     .map(({ side }) => side)
     .filter((side) => side !== 'chaingrad' && of(side) !== undefined);
-  const rows = ours.map((layer) => [
+  const roofline = rooflineOf(result);
+  /** Cells about the bound, where it was measured. */
+  const bounded = (cells: (known: Roofline) => readonly string[]) =>
+    roofline === null ? [] : cells(roofline);
+  const share = ({ bound, took }: { readonly bound: number; readonly took: number }) =>
+    measured(bound / took, '%');
+  const rows = ours.map((layer, i) => [
     `${layer.name}${layer.count > 1 ? ` (x${layer.count})` : ''}`,
     layer.gflop.toFixed(3),
     layer.ms.toFixed(2),
     (layer.gflop / (layer.ms / 1000)).toFixed(0),
+    ...bounded(({ layers }) => {
+      const one = layers[i]!;
+      return [one.took.toFixed(2), one.bound.toFixed(2), share(one), one.algorithm];
+    }),
     ...others.flatMap((side) => {
       const theirs = of(side)!.find((one) => one.name === layer.name)!;
       return [theirs.ms.toFixed(2), `${(theirs.ms / layer.ms).toFixed(1)}x`];
@@ -117,15 +135,31 @@ function layerTable({ case: { title, engine }, sides }: CaseResult): string {
       sum('chaingrad').toFixed(0),
       (total / (sum('chaingrad') / 1000)).toFixed(0),
     ],
+    ...bounded((all) => [all.took.toFixed(0), all.bound.toFixed(0), `**${share(all)}**`, '']),
     ...others.flatMap((side) => [sum(side).toFixed(0), `${(sum(side) / sum('chaingrad')).toFixed(1)}x`]),
   ]);
-  const head = ['layer', 'GFLOP', 'chaingrad ms', 'GFLOP/s', ...others.flatMap((side) => [`${side} ms`, ''])];
-  return (
-    `### ${title}, ${engineName(engine)}, 1 thread\n\n` +
-    'Each layer alone, activations fused. GFLOP/s count the multiplications of a direct convolution; Winograd needs a quarter of them.\n\n' +
-    table(head, rows)
-  );
+  const head = [
+    ...['layer', 'GFLOP', 'chaingrad ms', 'GFLOP/s'],
+    ...bounded(() => ['computing ms', 'bound ms', 'share of its bound', 'by']),
+    ...others.flatMap((side) => [`${side} ms`, '']),
+  ];
+  return [
+    `### ${title}, ${engineName(engine)}, 1 thread`,
+    'Each layer alone, activations fused. GFLOP/s count the multiplications of a direct convolution; Winograd needs a quarter of them.',
+    ...bounded(({ limits }) => [
+      `The bound of a layer is what its multiply-adds take at ${limits.gflops.toFixed(1)} GFLOP/s, which one thread reached in this process with the same ` +
+        'instructions of 128 bits and no memory, or reading and writing its numbers once, if that is more, by the algorithm for which it is the least ' +
+        '(F(4,3) and F(6,3) are Winograd, transforms counted). Reading reached ' +
+        `${limits.bandwidth.map(([bytes, rate]) => `${rate.toFixed(0)} GB/s of ${bytes / 1024} KiB`).join(', ')}. ` +
+        '"Computing" leaves out what carries the input in and the output out.',
+      `![Layers against their bounds](${rooflineFile(id)})`,
+    ]),
+    table(head, rows),
+  ].join('\n\n');
 }
+
+/** The picture of a case that measured layers. */
+export const rooflineFile = (id: string) => `${id}.svg`;
 
 /** The layers that others compute faster. */
 function losingLayers({ case: { title }, sides }: CaseResult): string[] {

@@ -5,7 +5,7 @@ import { type Browser, browserBinary, runInBrowser } from './browser.ts';
 import type { Case } from './cases.ts';
 import { load } from './machine.ts';
 import { nodeBinary, pythonBinary, type Ran, type Result, runInNode, runInPython } from './node-process.ts';
-import { prepareModel, preparePytorch, prepareTflite } from './prepare.ts';
+import { prepareLimits, prepareModel, preparePytorch, prepareTflite } from './prepare.ts';
 import { serve } from './server.ts';
 import { relativeDifference } from './stats.ts';
 
@@ -74,6 +74,7 @@ export async function runCase(
   if (typeof engine === 'string') for (const side of one.sides) failures.set(side, engine);
   else {
     if (!drawn) prepareModel(model);
+    if (tasks.includes('layers')) await prepareLimits();
     if (one.sides.includes('litert')) await prepareTflite(model, batch);
     const python = one.sides.includes('pytorch') ? await pytorch(one) : null;
     if (typeof python === 'string') failures.set('pytorch', python);
@@ -88,6 +89,7 @@ export async function runCase(
         try {
           const { result, outputs: out } = await runOf(side)({
             ...{ side, model, tasks, batch, threads, drawn, warmup, minRuns, seconds },
+            limits: tasks.includes('layers'),
           });
           done.get(side)!.push(result);
           if (!outputs.has(side) && out.length > 0) outputs.set(side, out);

@@ -1,8 +1,9 @@
 /** What the project sets itself, and what came out. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { Task } from '../measure.ts';
+import type { SerialShare, Task } from '../measure.ts';
 import type { SideName } from '../sides/side.ts';
 import { root } from './paths.ts';
+import { rooflineOf } from './roofline.ts';
 import type { CaseResult } from './run.ts';
 import { median, type Spread, spread } from './stats.ts';
 
@@ -165,6 +166,27 @@ export function targets(results: Results, cpu: string): Target[] {
     'ssd300-forward',
     'onnxruntime-node',
   );
+  const layers = results.case('ssd300-layers');
+  const roofline = layers === undefined ? null : rooflineOf(layers);
+  const whole = results.times('ssd300-forward', 'chaingrad');
+  const bounded = roofline !== null && whole !== null;
+  add(
+    'SSD300, 1 thread, Node 24, share of the bound of its layers (mixed F(6,3) and F(4,3))',
+    '>=',
+    0.87,
+    bounded ? roofline.bound / whole.median : null,
+    bounded ? `${ms(roofline.bound)} / ${ms(whole.median)}` : '',
+    '%',
+  );
+  const serial = results.case('ssd300-serial')?.sides[0]?.processes[0]?.serial;
+  add(
+    'SSD300, share of the time of 1 thread that threads cannot divide',
+    '<=',
+    0.04,
+    serial?.serial ?? null,
+    serial === undefined ? '' : serialText(serial),
+    '%',
+  );
   speed('SSD300, 1 thread, Node 24, against PyTorch (native)', 1.1, 'ssd300-forward', 'pytorch');
   for (const [threads, id] of [
     ['1 thread', 'ssd300-train-1thread'],
@@ -215,6 +237,10 @@ export function targets(results: Results, cpu: string): Target[] {
   );
   return list;
 }
+
+/** What the serial share allows. */
+export const serialText = ({ threads, least }: SerialShare) =>
+  `divided for ${threads} threads, which could be ${(1 / least).toFixed(1)}x as fast at most`;
 
 export const ms = (value: number) =>
   value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(value < 100 ? 1 : 0)} ms`;

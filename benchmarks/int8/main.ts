@@ -12,7 +12,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import asc from 'assemblyscript/asc';
+import { compileAssembly } from '../driver/assembly.ts';
 import { bundleForNode } from '../driver/bundle.ts';
 import { installPeers } from '../driver/install.ts';
 import { nodeBinary, runInNode } from '../driver/node-process.ts';
@@ -50,30 +50,6 @@ export function ${name}(repeats: i32): void {
 
 const source =
   tile('float', 1, 'f32x4.relaxed_madd') + tile('int8', 4, 'i32x4.relaxed_dot_i8x16_i7x16_add_s');
-
-async function compile(): Promise<Uint8Array> {
-  let binary: Uint8Array | null = null;
-  const flags = [
-    '--optimizeLevel',
-    '3',
-    '--runtime',
-    'stub',
-    '--enable',
-    'simd,relaxed-simd',
-    '--noAssert',
-    '--initialMemory',
-    '1',
-  ];
-  const { error, stderr } = await asc.main(['tile.ts', ...flags, '--outFile', 'tile.wasm'], {
-    readFile: (name) => (name === 'tile.ts' ? source : null),
-    writeFile: (name, contents) => {
-      if (name === 'tile.wasm') binary = contents as Uint8Array;
-    },
-    listFiles: () => [],
-  });
-  if (error !== null || binary === null) throw new Error(stderr.toString(), { cause: error });
-  return binary;
-}
 
 /** Runs in a process of its own: operands, both results checked, and computing time of many tiles. */
 const program = `
@@ -115,7 +91,7 @@ if (node === null) throw new Error(`Node ${major} could not be installed on this
 await bundleForNode();
 const folder = mkdtempSync(join(tmpdir(), 'chaingrad-int8-'));
 const file = join(folder, 'tile.wasm');
-writeFileSync(file, await compile());
+writeFileSync(file, await compileAssembly(source, { relaxed: true, memoryPages: 1 }));
 const run = (flags: readonly string[]): string =>
   execFileSync(node, [...flags, '-e', program, file], { encoding: 'utf8', maxBuffer: 2 ** 28 });
 const rates = JSON.parse(run([])) as { float: number; int8: number };

@@ -13,9 +13,11 @@ import { SSD } from '@chaingrad/vision';
 import { load } from '@chaingrad/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { type TrainingStep, trainingStep } from '../../packages/cli/src/commands/bench/training-step.ts';
+import { runtimeOf } from '../../packages/kernels/src/wasm/runtime.ts';
 import type { Graph } from '../models/graph.ts';
 import { drawParam } from '../models/weights.ts';
 import { wasmCode } from './code.ts';
+import { logJobs } from './job-log.ts';
 import { loadDrawn, modelOf, Small } from './models.ts';
 import type { OpenOptions, Platform, Runner, Side } from './side.ts';
 
@@ -94,12 +96,19 @@ const side = (wide: boolean): Side => ({
     let input = new Float32Array(0);
     const shape: [number, number, number, number] = [options.batch, ...graph.input];
     let step: TrainingStep | null = null;
+    /** The input of `compute`. */
+    let resident: tf.Tensor4D | null = null;
+    const pass = (x: () => tf.Tensor4D) => usingConfig('train', false, () => tf.tidy(() => run(x())));
     return {
       ...about,
       input(x) {
         input = x;
       },
-      forward: () => read(usingConfig('train', false, () => tf.tidy(() => run(tf.tensor4d(input, shape))))),
+      forward: () => read(pass(() => tf.tensor4d(input, shape))),
+      async compute() {
+        resident ??= tf.tensor4d(input, shape);
+        tf.dispose(pass(() => resident!));
+      },
       predict:
         model instanceof SSD ? async (photo) => (await model.predict([photo])).labels[0]!.length : undefined,
       train:
@@ -113,8 +122,10 @@ const side = (wide: boolean): Side => ({
               x.dispose();
               return value!;
             },
+      logJobs: (threads) => logJobs(runtimeOf(tf.backend()), threads),
       dispose() {
         tf.dispose([...params.values()]);
+        resident?.dispose();
         model?.dispose();
       },
     };

@@ -1,5 +1,6 @@
 /** What a side (chaingrad, or a library to compare with) does in a measurement. It runs in a Node process or in a page. */
 import type { Graph } from '../models/graph.ts';
+import type { JobLog } from './job-log.ts';
 
 export const sideNames = [
   'chaingrad',
@@ -58,12 +59,16 @@ export interface Runner {
   input(x: Float32Array<ArrayBuffer>): void;
   /** From numbers to numbers: one forward pass of the batch. */
   forward(): Promise<Float32Array[]>;
+  /** The same from a tensor to tensors, which stay where the library keeps them. */
+  compute?(): Promise<void>;
   /** The outputs of `forward` with channels last; not measured. */
   channelsLast?(outputs: Float32Array[]): Float32Array[];
   /** From a photo to boxes; tells how many. */
   predict?(photo: Photo): Promise<number>;
   /** One step of training: forward, gradients, update; tells the loss. */
   train?(): Promise<number>;
+  /** From now on jobs are divided as for so many threads, but computed by one, and logged; see job-log.ts. */
+  logJobs?(threads: number): JobLog;
   dispose?(): void;
 }
 
