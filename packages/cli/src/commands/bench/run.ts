@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { CliError } from '../../errors.ts';
 import { parseModel } from '../../models.ts';
 import { type BackendArguments, startBackend } from '../../start-backend.ts';
+import { type GpuWork, gpuWorkOf } from './gpu-work.ts';
 import { trainingStep } from './training-step.ts';
 
 export interface BenchOptions extends BackendArguments {
@@ -41,6 +42,8 @@ export interface BenchResult {
   readonly create: number;
   readonly forward: RunTimes;
   readonly train: RunTimes | null;
+  /** What one forward pass asks of the GPU, and which it is; null on other backends. */
+  readonly gpu: (GpuWork & { readonly adapter: string }) | null;
   /** The most memory that the process had. */
   readonly peakMemory: number;
 }
@@ -58,6 +61,12 @@ async function repeat(fn: () => Promise<void>, runs: number): Promise<RunTimes> 
   times.sort((a, b) => a - b);
   const middle = (times[(runs - 1) >> 1]! + times[runs >> 1]!) / 2;
   return { first, median: middle, min: times[0]!, max: times.at(-1)!, runs };
+}
+
+/** The GPU as it names itself, e.g. a software one. */
+async function adapterName(): Promise<string> {
+  const info = (await navigator.gpu.requestAdapter())?.info;
+  return [info?.vendor, info?.architecture, info?.description].filter((text) => text).join(' ') || 'unknown';
 }
 
 /** Starts the backend; on wasm with as many threads as were asked for. */
@@ -89,12 +98,14 @@ export async function measure(text: string, options: BenchOptions): Promise<Benc
   new Random(0).fillUniform(pixels, -1, 1);
   const call = (x: tf.Tensor4D) =>
     (model as Link & { call(x: tf.Tensor4D): tf.Tensor | tf.Tensor[] }).call(x);
-  const forward = await repeat(async () => {
+  const pass = async () => {
     const outputs = model.evaluating(() => [call(tf.tensor4d(pixels, shape))].flat());
     // The clock stops when the numbers are there.
     await Promise.all(outputs.map((output) => output.data()));
     tf.dispose(outputs);
-  }, runs);
+  };
+  const forward = await repeat(pass, runs);
+  const gpu = info.name === 'webgpu' ? { ...(await gpuWorkOf(pass)), adapter: await adapterName() } : null;
   let train: RunTimes | null = null;
   if (options.train) {
     const step = trainingStep(model, batch);
@@ -113,12 +124,14 @@ export async function measure(text: string, options: BenchOptions): Promise<Benc
     node: process.versions.node,
     cpu: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
     loadAverage: loadavg()[0]!,
-    ...{ start: startMs, create, forward, train },
+    ...{ start: startMs, create, forward, train, gpu },
     peakMemory: process.resourceUsage().maxRSS * 1024,
   };
 }
 
 const ms = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+
+const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 const line = (name: string, { first, median, min, max, runs }: RunTimes) =>
   `${name.padEnd(14)}${ms(median).padStart(10)}   ${ms(min)} to ${ms(max)} in ${runs} runs; the first took ${ms(first)}`;
@@ -130,7 +143,7 @@ export async function bench(text: string, options: BenchOptions): Promise<void> 
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
-  const { backend, threads, relaxedSimd, wide, train } = result;
+  const { backend, threads, relaxedSimd, wide, train, gpu } = result;
   const uses =
     threads === null
       ? ''
@@ -143,7 +156,13 @@ export async function bench(text: string, options: BenchOptions): Promise<void> 
     `${'create'.padEnd(14)}${ms(result.create).padStart(10)}`,
     line('forward', result.forward),
     ...(train === null ? [] : [line('training step', train)]),
-    `${'peak memory'.padEnd(14)}${`${Math.round(result.peakMemory / 2 ** 20)} MiB`.padStart(10)}`,
+    ...(gpu === null
+      ? []
+      : [
+          `${'GPU'.padEnd(14)}${gpu.adapter}`,
+          `${'a pass'.padEnd(14)}${gpu.dispatches} programs, which are bound to ${mib(gpu.bytes)}; ${mib(gpu.copied)} copied, to and from the CPU`,
+        ]),
+    `${'peak memory'.padEnd(14)}${mib(result.peakMemory).padStart(10)}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
