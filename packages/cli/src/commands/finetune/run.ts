@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { Adam, listNames, Random, setSeed } from '@chaingrad/core';
 import {
+  IntervalTrigger,
   LogReport,
   PlotReport,
   PrefetchIterator,
@@ -14,6 +15,7 @@ import {
   StandardUpdater,
   snapshot,
   Trainer,
+  type Trigger,
 } from '@chaingrad/training';
 import {
   balancedWeights,
@@ -184,10 +186,16 @@ async function run({
   const total = epochs ?? ((updates ?? Number.POSITIVE_INFINITY) * settings.batch) / train.length;
   const pace = Math.min(Math.ceil((PACE * settings.batch) / train.length), Math.floor(total / PACE));
   const paced = [Math.max(1, pace), 'epoch'] as const;
+  // The last test belongs in the log too, where the training ends within an epoch.
+  const interval = new IntervalTrigger(...paced);
+  const logged: Trigger = {
+    fires: (self) => interval.fires(self) || progress(self) >= 1,
+    serialEntries: (prefix) => interval.serialEntries(prefix),
+  };
   trainer
     .extend(validation, { trigger: tested })
     .extend(new RateSchedule({ attr: 'alpha', peak: settings.lr, warmup: 20, progress }))
-    .extend(new LogReport({ trigger: paced }))
+    .extend(new LogReport({ trigger: logged }))
     .extend(
       new PrintReport(['epoch', 'iteration', ...losses, ...precisions, 'elapsed_time'], {
         out: (line) => print(`${line}\n`),
