@@ -47,6 +47,7 @@ describe('chaingrad finetune --model ssd-resnet18 --from resnet18', function () 
       labelNames: ['bright', 'dark'],
       scoreFunction: 'softmax',
       insize: 64,
+      nms: 'soft',
     });
     await useBackend('cpu');
     using learnt = await SSDResNet18.fromPretrained(best);

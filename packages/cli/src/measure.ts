@@ -74,7 +74,7 @@ export async function measure(
     );
     const predictions = await model.predict(
       batch.map(({ img }) => img),
-      { scoreThresh: 0.01, nmsThresh: 0.45 },
+      { scoreThresh: 0.01 },
     );
     batch.forEach(({ img, bbox, label, difficult }, n) => {
       const { bbox: clipped, index } = clip(predictions.bboxes[n]!, img.shape);

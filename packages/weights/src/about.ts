@@ -15,6 +15,8 @@ export interface About {
   readonly insize?: number;
   /** Tiles along a side of an image, for detectors that look at it in parts. */
   readonly tiles?: number;
+  /** How detectors suppress overlapping boxes, where not hard. */
+  readonly nms?: 'soft';
 }
 
 /** Where the metadata of a file hold it, as JSON. */
@@ -37,7 +39,7 @@ export function readAbout(file: Pick<WeightFile, 'file' | 'metadata'>): About | 
   } catch (error) {
     throw new FormatError(place, 'JSON', (error as Error).message, undefined, error);
   }
-  const { model, nFgClass, labelNames, scoreFunction, insize, tiles } = (about ?? {}) as Partial<
+  const { model, nFgClass, labelNames, scoreFunction, insize, tiles, nms } = (about ?? {}) as Partial<
     Record<keyof About, unknown>
   >;
   const names = labelNames ?? null;
@@ -50,11 +52,12 @@ export function readAbout(file: Pick<WeightFile, 'file' | 'metadata'>): About | 
     !isCount(nFgClass) ||
     !(names === null || areNames) ||
     !isFunction ||
-    !more.every(([, value]) => isCount(value))
+    !more.every(([, value]) => isCount(value)) ||
+    !(nms === undefined || nms === 'soft')
   ) {
     throw new FormatError(
       place,
-      'model, nFgClass, labelNames, scoreFunction, and numbers',
+      "model, nFgClass, labelNames, scoreFunction, numbers, and nms 'soft' or none",
       text.slice(0, 200),
     );
   }
@@ -64,6 +67,7 @@ export function readAbout(file: Pick<WeightFile, 'file' | 'metadata'>): About | 
     labelNames: names as string[] | null,
     scoreFunction,
     ...(Object.fromEntries(more) as Pick<About, 'insize' | 'tiles'>),
+    ...(nms === undefined ? {} : { nms }),
   };
 }
 

@@ -47,7 +47,7 @@ export interface FromPretrainedSpec<P extends object> {
 /**
  * A model with trained weights, made with the arguments that they imply. Nothing is left behind when loading fails, and no
  * value is drawn that the file replaces: it takes the memory of one model. A model that has a field `labelNames` gets the names
- * of its classes, and one that has `tiles` their number, where the table or the file has them.
+ * of its classes, and one that has `tiles` or `nms` their values, where the table or the file has them.
  * @param source a name of the class's table, or any source of weights; without it the first of the table.
  * @param options those of `load`, and the arguments of the class that the user gives.
  * @throws PretrainedArgumentError, UnknownPretrainedError, UnknownOptionError; as `load`.
@@ -113,6 +113,7 @@ export async function fromPretrained<P extends object, M extends Link>(
     const labelNames = about?.labelNames ?? entry?.labelNames;
     if ('labelNames' in model && labelNames) model.labelNames = labelNames;
     if ('tiles' in model && about?.tiles !== undefined) model.tiles = about.tiles;
+    if ('nms' in model && about?.nms !== undefined) model.nms = about.nms;
     return model;
   } finally {
     if (file !== from) await file.close();

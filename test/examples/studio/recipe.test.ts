@@ -7,7 +7,8 @@ describe('studio: the recipe of a training', () => {
   it('is that of the command', () => {
     const { lr, extractorLr, batch, iouThresh, seed } = defaults;
     expect(recipe).to.deep.include({ lr, extractorLr, batch, iouThresh, seed });
-    // What `mild` stands for, no turning upside down, and the weights of the classes.
-    expect([defaults.augment, defaults.flip, defaults.balance]).to.deep.equal(['mild', 'x', 'root']);
+    // What `mild` stands for, no turning upside down, the weights of the classes and what becomes of boxes.
+    const { augment, flip, balance, nms } = defaults;
+    expect([augment, flip, balance, nms]).to.deep.equal(['mild', 'x', 'root', 'soft']);
   });
 });

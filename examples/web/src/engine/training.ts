@@ -258,6 +258,7 @@ export class Training {
     const model = new SSDMobileNetV2({ nFgClass: labelNames.length, scoreFunction: 'softmax' });
     model.initialize([1, 300, 300, 3]);
     model.labelNames = labelNames;
+    model.nms = 'soft';
     // What a head of other classes has learnt says nothing about these, also where there are as many.
     const report = transferParams(source, model, { ignore: /^\/multibox\/conf\// });
     const labels = task.train.map((picture) => boxesOf(picture).label);

@@ -12,7 +12,7 @@ export interface CocoEvaluatorOptions {
   readonly labelNames?: readonly string[];
   /** Default 0.05, the preset 'evaluate' of the detectors on a feature pyramid. */
   readonly scoreThresh?: number;
-  /** Default 0.5. */
+  /** Default 0.5; of a model whose `nms` is 'soft' its own suppression. */
   readonly nmsThresh?: number;
 }
 
@@ -64,8 +64,8 @@ export class DetectionCOCOEvaluator extends PredictionEvaluator<
   }
 
   protected override found(imgs: readonly Image[]): Promise<FoundObjects[]> {
-    const { scoreThresh = 0.05, nmsThresh = 0.5 } = this.#options;
-    return detectIn(this.model, imgs, { scoreThresh, nmsThresh });
+    const { scoreThresh = 0.05, nmsThresh } = this.#options;
+    return detectIn(this.model, imgs, scoreThresh, nmsThresh, 0.5);
   }
 
   protected override judge(

@@ -17,7 +17,7 @@ export interface DetectionVOCEvaluatorOptions extends EvalDetectionVocOptions {
   readonly labelNames?: readonly string[];
   /** Default 0.01, ChainerCV's preset 'evaluate'. */
   readonly scoreThresh?: number;
-  /** Default 0.45. */
+  /** Default 0.45; of a model whose `nms` is 'soft' its own suppression. */
   readonly nmsThresh?: number;
 }
 
@@ -68,8 +68,8 @@ export class DetectionVOCEvaluator extends PredictionEvaluator<
   }
 
   protected override found(imgs: readonly Image[]): Promise<FoundObjects[]> {
-    const { scoreThresh = 0.01, nmsThresh = 0.45 } = this.#options;
-    return detectIn(this.model, imgs, { scoreThresh, nmsThresh });
+    const { scoreThresh = 0.01, nmsThresh } = this.#options;
+    return detectIn(this.model, imgs, scoreThresh, nmsThresh, 0.45);
   }
 
   protected override judge(

@@ -66,12 +66,22 @@ export interface FoundObjects {
   readonly score: Float32Array;
 }
 
-/** ... in each of several. */
+/**
+ * ... in each of several.
+ * @param nmsThresh what the user chose, in place of the model's own soft suppression too.
+ * @param usual what counts where nothing was chosen, and the model does not suppress softly.
+ */
 export async function detectIn(
   model: DetectionLink,
   imgs: readonly Image[],
-  thresholds: { readonly scoreThresh: number; readonly nmsThresh: number },
+  scoreThresh: number,
+  nmsThresh: number | undefined,
+  usual: number,
 ): Promise<FoundObjects[]> {
-  const { bboxes, labels, scores } = await model.predict(imgs, thresholds);
+  const hard = nmsThresh ?? (model.nms === 'soft' ? undefined : usual);
+  const { bboxes, labels, scores } = await model.predict(imgs, {
+    scoreThresh,
+    ...(hard === undefined ? {} : { nmsThresh: hard }),
+  });
   return bboxes.map((bbox, i) => ({ bbox, label: labels[i]!, score: scores[i]! }));
 }

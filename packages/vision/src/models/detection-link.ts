@@ -20,7 +20,15 @@ export interface Predictions {
   readonly scores: Float32Array[];
 }
 
+/**
+ * What becomes of a box that overlaps a better one of its class: 'hard' drops it from `nmsThresh` on; 'soft' lowers its score
+ * (`softNonMaximumSuppression`).
+ */
+export type Suppression = 'hard' | 'soft';
+
 /** What finds objects: `predict` takes images of any sizes. */
 export interface DetectionLink {
+  /** How overlapping boxes are suppressed, where no `nmsThresh` is given. Default 'hard'. */
+  readonly nms?: Suppression;
   predict(imgs: readonly Image[], options?: PredictOptions): Promise<Predictions>;
 }

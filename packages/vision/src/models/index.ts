@@ -1,6 +1,6 @@
 export * from './centernet/index.ts';
 export * from './deeplab/index.ts';
-export type { DetectionLink, Predictions, PredictOptions } from './detection-link.ts';
+export type { DetectionLink, Predictions, PredictOptions, Suppression } from './detection-link.ts';
 export {
   type DetectionPreset,
   type DetectionPresets,

@@ -2,6 +2,11 @@ export { bboxIou } from './bbox/bbox-iou.ts';
 export type { Detections, NumberList } from './bbox/detections.ts';
 export { bbox2loc, loc2bbox } from './bbox/loc.ts';
 export { type NonMaximumSuppressionOptions, nonMaximumSuppression } from './bbox/non-maximum-suppression.ts';
+export {
+  type SoftlySuppressed,
+  type SoftNonMaximumSuppressionOptions,
+  softNonMaximumSuppression,
+} from './bbox/soft-non-maximum-suppression.ts';
 export { type TileImagesOptions, tileImages } from './image/tile-images.ts';
 export {
   type AppliedBatch,

@@ -24,7 +24,7 @@ export const detectCommand = () =>
     .option('--score-thresh <x>', 'leave out objects with a lower score, 0 to 1', fraction)
     .option(
       '--nms-thresh <x>',
-      'of two objects that overlap more than this, keep the better one, 0 to 1',
+      "of two objects that overlap more than this, keep the better one, 0 to 1 (default: the weights' own way)",
       fraction,
     )
     .option('--n-fg-class <n>', 'number of classes of the weights, without background', count)

@@ -90,6 +90,13 @@ export const finetuneCommand = () =>
         fraction,
       ),
     )
+    .addOption(
+      option(
+        '--nms <how>',
+        'scores of overlapping boxes fall, or all but the best are dropped',
+        'nms',
+      ).choices(['soft', 'hard']),
+    )
     .option('--eval-every <n>', 'epochs between two tests (default: some tests in all)', count)
     .option('--strict', 'refuse broken images, boxes and labels instead of leaving them out')
     .addOption(option('--seed <n>', 'of everything random', 'seed').argParser(whole))

@@ -34,6 +34,8 @@ export interface FinetuneSettings {
   readonly extractorLr: number;
   /** What rare classes count against frequent ones. */
   readonly balance: 'root' | 'none';
+  /** What becomes of overlapping boxes, in tests and in the model's file. */
+  readonly nms: 'soft' | 'hard';
   /** 'none', 'early', 'extractor' or a pattern of parameter paths. */
   readonly freeze: string;
   readonly augment: 'ssd' | 'mild' | 'none';
@@ -67,6 +69,7 @@ export const defaults: Omit<FinetuneSettings, 'data'> = {
   lr: 0.001,
   extractorLr: 0.3,
   balance: 'root',
+  nms: 'soft',
   freeze: 'early',
   augment: 'mild',
   flip: 'x',

@@ -43,6 +43,7 @@ export async function startModel(
     ...(settings.size === null ? {} : { insize: settings.size }),
   });
   model.tiles = settings.tiles ?? 1;
+  model.nms = settings.nms;
   model.initialize([1, model.insize, model.insize, 3]);
   model.labelNames = labelNames;
   if (settings.from === 'none') return model;

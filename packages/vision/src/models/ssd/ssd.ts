@@ -8,7 +8,7 @@ import { paste } from '../../transforms/image/paste.ts';
 import { type ResizeBackend, resize } from '../../transforms/index.ts';
 import type { Detections } from '../../utils/bbox/detections.ts';
 import { normalizePixels, stack } from '../batch.ts';
-import type { Predictions, PredictOptions } from '../detection-link.ts';
+import type { Predictions, PredictOptions, Suppression } from '../detection-link.ts';
 import {
   type DetectionPresets,
   type DetectionSettings,
@@ -72,6 +72,9 @@ export interface InputPreparation {
 /** Tiles of one forward pass. */
 const TILES_AT_ONCE = 4;
 
+/** With soft suppression boxes from this score on vote, whatever score is asked for: it does not move the boxes. */
+const VOTERS_SCORE = 0.01;
+
 const PRESETS: DetectionPresets = {
   visualize: { nmsThresh: 0.45, scoreThresh: 0.6 },
   evaluate: { nmsThresh: 0.45, scoreThresh: 0.01 },
@@ -96,6 +99,11 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector impleme
    * larger in a tile. 1: the image alone. A detector is trained for its tiles, and its file tells them.
    */
   tiles = 1;
+  /**
+   * What becomes of overlapping boxes where `predict` is given no `nmsThresh`: 'hard' as ChainerCV does, or 'soft', which finds more
+   * of a crowd, and places boxes more exactly. A file tells it.
+   */
+  nms: Suppression = 'hard';
 
   /** @throws VisionOptionError when the lists of the boxes do not have one entry a feature map. */
   constructor(
@@ -119,7 +127,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector impleme
   static override readonly modelName: string = 'SSD';
 
   override serialMetadata(): Record<string, string> {
-    const { nFgClass, labelNames, scoreFunction, insize, tiles } = this;
+    const { nFgClass, labelNames, scoreFunction, insize, tiles, nms } = this;
     const { modelName: model, inputShape } = this.constructor as typeof SSD & {
       inputShape?: readonly number[];
     };
@@ -132,6 +140,7 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector impleme
       // What every one of the class has needs no telling.
       ...(insize === usual ? {} : { insize }),
       ...(tiles === 1 ? {} : { tiles }),
+      ...(nms === 'hard' ? {} : { nms }),
     });
   }
 
@@ -215,24 +224,41 @@ export class SSD<E extends SSDExtractor = SSDExtractor> extends Detector impleme
       { threshold: 'scoreThresh', iouThresh: 'nmsThresh' },
     );
     checkTiles(tiles);
-    if (tiles === 1) return super.predict(imgs, { nmsThresh, scoreThresh, resizeBackend });
+    const isSoft = this.nms === 'soft' && options.nmsThresh === undefined && nmsThresh !== null;
+    const suppression = isSoft ? { soft: scoreThresh } : nmsThresh;
+    const each = {
+      nmsThresh: isSoft ? null : nmsThresh,
+      scoreThresh: isSoft ? Math.min(scoreThresh, VOTERS_SCORE) : scoreThresh,
+      resizeBackend,
+    };
+    if (tiles === 1 && !isSoft) return super.predict(imgs, each);
     const out: Predictions = { bboxes: [], labels: [], scores: [] };
+    const give = ({ bbox, label, score }: Detections) => {
+      out.bboxes.push(bbox);
+      out.labels.push(label);
+      out.scores.push(score);
+    };
     const images = await Promise.all(imgs.map((img) => toImage(img)));
+    if (tiles === 1) {
+      const { bboxes, labels, scores } = await super.predict(images, each);
+      images.forEach(({ shape }, i) => {
+        const parts = { bboxes: [bboxes[i]!], labels: [labels[i]!], scores: [scores[i]!] };
+        give(mergeTiles(parts, tileWindows(shape, 1), shape, suppression));
+      });
+      return out;
+    }
     for (const img of images) {
       const windows = tileWindows(img.shape, tiles);
       const parts: Predictions = { bboxes: [], labels: [], scores: [] };
       // A few at a time: the memory is that of a batch, however many tiles there are.
       for (let i = 0; i < windows.length; i += TILES_AT_ONCE) {
         const some = windows.slice(i, i + TILES_AT_ONCE).map((window) => crop(img, window));
-        const found = await this.predict(some, { nmsThresh, scoreThresh, resizeBackend, tiles: 1 });
+        const found = await super.predict(some, each);
         parts.bboxes.push(...found.bboxes);
         parts.labels.push(...found.labels);
         parts.scores.push(...found.scores);
       }
-      const { bbox, label, score } = mergeTiles(parts, windows, img.shape, nmsThresh);
-      out.bboxes.push(bbox);
-      out.labels.push(label);
-      out.scores.push(score);
+      give(mergeTiles(parts, windows, img.shape, suppression));
     }
     return out;
   }

@@ -3,6 +3,7 @@ import { VisionOptionError } from '../../errors.ts';
 import type { CropParam, Slice } from '../../transforms/image/crop.ts';
 import type { Detections } from '../../utils/bbox/detections.ts';
 import { nonMaximumSuppression } from '../../utils/bbox/non-maximum-suppression.ts';
+import { softNonMaximumSuppression } from '../../utils/bbox/soft-non-maximum-suppression.ts';
 import type { Predictions } from '../detection-link.ts';
 
 /** Of a tile's side that its neighbour sees, too. */
@@ -43,12 +44,16 @@ export function tileWindows(
 /**
  * The detections of an image from those in its parts: boxes that a part cuts are left out, as the next one or the whole image has
  * them whole, and of those that overlap the best stay.
+ *
+ * @param windows where the parts are; of an image that was looked at as a whole that one.
+ * @param suppression IoU from which the lower scored of two boxes of a class is dropped; null keeps all; or the score below which
+ *   soft suppression drops them.
  */
 export function mergeTiles(
   { bboxes, labels, scores }: Predictions,
   windows: readonly CropParam[],
   [height, width]: readonly [height: number, width: number, ...rest: number[]],
-  nmsThresh: number | null,
+  suppression: number | null | { readonly soft: number },
 ): Detections {
   const byClass = new Map<number, { bbox: number[]; score: number[] }>();
   windows.forEach(({ ySlice, xSlice }, n) => {
@@ -69,16 +74,31 @@ export function mergeTiles(
   });
   const out = { bbox: [] as number[], label: [] as number[], score: [] as number[] };
   for (const [label, { bbox, score }] of [...byClass].sort(([a], [b]) => a - b)) {
-    const kept = nmsThresh === null ? score.keys() : nonMaximumSuppression(bbox, nmsThresh, { score });
-    for (const i of kept) {
-      out.bbox.push(...bbox.slice(4 * i, 4 * i + 4));
-      out.label.push(label);
-      out.score.push(score[i]!);
-    }
+    const kept = suppressed(bbox, score, suppression);
+    out.bbox.push(...kept.bbox);
+    out.score.push(...kept.score);
+    for (let i = 0; i < kept.score.length; i++) out.label.push(label);
   }
   return {
     bbox: Float32Array.from(out.bbox),
     label: Int32Array.from(out.label),
     score: Float32Array.from(out.score),
+  };
+}
+
+/** What is left of the boxes of a class. */
+function suppressed(
+  bbox: readonly number[],
+  score: readonly number[],
+  suppression: number | null | { readonly soft: number },
+): { bbox: ArrayLike<number> & Iterable<number>; score: ArrayLike<number> & Iterable<number> } {
+  if (suppression === null) return { bbox, score };
+  if (typeof suppression === 'object') {
+    return softNonMaximumSuppression(bbox, score, { scoreThresh: suppression.soft });
+  }
+  const kept = [...nonMaximumSuppression(bbox, suppression, { score })];
+  return {
+    bbox: kept.flatMap((i) => bbox.slice(4 * i, 4 * i + 4)),
+    score: kept.map((i) => score[i]!),
   };
 }

@@ -1,0 +1,102 @@
+import { checkOptions } from '@chaingrad/core';
+import { BboxFormatError } from '../../errors.ts';
+import { countBoxes } from './bbox-iou.ts';
+import type { NumberList } from './detections.ts';
+
+export interface SoftNonMaximumSuppressionOptions {
+  /** By exp(-IoU² / sigma) the score of a box falls with each better one that it overlaps. Default 0.25; 0.5 in the paper. */
+  readonly sigma?: number;
+  /** Boxes whose score has fallen below are dropped. Default 0.01. */
+  readonly scoreThresh?: number;
+  /** IoU from which all boxes, the dropped ones too, vote by their scores where a kept one is; null: it stays. Default 0.8. */
+  readonly voteThresh?: number | null;
+}
+
+/** Boxes in the order in which they were taken: by descending score. */
+export interface SoftlySuppressed {
+  /** R * 4 values, rows of (yMin, xMin, yMax, xMax): the means of the votes. */
+  readonly bbox: Float64Array;
+  /** What is left of the scores: float32, as those of detectors are. */
+  readonly score: Float32Array;
+  /** Which of the boxes they were. */
+  readonly index: Int32Array;
+}
+
+/**
+ * Lowers the scores of boxes that overlap better ones, in place of dropping them as `nonMaximumSuppression` does: two things side
+ * by side are both found. Boxes that lie nearly alike then settle by their mean where the thing is.
+ *
+ * Equal scores are taken in their order; a score that is not a number is never taken. The same boxes with a higher `scoreThresh` give
+ * the beginning of the same result, as long as the same boxes are given.
+ *
+ * Sources: Bodla et al., Soft-NMS (2017), the Gaussian kind; box voting: Gidaris and Komodakis (2015).
+ *
+ * @param bbox R * 4 values, rows of (yMin, xMin, yMax, xMax).
+ * @param score R values, 0 or more.
+ * @throws BboxFormatError if the length of `bbox` is no multiple of 4 or there is not one score a box.
+ */
+export function softNonMaximumSuppression(
+  bbox: NumberList,
+  score: NumberList,
+  options: SoftNonMaximumSuppressionOptions = {},
+): SoftlySuppressed {
+  const {
+    sigma = 0.25,
+    scoreThresh = 0.01,
+    voteThresh = 0.8,
+  } = checkOptions('softNonMaximumSuppression', options, {
+    sigma: 'number',
+    scoreThresh: 'number',
+    voteThresh: 'number | null',
+  });
+  const n = countBoxes(bbox, 'softNonMaximumSuppression');
+  if (score.length !== n) {
+    throw new BboxFormatError('softNonMaximumSuppression', `${n} scores, one a box`, `${score.length}`);
+  }
+  const left = Float32Array.from(score);
+  const thresh = Math.fround(scoreThresh);
+  /** Boxes that may still be taken. */
+  let waiting = Array.from({ length: n }, (_, i) => i).filter((i) => left[i]! >= thresh);
+  const out = { bbox: [] as number[], score: [] as number[], index: [] as number[] };
+  while (waiting.length > 0) {
+    const best = waiting.reduce((top, i) => (left[i]! > left[top]! ? i : top));
+    out.index.push(best);
+    out.score.push(left[best]!);
+    waiting = waiting.filter((i) => {
+      if (i === best) return false;
+      const iou = overlap(bbox, best, i);
+      if (iou > 0) left[i]! *= Math.exp((-iou * iou) / sigma);
+      return left[i]! >= thresh;
+    });
+    out.bbox.push(...(voteThresh === null ? corners(bbox, best) : voted(bbox, score, best, voteThresh)));
+  }
+  return {
+    bbox: Float64Array.from(out.bbox),
+    score: Float32Array.from(out.score),
+    index: Int32Array.from(out.index),
+  };
+}
+
+const corners = (bbox: NumberList, i: number): number[] => [0, 1, 2, 3].map((k) => bbox[4 * i + k]!);
+
+/** The mean of the boxes that lie nearly as this one does, each counting by its score. */
+function voted(bbox: NumberList, score: NumberList, own: number, thresh: number): number[] {
+  const sum = [0, 0, 0, 0];
+  let weight = 0;
+  for (let i = 0; i < score.length; i++) {
+    if (!(score[i]! > 0) || (i !== own && !(overlap(bbox, own, i) >= thresh))) continue;
+    weight += score[i]!;
+    for (let k = 0; k < 4; k++) sum[k]! += score[i]! * bbox[4 * i + k]!;
+  }
+  return weight > 0 ? sum.map((value) => value / weight) : corners(bbox, own);
+}
+
+/** The IoU of two boxes; 0 where they only touch. */
+function overlap(bbox: NumberList, i: number, j: number): number {
+  const [a, b] = [4 * i, 4 * j];
+  const height = Math.min(bbox[a + 2]!, bbox[b + 2]!) - Math.max(bbox[a]!, bbox[b]!);
+  const width = Math.min(bbox[a + 3]!, bbox[b + 3]!) - Math.max(bbox[a + 1]!, bbox[b + 1]!);
+  if (!(height > 0 && width > 0)) return 0;
+  const area = (o: number) => (bbox[o + 2]! - bbox[o]!) * (bbox[o + 3]! - bbox[o + 1]!);
+  return (height * width) / (area(a) + area(b) - height * width);
+}
