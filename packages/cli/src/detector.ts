@@ -33,6 +33,14 @@ export interface Thresholds {
   readonly tiles?: number | undefined;
 }
 
+/** Says where a graph finds other boxes than the model here: ONNX can only drop those that overlap a better one. */
+export function tellSuppression(model: object, nmsThresh: number | null, say: Say): void {
+  if (!('nms' in model) || model.nms !== 'soft' || nmsThresh === null) return;
+  say(
+    `ONNX has no soft suppression: the file drops boxes that overlap a better one by ${nmsThresh} or more, as detect --nms-thresh ${nmsThresh} does`,
+  );
+}
+
 /** What was found in one image, the best first. */
 export interface Found {
   /** (n, 4): ymin, xmin, ymax, xmax in pixels of the image. */

@@ -5,7 +5,7 @@ import { type Chain, useBackend } from '@chaingrad/core';
 import { saveOnnx, saveTflite } from '@chaingrad/onnx';
 import { type ExportableDetector, onnxOfDetector, VGG16 } from '@chaingrad/vision';
 import { load, type NameMapName, openWeights, readAbout } from '@chaingrad/weights';
-import { openDetector } from '../../detector.ts';
+import { openDetector, tellSuppression } from '../../detector.ts';
 import { CliError } from '../../errors.ts';
 import { detectorOfClass, detectors, models, parseModel } from '../../models.ts';
 import { createProgress, type Say, tell } from '../../progress.ts';
@@ -60,6 +60,9 @@ export async function exportModel(source: string, output: string, options: Expor
     const [inputs, own = {}] = isDetector(model)
       ? onnxOfDetector(model, { postprocess, opset, scoreThresh, nmsThresh })
       : (model as VGG16).onnxArguments();
+    if (postprocess && isDetector(model) && nmsThresh === undefined) {
+      tellSuppression(model, model.nmsThresh, (text) => process.stderr.write(`${text}\n`));
+    }
     const shapes = batch === undefined ? inputs : inputs.map(([, ...rest]) => [batch, ...rest]);
     await mkdir(dirname(output), { recursive: true });
     if (ending === 'tflite') {

@@ -35,7 +35,7 @@ import { load } from '@chaingrad/weights';
 import { apTable, confusionTable } from '../../average-precision.ts';
 import { drawComparison } from '../../comparison.ts';
 import { type DataProblems, expectObjects, openTraining, tellProblems } from '../../detection-data.ts';
-import { bestFirst } from '../../detector.ts';
+import { bestFirst, tellSuppression } from '../../detector.ts';
 import { CliError, oneLine } from '../../errors.ts';
 import { writeImage } from '../../images.ts';
 import { readLabels } from '../../labels.ts';
@@ -241,6 +241,7 @@ async function run({
   if (format === 'onnx') {
     const { saveOnnx } = await import('@chaingrad/onnx');
     await saveOnnx(join(out, ONNX), model, ...onnxOfDetector(model, { postprocess: true }));
+    tellSuppression(model, model.nmsThresh, say);
     best.push(ONNX);
   }
   // Last: where it is, everything belongs together.
