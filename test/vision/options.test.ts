@@ -166,6 +166,7 @@ describe('options of vision', () => {
     resizeContain: (o) => vision.resizeContain(img, [1, 1], o),
     rotate: (o) => vision.rotate(img, 90, o),
     scale: (o) => vision.scale(img, 1, o),
+    softNonMaximumSuppression: (o) => vision.softNonMaximumSuppression([], [], o),
     ssdAugment: (o) => vision.ssdAugment(example, o),
     ssdTargets: (o) => vision.ssdTargets(ssd, o),
     ssdTransform: (o) => vision.ssdTransform(ssd, o),

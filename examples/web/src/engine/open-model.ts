@@ -61,6 +61,8 @@ async function openOnnx(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<S
     // ONNX counts no batches.
     transferParams(network, model, { match: 'exact', ignore: /\/N$/ });
     model.labelNames = about.labelNames;
+    if (about.tiles !== undefined) model.tiles = about.tiles;
+    if (about.nms !== undefined) model.nms = about.nms;
     return model;
   } finally {
     network.dispose();
