@@ -41,37 +41,26 @@ export function isAlive(pid: number): boolean {
  * @throws SourceError when the file cannot be made, e.g. as it is a folder.
  */
 export async function takeLock(file: string, leftOver: 'dead' | number): Promise<Lock | LockOwner> {
-  const { fs, os, path } = node()!;
+  const { fs, os } = node()!;
   const token = crypto.randomUUID();
-  const host = os.hostname();
-  const content = JSON.stringify({ pid: process.pid, host, since: new Date().toISOString(), token });
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await fs.writeFile(file, content, { flag: 'wx' });
-      break;
-    } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw failure(file, error);
-    }
-    const found = await readLock(file);
-    if (found === null) continue;
-    const { owner, text } = found;
-    const isLeft =
-      leftOver === 'dead'
-        ? owner.host === host &&
-          (owner.pid === process.pid ? !held.has(found.token) : owner.pid !== null && !isAlive(owner.pid))
-        : Math.abs(Date.now() - found.modified) > leftOver;
-    if (!isLeft || attempt > 20) return owner;
-    // Out of the way by one rename: of two that find it dead, one has it; and what was taken anew meanwhile is put back.
-    const aside = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.${token}.part`);
-    try {
-      await fs.rename(file, aside);
-      if ((await fs.readFile(aside, 'utf8')) !== text) await fs.link(aside, file).catch(() => {});
-      await fs.rm(aside, { force: true });
-    } catch (error) {
-      if (!isCode(error, 'ENOENT')) throw failure(file, error);
-    }
-  }
+  const content = JSON.stringify({
+    pid: process.pid,
+    host: os.hostname(),
+    since: new Date().toISOString(),
+    token,
+  });
+  // Before the file is there: to others of this process one with an unknown token would be left over.
   held.add(token);
+  try {
+    const owner = await take(file, content, token, leftOver);
+    if (owner !== null) {
+      held.delete(token);
+      return owner;
+    }
+  } catch (error) {
+    held.delete(token);
+    throw error;
+  }
   const alive = setInterval(() => {
     const now = new Date();
     fs.utimes(file, now, now).catch(() => {});
@@ -86,6 +75,70 @@ export async function takeLock(file: string, leftOver: 'dead' | number): Promise
       if (text === content) await fs.rm(file, { force: true }).catch(() => {});
     },
   };
+}
+
+/** Writes the lock, or gives who holds it. */
+async function take(
+  file: string,
+  content: string,
+  token: string,
+  leftOver: 'dead' | number,
+): Promise<LockOwner | null> {
+  const { fs, os } = node()!;
+  const host = os.hostname();
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await fs.writeFile(file, content, { flag: 'wx' });
+      return null;
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw failure(file, error);
+    }
+    const found = await readLock(file);
+    if (found === null) continue;
+    const { owner, text } = found;
+    const isLeft =
+      leftOver === 'dead'
+        ? owner.host === host &&
+          (owner.pid === process.pid ? !held.has(found.token) : owner.pid !== null && !isAlive(owner.pid))
+        : Math.abs(Date.now() - found.modified) > leftOver;
+    if (!isLeft || attempt > 20) return owner;
+    if (await takeOver(file, text, content, token)) return null;
+  }
+}
+
+/** A take over that was begun so many milliseconds ago will not end any more: its process has died. */
+const TAKE_OVER = 10_000;
+
+/**
+ * Replaces a lock that is left over, by one rename, so that there is one at any time. One at a time does so: of many that find it left
+ * over, the others find it replaced.
+ * @returns false where another one does so, or where the lock is not the same any more.
+ */
+async function takeOver(file: string, left: string, content: string, token: string): Promise<boolean> {
+  const { fs, path } = node()!;
+  const beside = (name: string) => path.join(path.dirname(file), `.${path.basename(file)}.${name}.part`);
+  const [turn, own] = [beside('take-over'), beside(`${process.pid}.${token}`)];
+  try {
+    await fs.writeFile(turn, token, { flag: 'wx' });
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw failure(file, error);
+    const since = await fs.stat(turn).catch(() => null);
+    if (since !== null && Math.abs(Date.now() - since.mtimeMs) > TAKE_OVER)
+      await fs.rm(turn, { force: true });
+    else await new Promise((resolve) => setTimeout(resolve, 10));
+    return false;
+  }
+  try {
+    if ((await readLock(file))?.text !== left) return false;
+    await fs.writeFile(own, content);
+    await fs.rename(own, file);
+    return true;
+  } catch (error) {
+    throw failure(file, error);
+  } finally {
+    await fs.rm(own, { force: true }).catch(() => {});
+    await fs.rm(turn, { force: true }).catch(() => {});
+  }
 }
 
 /** What a lock says; null where it is gone. */
