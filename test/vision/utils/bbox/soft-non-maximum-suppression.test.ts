@@ -55,9 +55,7 @@ describe('vision/utils/softNonMaximumSuppression', () => {
     const bbox = [...square(0, 0), ...square(50, 0), ...square(90, 0)];
     expect([...softNonMaximumSuppression(bbox, [0.5, 0.5, Number.NaN]).index]).to.deep.equal([0, 1]);
     expect(softNonMaximumSuppression([], []).bbox).to.have.length(0);
-    expect(softNonMaximumSuppression(square(0, 0), [0], { scoreThresh: 0 }).bbox).to.deep.equal(
-      Float64Array.from(square(0, 0)),
-    );
+    expect(softNonMaximumSuppression(square(0, 0), [0], { scoreThresh: 0 }).bbox).to.have.length(0);
   });
 
   it('refuses other numbers of values', () => {

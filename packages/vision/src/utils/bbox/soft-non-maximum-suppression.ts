@@ -1,6 +1,6 @@
 import { checkOptions } from '@chaingrad/core';
 import { BboxFormatError } from '../../errors.ts';
-import { countBoxes } from './bbox-iou.ts';
+import { bboxIou, countBoxes } from './bbox-iou.ts';
 import type { NumberList } from './detections.ts';
 
 export interface SoftNonMaximumSuppressionOptions {
@@ -26,7 +26,7 @@ export interface SoftlySuppressed {
  * Lowers the scores of boxes that overlap better ones, in place of dropping them as `nonMaximumSuppression` does: two things side
  * by side are both found. Boxes that lie nearly alike then settle by their mean where the thing is.
  *
- * Equal scores are taken in their order; a score that is not a number is never taken. The same boxes with a higher `scoreThresh` give
+ * Equal scores are taken in their order; a score of 0, or that is not a number, is never taken. The same boxes with a higher `scoreThresh` give
  * the beginning of the same result, as long as the same boxes are given.
  *
  * Sources: Bodla et al., Soft-NMS (2017), the Gaussian kind; box voting: Gidaris and Komodakis (2015).
@@ -56,19 +56,22 @@ export function softNonMaximumSuppression(
   const left = Float32Array.from(score);
   const thresh = Math.fround(scoreThresh);
   /** Boxes that may still be taken. */
-  let waiting = Array.from({ length: n }, (_, i) => i).filter((i) => left[i]! >= thresh);
+  let waiting = Array.from({ length: n }, (_, i) => i).filter((i) => left[i]! > 0 && left[i]! >= thresh);
   const out = { bbox: [] as number[], score: [] as number[], index: [] as number[] };
   while (waiting.length > 0) {
     const best = waiting.reduce((top, i) => (left[i]! > left[top]! ? i : top));
     out.index.push(best);
     out.score.push(left[best]!);
+    const own = corners(bbox, best);
+    const iou = bboxIou(own, bbox);
     waiting = waiting.filter((i) => {
       if (i === best) return false;
-      const iou = overlap(bbox, best, i);
-      if (iou > 0) left[i]! *= Math.exp((-iou * iou) / sigma);
+      left[i]! *= Math.exp(-(iou[i]! ** 2) / sigma);
       return left[i]! >= thresh;
     });
-    out.bbox.push(...(voteThresh === null ? corners(bbox, best) : voted(bbox, score, best, voteThresh)));
+    out.bbox.push(
+      ...(voteThresh === null ? own : voted(bbox, score, (i) => i === best || iou[i]! >= voteThresh)),
+    );
   }
   return {
     bbox: Float64Array.from(out.bbox),
@@ -79,24 +82,14 @@ export function softNonMaximumSuppression(
 
 const corners = (bbox: NumberList, i: number): number[] => [0, 1, 2, 3].map((k) => bbox[4 * i + k]!);
 
-/** The mean of the boxes that lie nearly as this one does, each counting by its score. */
-function voted(bbox: NumberList, score: NumberList, own: number, thresh: number): number[] {
+/** The mean of some of the boxes, each counting by its score; some of them have one. */
+function voted(bbox: NumberList, score: NumberList, votes: (i: number) => boolean): number[] {
   const sum = [0, 0, 0, 0];
   let weight = 0;
   for (let i = 0; i < score.length; i++) {
-    if (!(score[i]! > 0) || (i !== own && !(overlap(bbox, own, i) >= thresh))) continue;
+    if (!(score[i]! > 0 && votes(i))) continue;
     weight += score[i]!;
     for (let k = 0; k < 4; k++) sum[k]! += score[i]! * bbox[4 * i + k]!;
   }
-  return weight > 0 ? sum.map((value) => value / weight) : corners(bbox, own);
-}
-
-/** The IoU of two boxes; 0 where they only touch. */
-function overlap(bbox: NumberList, i: number, j: number): number {
-  const [a, b] = [4 * i, 4 * j];
-  const height = Math.min(bbox[a + 2]!, bbox[b + 2]!) - Math.max(bbox[a]!, bbox[b]!);
-  const width = Math.min(bbox[a + 3]!, bbox[b + 3]!) - Math.max(bbox[a + 1]!, bbox[b + 1]!);
-  if (!(height > 0 && width > 0)) return 0;
-  const area = (o: number) => (bbox[o + 2]! - bbox[o]!) * (bbox[o + 3]! - bbox[o + 1]!);
-  return (height * width) / (area(a) + area(b) - height * width);
+  return sum.map((value) => value / weight);
 }
