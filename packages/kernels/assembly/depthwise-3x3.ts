@@ -1,9 +1,9 @@
 /**
  * Depthwise convolution by 3x3 filters of stride 1 or 2 along x: the filter of four channels stays in registers, and each column of
- * the input is read once for all windows that it is part of.
+ * the input is read once for all windows that it is part of. For the gradient of the filter the nine sums stay there, at any stride.
  */
-import { DepthwiseArgs } from './depthwise';
-import { RELU, RELU6, align64, madd, minI, storeSome, zeroFloats } from './simd';
+import { DepthwiseArgs, DepthwiseFilterArgs } from './depthwise';
+import { RELU, RELU6, align64, ceilDiv, madd, maxI, minI, storeSome, zeroFloats } from './simd';
 
 /** Pixels of the output side by side that are computed for four channels before the next four: their lines stay in the cache. */
 const PIXELS: i32 = 16;
@@ -11,11 +11,11 @@ const PIXELS: i32 = 16;
 /** Bytes from the table of the columns, three addresses each, to a pixel of zeros. */
 const ZERO: usize = 12 * (2 * PIXELS + 1);
 
-/** Whether a convolution is of this kind. */
+/** Whether a filter is of 3x3, its columns side by side. */
 // @ts-ignore: decorator
 @inline
-export function is3x3(args: DepthwiseArgs): bool {
-  return args.kh == 3 && args.kw == 3 && args.dilX == 1 && args.strideX <= 2;
+export function hasColumns(kh: i32, kw: i32, dilX: i32): bool {
+  return kh == 3 && kw == 3 && dilX == 1;
 }
 
 /** Bytes of scratch of one row. */
@@ -42,6 +42,7 @@ function column(x0: v128, f0: v128, x1: v128, f1: v128, x2: v128, f2: v128, sum:
 function row3x3(strideX: i32, n: i32, oy: i32, args: DepthwiseArgs, scratch: usize): void {
   const c = args.c;
   const pixel = <usize>c << 2;
+  const tap = <usize>(args.tapStep << 2);
   const row = <usize>args.w * pixel;
   const table = align64(scratch);
   const zero = table + ZERO;
@@ -74,11 +75,11 @@ function row3x3(strideX: i32, n: i32, oy: i32, args: DepthwiseArgs, scratch: usi
     for (let ch = 0; ch < c; ch += 4) {
       const at = <usize>ch << 2;
       let w = args.filter + at;
-      const f00 = v128.load(w), f01 = v128.load(w + pixel), f02 = v128.load(w + 2 * pixel);
-      w += 3 * pixel;
-      const f10 = v128.load(w), f11 = v128.load(w + pixel), f12 = v128.load(w + 2 * pixel);
-      w += 3 * pixel;
-      const f20 = v128.load(w), f21 = v128.load(w + pixel), f22 = v128.load(w + 2 * pixel);
+      const f00 = v128.load(w), f01 = v128.load(w + tap), f02 = v128.load(w + 2 * tap);
+      w += 3 * tap;
+      const f10 = v128.load(w), f11 = v128.load(w + tap), f12 = v128.load(w + 2 * tap);
+      w += 3 * tap;
+      const f20 = v128.load(w), f21 = v128.load(w + tap), f22 = v128.load(w + 2 * tap);
       const first = bias && !scale ? v128.load(bias + at) : f32x4.splat(0);
       let out = to + at;
       let t = table;
@@ -115,4 +116,100 @@ function row3x3(strideX: i32, n: i32, oy: i32, args: DepthwiseArgs, scratch: usi
 export function depthwise3x3(n: i32, oy: i32, args: DepthwiseArgs, scratch: usize): void {
   if (args.strideX == 1) row3x3(1, n, oy, args, scratch);
   else row3x3(2, n, oy, args, scratch);
+}
+
+/** Adds a sum of four channels to those of a tap, of which `lanes` exist. */
+// @ts-ignore: decorator
+@inline
+function addTo(sums: usize, sum: v128, lanes: i32): void {
+  storeSome(sums, f32x4.add(v128.load(sums), sum), lanes);
+}
+
+/**
+ * Adds what row oy of image n gives to the gradient of the filter, for the channels [ch, ch + 4): nine sums stay in registers while
+ * the row goes by, and each value of dy is read once.
+ */
+export function filterGradient3x3(n: i32, oy: i32, ch: i32, args: DepthwiseFilterArgs): void {
+  const lanes = args.c - ch;
+  const at = <usize>ch << 2;
+  const pixel = <usize>args.c << 2;
+  const row = <usize>args.w * pixel;
+  const step = <usize>args.strideX * pixel;
+  const y = oy * args.strideY - args.padTop;
+  const y1 = y + args.dilY;
+  const y2 = y1 + args.dilY;
+  const in0 = <u32>y < <u32>args.h;
+  const in1 = <u32>y1 < <u32>args.h;
+  const in2 = <u32>y2 < <u32>args.h;
+  const image = args.x + <usize>(n * args.h) * row + at;
+  const dy = args.dy + <usize>((n * args.oh + oy) * args.ow) * pixel + at;
+  // Of a row outside of the image any row that exists is read, and its sums are dropped.
+  const r0 = image + (in0 ? <usize>y * row : 0);
+  const r1 = image + (in1 ? <usize>y1 * row : 0);
+  const r2 = image + (in2 ? <usize>y2 * row : 0);
+  const zero = f32x4.splat(0);
+  let s00 = zero, s01 = zero, s02 = zero, s10 = zero, s11 = zero, s12 = zero, s20 = zero, s21 = zero, s22 = zero;
+  // The windows [from, to) lie within the row.
+  const from = minI(args.ow, ceilDiv(args.padLeft, args.strideX));
+  const room = args.w - 3 + args.padLeft;
+  const to = room < 0 ? from : maxI(from, minI(args.ow, room / args.strideX + 1));
+  let x = <usize>(from * args.strideX - args.padLeft) * pixel;
+  let q = dy + <usize>from * pixel;
+  for (let ox = from; ox < to; ox++) {
+    const d = v128.load(q);
+    s00 = madd(v128.load(r0 + x), d, s00);
+    s10 = madd(v128.load(r1 + x), d, s10);
+    s20 = madd(v128.load(r2 + x), d, s20);
+    const x1 = x + pixel;
+    s01 = madd(v128.load(r0 + x1), d, s01);
+    s11 = madd(v128.load(r1 + x1), d, s11);
+    s21 = madd(v128.load(r2 + x1), d, s21);
+    const x2 = x1 + pixel;
+    s02 = madd(v128.load(r0 + x2), d, s02);
+    s12 = madd(v128.load(r1 + x2), d, s12);
+    s22 = madd(v128.load(r2 + x2), d, s22);
+    x += step;
+    q += pixel;
+  }
+  // The others meet the row with some of their columns.
+  for (let ox = 0; ox < args.ow; ox++) {
+    if (ox == from) ox = to;
+    if (ox >= args.ow) break;
+    const d = v128.load(dy + <usize>ox * pixel);
+    const ix = ox * args.strideX - args.padLeft;
+    const p = <usize>ix * pixel;
+    if (<u32>ix < <u32>args.w) {
+      s00 = madd(v128.load(r0 + p), d, s00);
+      s10 = madd(v128.load(r1 + p), d, s10);
+      s20 = madd(v128.load(r2 + p), d, s20);
+    }
+    if (<u32>(ix + 1) < <u32>args.w) {
+      s01 = madd(v128.load(r0 + p + pixel), d, s01);
+      s11 = madd(v128.load(r1 + p + pixel), d, s11);
+      s21 = madd(v128.load(r2 + p + pixel), d, s21);
+    }
+    if (<u32>(ix + 2) < <u32>args.w) {
+      s02 = madd(v128.load(r0 + p + 2 * pixel), d, s02);
+      s12 = madd(v128.load(r1 + p + 2 * pixel), d, s12);
+      s22 = madd(v128.load(r2 + p + 2 * pixel), d, s22);
+    }
+  }
+  let sums = args.dw + at;
+  if (in0) {
+    addTo(sums, s00, lanes);
+    addTo(sums + pixel, s01, lanes);
+    addTo(sums + 2 * pixel, s02, lanes);
+  }
+  sums += 3 * pixel;
+  if (in1) {
+    addTo(sums, s10, lanes);
+    addTo(sums + pixel, s11, lanes);
+    addTo(sums + 2 * pixel, s12, lanes);
+  }
+  sums += 3 * pixel;
+  if (in2) {
+    addTo(sums, s20, lanes);
+    addTo(sums + pixel, s21, lanes);
+    addTo(sums + 2 * pixel, s22, lanes);
+  }
 }

@@ -1,5 +1,5 @@
 /** Depthwise convolution (one filter a channel), directly: four pixels side by side share the loads of the filter. */
-import { depthwise3x3, is3x3 } from './depthwise-3x3';
+import { depthwise3x3, filterGradient3x3, hasColumns } from './depthwise-3x3';
 import { activate, activateScalar, ceilDiv, madd, minI, storeSome } from './simd';
 
 /** The sizes of a convolution of c channels. */
@@ -12,10 +12,12 @@ export class ConvSizes {
 @unmanaged
 export class DepthwiseArgs extends ConvSizes {
   /**
-   * The input, the filter as [tap][c], the bias (0 for none), the scale before it (0 for none; with a bias), the output and the
-   * number of the activation.
+   * The input, the first tap of the filter, of c floats, the bias (0 for none), the scale before it (0 for none; with a bias), the
+   * output and the number of the activation.
    */
   x: usize; filter: usize; bias: usize; scale: usize; out: usize; act: i32;
+  /** Floats from one tap to the next; less than 0 for a filter that is read from its end on. */
+  tapStep: i32;
 }
 
 /** What the sums of four channels start from: the bias, unless a scale comes first. */
@@ -51,7 +53,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, scratch: usize): void 
   const c = args.c;
   const n = item / args.oh;
   const oy = item - n * args.oh;
-  if (is3x3(args)) {
+  if (args.strideX <= 2 && hasColumns(args.kh, args.kw, args.dilX)) {
     depthwise3x3(n, oy, args, scratch);
     return;
   }
@@ -63,6 +65,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, scratch: usize): void 
   const stepX = <usize>(args.strideX * c) << 2;
   const dilX = <usize>(args.dilX * c) << 2;
   const outPixel = <usize>c << 2;
+  const tap = <usize>(args.tapStep << 2);
   const vectors = c & ~3;
   let out = args.out + <usize>(item * args.ow) * outPixel;
   let ox = 0;
@@ -76,7 +79,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, scratch: usize): void 
         let a1 = a0, a2 = a0, a3 = a0;
         for (let ky = ky0; ky < ky1; ky++) {
           let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>(x0 * c + ch) * 4;
-          let w = args.filter + (<usize>(ky * args.kw * c + ch) << 2);
+          let w = args.filter + <usize>(ky * args.kw) * tap + at;
           for (let kx = 0; kx < args.kw; kx++) {
             const f = v128.load(w);
             a0 = madd(v128.load(p), f, a0);
@@ -84,7 +87,7 @@ export function depthwise(item: i32, args: DepthwiseArgs, scratch: usize): void 
             a2 = madd(v128.load(p + 2 * stepX), f, a2);
             a3 = madd(v128.load(p + 3 * stepX), f, a3);
             p += dilX;
-            w += outPixel;
+            w += tap;
           }
         }
         v128.store(out + at, finish(a0, args, at));
@@ -103,11 +106,11 @@ export function depthwise(item: i32, args: DepthwiseArgs, scratch: usize): void 
         let a0 = start(args, at);
         for (let ky = ky0; ky < ky1; ky++) {
           let p = image + <usize>(y0 + ky * args.dilY) * rowBytes + <usize>((x0 + kx0 * args.dilX) * c + ch) * 4;
-          let w = args.filter + (<usize>((ky * args.kw + kx0) * c + ch) << 2);
+          let w = args.filter + <usize>(ky * args.kw + kx0) * tap + at;
           for (let kx = kx0; kx < kx1; kx++) {
             a0 = madd(v128.load(p), v128.load(w), a0);
             p += dilX;
-            w += outPixel;
+            w += tap;
           }
         }
         v128.store(out + at, finish(a0, args, at));
@@ -132,7 +135,7 @@ function scalars(
       const row = image + <usize>(y0 + ky * args.dilY) * rowBytes;
       for (let kx = kx0; kx < kx1; kx++) {
         const x = load<f32>(row + (<usize>((x0 + kx * args.dilX) * args.c + ch) << 2));
-        sum += x * load<f32>(args.filter + (<usize>((ky * args.kw + kx) * args.c + ch) << 2));
+        sum += x * load<f32>(args.filter + (<usize>((ky * args.kw + kx) * args.tapStep + ch) << 2));
       }
     }
     if (args.scale) sum = sum * load<f32>(args.scale + at) + load<f32>(args.bias + at);
@@ -185,9 +188,26 @@ export class DepthwiseFilterArgs extends ConvSizes {
   x: usize; dy: usize; dw: usize;
 }
 
-/** Job: item is one tap and all channels. */
+/** Channels of an item of filters of 3x3: a line of the cache. */
+const CHANNELS: i32 = 16;
+
+/** Items of the job `depthwiseFilter`. */
+export function depthwiseFilterItems(c: i32, kh: i32, kw: i32, dilX: i32): i32 {
+  return hasColumns(kh, kw, dilX) ? ceilDiv(c, CHANNELS) : kh * kw;
+}
+
+/** Job: item is 16 channels of a filter of 3x3, else one tap and all channels. */
 export function depthwiseFilter(item: i32, args: DepthwiseFilterArgs, _scratch: usize): void {
   const c = args.c;
+  if (hasColumns(args.kh, args.kw, args.dilX)) {
+    const first = item * CHANNELS;
+    const last = minI(first + CHANNELS, c);
+    for (let tap = 0; tap < 9; tap++) memory.fill(args.dw + (<usize>(tap * c + first) << 2), 0, <usize>(last - first) << 2);
+    for (let n = 0; n < args.batch; n++)
+      for (let oy = 0; oy < args.oh; oy++)
+        for (let ch = first; ch < last; ch += 4) filterGradient3x3(n, oy, ch, args);
+    return;
+  }
   const ky = item / args.kw;
   const kx = item - ky * args.kw;
   const sums = args.dw + (<usize>(item * c) << 2);

@@ -4,7 +4,7 @@
  */
 export { activationGradient } from './activation';
 export { conv, convScratch, packFilter } from './conv';
-export { depthwise, depthwiseFilter, depthwiseInput, transpose } from './depthwise';
+export { depthwise, depthwiseFilter, depthwiseFilterItems, depthwiseInput, transpose } from './depthwise';
 export { depthwise3x3Scratch } from './depthwise-3x3';
 export { direct, directScratch, planeSize } from './direct';
 export { gatherGradient, scatterGradient } from './filter-gradient/pixels';

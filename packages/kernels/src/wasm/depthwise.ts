@@ -1,5 +1,5 @@
 /** Depthwise convolution (one in-channel and one out-channel a group) and its gradients. */
-import { type After, type ConvCase, type FilterData, sizesOf } from './convolution-case.ts';
+import { type After, type ConvCase, type FilterData, nothing, sizesOf } from './convolution-case.ts';
 import type { Runtime } from './runtime.ts';
 
 export const isDepthwise = (s: ConvCase) => s.groups > 1 && s.groups === s.c && s.groups === s.o;
@@ -28,7 +28,7 @@ export function depthwise(
   out: number,
 ): void {
   withFilter(rt, s, filter, (w) => {
-    const args = { ...sizesOf(s), x, filter: w, ...after, out, act: s.act };
+    const args = { ...sizesOf(s), x, filter: w, tapStep: s.c, ...after, out, act: s.act };
     rt.run('depthwise', s.batch * s.oh, args, rt.sizes.depthwise3x3Scratch(s.c));
   });
 }
@@ -41,6 +41,17 @@ export function depthwiseInputGradient(
   dx: number,
 ): void {
   withFilter(rt, s, filter, (w) => {
+    if (s.strideY === 1 && s.strideX === 1) {
+      // The convolution of dy by the filter from its last tap to its first.
+      const args = {
+        ...{ ...sizesOf(s), h: s.oh, w: s.ow, oh: s.h, ow: s.w, ...nothing, act: 0 },
+        padTop: (s.kh - 1) * s.dilY - s.padTop,
+        padLeft: (s.kw - 1) * s.dilX - s.padLeft,
+        ...{ x: dy, filter: w + 4 * (s.kh * s.kw - 1) * s.c, tapStep: -s.c, out: dx },
+      };
+      rt.run('depthwise', s.batch * s.h, args, rt.sizes.depthwise3x3Scratch(s.c));
+      return;
+    }
     // 8 bytes of scratch for each tap
     rt.run('depthwiseInput', s.batch * s.h, { ...sizesOf(s), dy, filter: w, dx }, 8 * s.kh * s.kw);
   });
@@ -48,7 +59,8 @@ export function depthwiseInputGradient(
 
 export function depthwiseFilterGradient(rt: Runtime, s: ConvCase, x: number, dy: number, dw: number): void {
   const taps = s.kh * s.kw;
-  const run = (sums: number) => rt.run('depthwiseFilter', taps, { ...sizesOf(s), x, dy, dw: sums });
+  const items = rt.sizes.depthwiseFilterItems(s.c, s.kh, s.kw, s.dilX);
+  const run = (sums: number) => rt.run('depthwiseFilter', items, { ...sizesOf(s), x, dy, dw: sums });
   if (channelsLast(s)) run(dw);
   else
     rt.heap.withBlocks([4 * taps * s.c], (sums) => {
