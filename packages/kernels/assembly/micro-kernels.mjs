@@ -35,26 +35,26 @@ const kinds = {
 
 const parameters = ({ planes, init, after }) =>
   [
-    ...['a: usize', 'b: usize', 'k: i32', 'c: usize', 'cRow: usize'],
+    ...['groups: i32', 'a: usize', 'b: usize', 'k: i32', 'c: usize', 'cRow: usize'],
     ...(init ? ['init: usize', 'initRow: usize'] : []),
     ...(after ? ['post: usize', 'act: i32'] : []),
     ...(planes ? ['table: usize'] : []),
   ].join(', ');
 
-/** One function: a tile of `rows` rows by 8 columns; row r's accumulators are cr0 (columns 0 to 3) and cr1 (4 to 7). */
+/** One function: `groups` tiles of `rows` rows by 8 columns, one below the other; row r's accumulators are cr0 (columns 0 to 3) and cr1 (4 to 7). */
 function microKernel(name, rows, kind) {
   const { packed, planes, init, after } = kind;
   const each = (line, indent) => Array.from({ length: rows }, (_, r) => `${' '.repeat(indent)}${line(r)}`).join('\n');
   const clamp = (op, bound, indent) => each((r) => `c${r}0 = f32x4.${op}(c${r}0, ${bound}); c${r}1 = f32x4.${op}(c${r}1, ${bound});`, indent);
-  const element = (r) => (packed ? `v128.load32_splat(a, ${r} * A_ROW)` : `v128.load32_splat(${planes ? 'row' : 'a'}, ${4 * r})`);
+  const element = (r) => (packed ? `v128.load32_splat(row, ${r} * A_ROW)` : `v128.load32_splat(row, ${4 * r})`);
   const start = init
-    ? each((r) => `${r > 0 ? 'init += initRow; ' : ''}c${r}0 = v128.load(init); c${r}1 = v128.load(init, 16);`, 2)
+    ? each((r) => `c${r}0 = v128.load(init); c${r}1 = v128.load(init, 16); init += initRow;`, 4)
     : '';
-  const multiply = `${planes ? '      const row = a + load<usize>(table);\n' : ''}      const b0 = v128.load(b);
-      const b1 = v128.load(b, 16);
-${each((r) => `const a${r} = ${element(r)}; c${r}0 = madd(a${r}, b0, c${r}0); c${r}1 = madd(a${r}, b1, c${r}1);`, 6)}
-      ${planes ? 'table += 4' : `a += ${packed ? 4 : 96}`};
-      b += 32;`;
+  const multiply = `${planes ? '        const row = a + load<usize>(entry);\n' : ''}        const b0 = v128.load(at);
+        const b1 = v128.load(at, 16);
+${each((r) => `const a${r} = ${element(r)}; c${r}0 = madd(a${r}, b0, c${r}0); c${r}1 = madd(a${r}, b1, c${r}1);`, 8)}
+        ${planes ? 'entry += 4' : `row += ${packed ? 4 : 96}`};
+        at += 32;`;
   const end = after
     ? `  if (post) {
     const s0 = v128.load(post), s1 = v128.load(post, 16), t0 = v128.load(post, 32), t1 = v128.load(post, 48);
@@ -71,17 +71,19 @@ ${clamp('pmin', 'six', 4)}
     : '';
   return `function ${name}(${parameters(kind)}): void {
   const zero = f32x4.splat(0);
-${each((r) => `let c${r}0 = zero, c${r}1 = zero;`, 2)}
+${packed ? '  const bytes = groupBytes(k);\n' : ''}  do {
+${each((r) => `let c${r}0 = zero, c${r}1 = zero;`, 4)}
 ${start}
-  do {
-    const n = ${packed ? 'k < CHUNK ? k : CHUNK' : 'k'};
-    const end = b + ((<usize>n) << 5);
-    do {
+    let at = b;
+${planes ? '    let entry = table;\n' : '    let row = a;\n'}${packed ? '    let left = k;\n' : ''}    do {
+      const n = ${packed ? 'left < CHUNK ? left : CHUNK' : 'k'};
+      const end = at + ((<usize>n) << 5);
+      do {
 ${multiply}
-    } while (b != end);
-${packed ? '    a += <usize>(A_CHUNK - (n << 2));\n' : ''}    k -= n;
-  } while (k > 0);
-${end}${each((r) => `${r > 0 ? 'c += cRow; ' : ''}v128.store(c, c${r}0); v128.store(c, c${r}1, 16);`, 2)}
+      } while (at != end);
+${packed ? '      row += <usize>(A_CHUNK - (n << 2));\n      left -= n;\n    } while (left > 0);\n' : '    } while (false);\n'}${end}${each((r) => `v128.store(c, c${r}0); v128.store(c, c${r}1, 16); c += cRow;`, 4)}
+    a += ${packed ? 'bytes' : 4 * rows};
+  } while (--groups);
 }
 `;
 }
@@ -90,7 +92,7 @@ ${end}${each((r) => `${r > 0 ? 'c += cRow; ' : ''}v128.store(c, c${r}0); v128.st
 function panel(kindName, kind) {
   const { packed, planes, init, after } = kind;
   const call = (rows) =>
-    `${kernelName(kindName, rows)}(a, b, k, c, cRow${init ? ', init, initRow' : ''}${after ? ', post, act' : ''}${planes ? ', table' : ''});`;
+    `${kernelName(kindName, rows)}(count, a, b, k, c, cRow${init ? ', init, initRow' : ''}${after ? ', post, act' : ''}${planes ? ', table' : ''});`;
   const chain = (from, to, indent) =>
     Array.from({ length: from - to + 1 }, (_, i) => from - i)
       .map((rows, i) => `${' '.repeat(indent)}${i > 0 ? 'else ' : ''}if (mr == ${rows}) ${call(rows)}`)
@@ -99,21 +101,22 @@ function panel(kindName, kind) {
 // @ts-ignore: decorator
 @inline
 export function panel${kindName}(
-  a: usize, rows: i32, ${parameters(kind).replace('a: usize, ', '').replace('b: usize, k: i32', 'k: i32, b: usize')},
+  a: usize, rows: i32, ${parameters(kind).replace('groups: i32, a: usize, ', '').replace('b: usize, k: i32', 'k: i32, b: usize')},
 ): void {
   const groups = groupsOf(rows);
 ${packed ? '  const bytes = groupBytes(k);\n' : ''}  const base = rows / groups;
-  let extra = rows - base * groups;
-  for (let g = 0; g < groups; g++) {
-    const mr = base + (extra > 0 ? 1 : 0);
-    extra--;
+  const extra = rows - base * groups;
+  // The first groups have a row more.
+  for (let part = extra > 0 ? 0 : 1; part < 2; part++) {
+    const mr = part == 0 ? base + 1 : base;
+    const count = part == 0 ? extra : groups - extra;
     if (ASC_FEATURE_RELAXED_SIMD) {
 ${chain(TALLEST, SHORTEST_RELAXED, 6)}
     }
 ${chain(SHORTEST_RELAXED - 1, 1, 4)}
-    a += ${packed ? 'bytes' : '<usize>mr * 4'};
-    c += <usize>mr * cRow;
-${init ? '    init += <usize>mr * initRow;\n' : ''}  }
+    a += <usize>count * ${packed ? 'bytes' : '<usize>mr * 4'};
+    c += <usize>(count * mr) * cRow;
+${init ? '    init += <usize>(count * mr) * initRow;\n' : ''}  }
 }
 `;
 }

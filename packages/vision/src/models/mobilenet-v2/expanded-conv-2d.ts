@@ -62,8 +62,9 @@ export class ExpandedConv2D extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: tf.Tensor4D): tf.Tensor4D {
-    const expanded = this.expand === null ? x : this.expand.call(x);
-    const h = this.project.call(this.depthwise.call(expanded));
+    // The widest map goes as soon as it is used: the next block's then lies in memory that the caches know.
+    const filtered = tf.tidy(() => this.depthwise.call(this.expand === null ? x : this.expand.call(x)));
+    const h = this.project.call(filtered);
     return h.shape.every((size, axis) => size === x.shape[axis]) ? tf.add(h, x) : h;
   }
 }

@@ -22,11 +22,18 @@ export class InvertedResidual extends Chain {
     this.shortcut = stride === 1 && inChannels === out;
   }
 
-  /** @returns the block's output, and what its first convolution gave. */
-  override forward(x: tf.Tensor4D): [out: tf.Tensor4D, expanded: tf.Tensor4D] {
-    const expanded = this.expand === null ? x : this.expand.call(x, 'relu6');
-    const y = this.project.call(this.dw.call(expanded, 'relu6'));
-    return [this.shortcut ? tf.add(x, y) : y, expanded];
+  /**
+   * @param expanded what the first convolution gives, where the caller has it.
+   * @returns the block's output.
+   */
+  override forward(x: tf.Tensor4D, expanded?: tf.Tensor4D): tf.Tensor4D {
+    // The widest map goes as soon as it is used: the next block's then lies in memory that the caches know.
+    const filtered = tf.tidy(() => {
+      const wide = expanded ?? (this.expand === null ? x : this.expand.call(x, 'relu6'));
+      return this.dw.call(wide, 'relu6');
+    });
+    const y = this.project.call(filtered);
+    return this.shortcut ? tf.add(x, y) : y;
   }
 }
 
@@ -71,9 +78,9 @@ export class MobileNetV2Extractor extends Chain implements SSDExtractor {
     const maps: tf.Tensor4D[] = [];
     let h = this.conv0.call(x, 'relu6');
     for (let i = 0; i < this.blocks.length; i++) {
-      const [out, expanded] = this.blocks.at(i).call(h);
-      if (i === FIRST_MAP) maps.push(expanded);
-      h = out;
+      const block = this.blocks.at(i);
+      if (i === FIRST_MAP) maps.push(block.expand!.call(h, 'relu6'));
+      h = i === FIRST_MAP ? block.call(h, maps[0]) : block.call(h);
     }
     maps.push(this.conv1.call(h, 'relu6'));
     for (const extra of this.extras) maps.push(extra.call(maps.at(-1)!));
