@@ -35,32 +35,36 @@ export function rgbToHsv(pixels: Uint8Array): void {
   }
 }
 
+const f = Math.fround;
+
+/** Of each byte: as a hue the sector of the colour circle and the place in it, as another value its share of 255. */
+const sectors = Uint8Array.from({ length: 256 }, (_, h) => Math.floor(f(h * f(6 / HUES))) % 6);
+const parts = Float32Array.from({ length: 256 }, (_, h) => {
+  const turned = f(h * f(6 / HUES));
+  return turned - Math.floor(turned);
+});
+const shares = Float32Array.from({ length: 256 }, (_, v) => v * f(1 / 255));
+
 /**
  * Replaces each (H, S, V) by (R, G, B), rounded. OpenCV rounds in its scalar code only: where it uses vectors (rows of 16
  * pixels or more, depending on the machine) it cuts fractions off.
  */
 export function hsvToRgb(pixels: Uint8Array): void {
-  const f = Math.fround;
-  const unit = f(1 / 255);
+  // What is put into it is rounded, halves to even.
+  const rounded = new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length);
   for (let i = 0; i < pixels.length; i += 3) {
-    const h = f(pixels[i]! * f(6 / HUES));
-    const s = f(pixels[i + 1]! * unit);
-    const v = f(pixels[i + 2]! * unit);
-    const sector = Math.floor(h);
-    const part = f(h - sector);
+    const sector = sectors[pixels[i]!]!;
+    const part = parts[pixels[i]!]!;
+    const s = shares[pixels[i + 1]!]!;
+    const v = shares[pixels[i + 2]!]!;
     const p = f(v * f(1 - s));
-    const q = f(v * f(1 - f(s * part)));
-    const t = f(v * f(1 - f(s * f(1 - part))));
-    // Without arrays: one a pixel, they took most of the time.
-    let [r, g, b] = [v, t, p];
-    const turn = sector % 6;
-    if (turn === 1) [r, g, b] = [q, v, p];
-    else if (turn === 2) [r, g, b] = [p, v, t];
-    else if (turn === 3) [r, g, b] = [p, q, v];
-    else if (turn === 4) [r, g, b] = [t, p, v];
-    else if (turn === 5) [r, g, b] = [v, p, q];
-    pixels[i] = roundHalfEven(f(r * 255));
-    pixels[i + 1] = roundHalfEven(f(g * 255));
-    pixels[i + 2] = roundHalfEven(f(b * 255));
+    // Of q and t a sector shows one.
+    const between = f(v * f(1 - f(s * (sector & 1 ? part : f(1 - part)))));
+    const r = sector === 0 || sector === 5 ? v : sector === 1 || sector === 4 ? between : p;
+    const g = sector === 1 || sector === 2 ? v : sector === 0 || sector === 3 ? between : p;
+    const b = sector === 3 || sector === 4 ? v : sector === 2 || sector === 5 ? between : p;
+    rounded[i] = f(r * 255);
+    rounded[i + 1] = f(g * 255);
+    rounded[i + 2] = f(b * 255);
   }
 }

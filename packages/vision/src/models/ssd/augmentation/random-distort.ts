@@ -70,7 +70,7 @@ export function randomDistort(
     if (!happens()) return;
     const shift = integerBetween(rng, -hueDelta, hueDelta);
     rgbToHsv(pixels);
-    for (let i = 0; i < pixels.length; i += 3) pixels[i] = (((pixels[i]! + shift) % 180) + 180) % 180;
+    replace(pixels, 0, 3, (v) => (((v + shift) % 180) + 180) % 180);
     hsvToRgb(pixels);
   };
 
@@ -89,7 +89,11 @@ export function randomDistort(
 
 /** Every `step`-th byte becomes v * alpha + beta, limited to 0..255 and cut to a whole number. */
 function adjust(pixels: Uint8Array, start: number, step: number, alpha: number, beta: number): void {
-  for (let i = start; i < pixels.length; i += step) {
-    pixels[i] = Math.min(255, Math.max(0, pixels[i]! * alpha + beta));
-  }
+  replace(pixels, start, step, (v) => Math.min(255, Math.max(0, v * alpha + beta)));
+}
+
+/** Every `step`-th byte becomes what `change` makes of it, which is asked once for each of the 256. */
+function replace(pixels: Uint8Array, start: number, step: number, change: (v: number) => number): void {
+  const changed = Uint8Array.from({ length: 256 }, (_, v) => change(v));
+  for (let i = start; i < pixels.length; i += step) pixels[i] = changed[pixels[i]!]!;
 }
