@@ -59,7 +59,7 @@ describe('wasm: programs of others, unchanged', () => {
     const plain = await run('layers-train.ts', [], 'cpu');
     const fast = await run('layers-train.ts', ['fast.mjs'], 'wasm');
     compare(fast, plain, 1e-4);
-    for (const job of ['multiplyGradient', 'depthwiseFilter', 'depthwiseInput', 'maxPoolGradient'])
+    for (const job of ['multiplyGradient', 'depthwiseFilter', 'depthwise', 'maxPoolGradient'])
       expect(fast.jobs, job).to.have.property(job);
   });
 
