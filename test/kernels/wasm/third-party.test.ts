@@ -61,6 +61,8 @@ describe('wasm: programs of others, unchanged', () => {
     compare(fast, plain, 1e-4);
     for (const job of ['multiplyGradient', 'depthwiseFilter', 'depthwise', 'maxPoolGradient'])
       expect(fast.jobs, job).to.have.property(job);
+    // With a stride of 1 the gradient of the input is the forward job once more.
+    expect(fast.jobs.depthwise).to.equal(2 * fast.jobs.depthwiseFilter!);
   });
 
   it('face-api.js sees the same faces: boxes, landmarks, expressions, age, descriptors', async () => {

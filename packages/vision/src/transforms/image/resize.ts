@@ -167,12 +167,10 @@ function sumRows(data: Float32Array, length: number, { first, index, weight }: T
     // Four at a time: the sums are read and written less often.
     for (; t + 4 <= first[y + 1]!; t += 4) {
       const [w0, w1, w2, w3] = [weight[t]!, weight[t + 1]!, weight[t + 2]!, weight[t + 3]!];
-      const [r0, r1, r2, r3] = [0, 1, 2, 3].map((i) => index[t + i]! * length) as [
-        number,
-        number,
-        number,
-        number,
-      ];
+      const r0 = index[t]! * length;
+      const r1 = index[t + 1]! * length;
+      const r2 = index[t + 2]! * length;
+      const r3 = index[t + 3]! * length;
       for (let x = 0; x < length; x++)
         sums[x] =
           sums[x]! + w0 * data[r0 + x]! + w1 * data[r1 + x]! + w2 * data[r2 + x]! + w3 * data[r3 + x]!;
