@@ -69,19 +69,25 @@ ${clamp('pmin', 'six', 4)}
   }
 `
     : '';
+  const columns = (count) => `    const end = at + ((<usize>${count}) << 5);
+    do {
+${multiply}
+    } while (at != end);
+`;
+  const chunks = `    let left = k;
+    do {
+      const n = left < CHUNK ? left : CHUNK;
+${columns('n')}      row += <usize>(A_CHUNK - (n << 2));
+      left -= n;
+    } while (left > 0);
+`;
   return `function ${name}(${parameters(kind)}): void {
   const zero = f32x4.splat(0);
 ${packed ? '  const bytes = groupBytes(k);\n' : ''}  do {
 ${each((r) => `let c${r}0 = zero, c${r}1 = zero;`, 4)}
 ${start}
     let at = b;
-${planes ? '    let entry = table;\n' : '    let row = a;\n'}${packed ? '    let left = k;\n' : ''}    do {
-      const n = ${packed ? 'left < CHUNK ? left : CHUNK' : 'k'};
-      const end = at + ((<usize>n) << 5);
-      do {
-${multiply}
-      } while (at != end);
-${packed ? '      row += <usize>(A_CHUNK - (n << 2));\n      left -= n;\n    } while (left > 0);\n' : '    } while (false);\n'}${end}${each((r) => `v128.store(c, c${r}0); v128.store(c, c${r}1, 16); c += cRow;`, 4)}
+${planes ? '    let entry = table;\n' : '    let row = a;\n'}${packed ? chunks : columns('k')}${end}${each((r) => `v128.store(c, c${r}0); v128.store(c, c${r}1, 16); c += cRow;`, 4)}
     a += ${packed ? 'bytes' : 4 * rows};
   } while (--groups);
 }
