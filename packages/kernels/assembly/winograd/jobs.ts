@@ -6,17 +6,19 @@ import { transformInput, transformTiles } from './input';
 import { WinogradArgs, tileBytes, transformOutput } from './output';
 import { packedPosition } from './tiles';
 
-/** The products of `rows` packed tiles with `panels` panels of u, position by position. */
+/** The products of `rows` packed tiles with `panels` panels of u, position by position. What is returned must be stored, or the engine reads nothing ahead. */
 // @ts-ignore: decorator
 @inline
-function multiply(six: bool, c: i32, v: usize, vPos: i32, rows: i32, u: usize, uPos: i32, panels: i32, m: usize): void {
+function multiply(six: bool, c: i32, v: usize, vPos: i32, rows: i32, u: usize, uPos: i32, panels: i32, m: usize): i32 {
+  let seen: i32 = 0;
   const panel = <usize>(c * NR) << 2;
   const positions = six ? 64 : 36;
   for (let pos = 0; pos < positions; pos++) {
     let b = u;
     let to = m;
+    const nextPosition = pos + 1 < positions ? u + (<usize>uPos << 2) : 0;
     for (let p = 0; p < panels; p++) {
-      panelPlain(v, rows, c, b, to, tileBytes(six));
+      seen ^= panelPlain(v, rows, c, b, to, tileBytes(six), p + 1 < panels ? b + panel : nextPosition);
       b += panel;
       to += <usize>rows * tileBytes(six);
     }
@@ -24,6 +26,7 @@ function multiply(six: bool, c: i32, v: usize, vPos: i32, rows: i32, u: usize, u
     u += <usize>uPos << 2;
     m += 32;
   }
+  return seen;
 }
 
 /** Bytes of scratch of one item: its transformed tiles, their products and the small tables. */
@@ -44,7 +47,7 @@ function block(six: bool, item: i32, args: WinogradArgs, scratch: usize): void {
   const m = v + (<usize>(pos * (six ? 64 : 36)) << 2);
   const rest = m + <usize>(panels * rows) * tileBytes(six);
   transformTiles(six, args, t0, t1, t0, rows, v, pos, 0, rest);
-  multiply(six, args.c, v, pos, rows, args.u, args.uPos, panels, m);
+  store<i32>(rest, multiply(six, args.c, v, pos, rows, args.u, args.uPos, panels, m));
   transformOutput(six, args, m, t0, t1, 0, panels, rest);
 }
 
@@ -91,6 +94,7 @@ export function winogradOutput(item: i32, args: WinogradSharedArgs, scratch: usi
     m += <usize>(36 * uPos) << 2;
     transformFilter(false, filter, p0, p1, u, uPos, m);
   }
-  multiply(false, c, args.v, packedPosition(tiles, c), tiles, u, uPos, p1 - p0, m);
-  transformOutput(false, args, m, 0, tiles, p0, p1, m + <usize>((p1 - p0) * tiles) * tileBytes(false));
+  const rest = m + <usize>((p1 - p0) * tiles) * tileBytes(false);
+  store<i32>(rest, multiply(false, c, args.v, packedPosition(tiles, c), tiles, u, uPos, p1 - p0, m));
+  transformOutput(false, args, m, 0, tiles, p0, p1, rest);
 }
