@@ -16,12 +16,16 @@ const packages = readdirSync('packages').filter((name) => existsSync(`packages/$
 // Chunks have their hash in their names: those of earlier builds would stay, and be published.
 for (const name of packages) rmSync(`packages/${name}/dist`, { recursive: true, force: true });
 
-/** The source files that a package exports: each export that has a `chaingrad-source` condition. */
+/** The source files of a manifest's exports or imports: what has a `chaingrad-source` condition, within other conditions too. */
+const sourcesOf = (targets = {}) =>
+  Object.values(targets)
+    .filter((target) => typeof target === 'object')
+    .flatMap((target) => target['chaingrad-source'] ?? sourcesOf(target));
+
+/** The modules of a package that others load by name, or that it loads by a name of its own. */
 function entries(name) {
   const manifest = JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8'));
-  const sources = Object.values(manifest.exports ?? {})
-    .map((target) => target['chaingrad-source'])
-    .filter((source) => source !== undefined);
+  const sources = [...sourcesOf(manifest.exports), ...sourcesOf(manifest.imports)];
   const bins = Object.values(manifest.bin ?? {}).map((file) =>
     file.replace('dist', 'src').replace(/js$/, 'ts'),
   );

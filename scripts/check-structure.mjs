@@ -85,7 +85,8 @@ for (const { folder } of packages) {
 const graph = new Map();
 for (const { folder, path, manifest } of packages) {
   const src = join(path, 'src');
-  const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
+  // A package's own names for modules that it chooses by platform begin with '#'.
+  const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.imports };
   for (const name of readdirSync(src, { recursive: true })) {
     if (!name.endsWith('.ts')) continue;
     const file = join(src, name);

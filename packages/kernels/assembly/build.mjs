@@ -1,7 +1,7 @@
 /**
- * Compiles assembly/ to the two binaries and embeds them as base64 in src/wasm/binaries.generated.ts, so that the package
- * needs no file beside its modules; writes the classes of the jobs' arguments into src/wasm/layouts.generated.ts. The
- * generated modules are not committed: run `npm run build -w @chaingrad/kernels` once. Tests and the type check run it with
+ * Compiles assembly/ to the binaries and embeds them as base64 in src/wasm/binaries.generated.ts, and the one for 256 bits, which is
+ * rarely used, in wide-binary.generated.ts, so that the package needs no file beside its modules; writes the classes of the jobs'
+ * arguments into src/wasm/layouts.generated.ts. The generated modules are not committed: run `npm run build -w @chaingrad/kernels` once. Tests and the type check run it with
  * `--if-changed`, which does nothing when the generated modules were made from these sources.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -30,14 +30,15 @@ function check(name, bytes) {
   }
 }
 
+const { options, targets } = JSON.parse(readFileSync('asconfig.json', 'utf8'));
+
 /** The binaries for `npm run test:bounds`, in build/checked. */
 async function buildChecked() {
   const asc = await import('assemblyscript/asc');
   const count = writeChecked('build/checked/assembly');
-  const { options, targets } = JSON.parse(readFileSync('asconfig.json', 'utf8'));
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, ...(value === true ? [] : [`${value}`])]);
-  for (const [target, { enable }] of Object.entries(targets)) {
-    const more = ['--enable', enable.join(','), '--outFile', `build/checked/${target}.wasm`];
+  for (const [target, { enable, use }] of Object.entries(targets)) {
+    const more = ['--enable', enable.join(','), '--use', use.join(','), '--outFile', `build/checked/${target}.wasm`];
     const { error, stderr } = await asc.main(['build/checked/assembly/index.ts', ...flags, ...more]);
     if (error) throw new Error(stderr.toString(), { cause: error });
   }
@@ -52,22 +53,22 @@ if (process.argv.includes('--checked')) {
 const asc = await import('assemblyscript/asc');
 mkdirSync('build', { recursive: true });
 writeFileSync('assembly/micro-kernels.generated.ts', microKernels());
-const binaries = [];
+const source = (target) => `export const ${target} =\n  '${readFileSync(`build/${target}.wasm`).toString('base64')}';\n`;
 let layouts = null;
-for (const target of ['simd', 'relaxed']) {
+for (const target of Object.keys(targets)) {
   const { found, transform } = layoutReader();
   const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', target], { transforms: [transform] });
   if (error) {
     console.error(stderr.toString());
     throw error;
   }
-  const source = layoutsSource(found);
-  if (layouts !== null && source !== layouts) throw new Error('the two binaries lay their arguments out differently');
-  layouts = source;
+  const layout = layoutsSource(found);
+  if (layouts !== null && layout !== layouts) throw new Error('the binaries lay their arguments out differently');
+  layouts = layout;
   const bytes = readFileSync(`build/${target}.wasm`);
-  // V8 before 12 does not know relaxed SIMD, so the second binary cannot be looked at everywhere.
+  // V8 before 12 does not know relaxed SIMD, so those with it cannot be looked at everywhere.
   if (WebAssembly.validate(bytes)) check(target, bytes);
-  binaries.push(`export const ${target} =\n  '${bytes.toString('base64')}';\n`);
 }
 writeFileSync('src/wasm/layouts.generated.ts', header(hash) + layouts);
-writeFileSync('src/wasm/binaries.generated.ts', header(hash) + binaries.join('\n'));
+writeFileSync('src/wasm/binaries.generated.ts', header(hash) + [source('simd'), source('relaxed')].join('\n'));
+writeFileSync('src/wasm/wide-binary.generated.ts', header(hash) + source('wide'));

@@ -8,7 +8,7 @@ import { AFTER, writeAfter } from './after';
 import { groupBytes, groupStart, groupsOf } from './gemm';
 import { Int32List } from './list';
 import { panelFull } from './micro-kernels.generated';
-import { A_CHUNK, A_ROW, CHUNK, NR, align64, ceilDiv, copyFloats, maxI, minI, zeroFloats } from './simd';
+import { A_CHUNK, A_ROW, CHUNK, NR, PANELS, align64, ceilDiv, copyFloats, maxI, minI, zeroFloats } from './simd';
 
 /** Columns of the im2col matrix gathered at a time: with 8 columns of B they fit the first-level cache. */
 const K_BLOCK: i32 = 512;
@@ -135,13 +135,15 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
     gather(args, m0, rows, k0, k1, a);
     const act = k1 == k ? args.act : 0;
     const scaled = k1 == k && args.scale != 0;
-    for (let p = 0; p < panels; p++) {
+    for (let p = 0; p < panels; p += PANELS) {
+      const count = minI(PANELS, panels - p);
       const b = args.b + (<usize>(((p0 + p) * k + k0) * NR) << 2);
       const to = c + (<usize>(p * NR) << 2);
       const start = afters + <usize>p * AFTER;
       const post = scaled ? start + 32 : 0;
-      if (k0 == 0) panelFull(a, rows, k1 - k0, b, to, cRow, start, 0, post, act);
-      else panelFull(a, rows, k1 - k0, b, to, cRow, to, cRow, post, act);
+      const bNext = <usize>(k * NR) << 2;
+      if (k0 == 0) panelFull(a, rows, k1 - k0, b, to, cRow, start, 0, post, act, count, bNext, NR << 2, AFTER);
+      else panelFull(a, rows, k1 - k0, b, to, cRow, to, cRow, post, act, count, bNext, NR << 2, NR << 2);
     }
   }
   if (args.dense) return;

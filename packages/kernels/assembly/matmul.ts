@@ -2,7 +2,7 @@
 import { groupBytes, groupStart, groupsOf } from './gemm';
 import { panelFull } from './micro-kernels.generated';
 import {
-  A_CHUNK, A_ROW, CHUNK, NR, activateScalar, align64, ceilDiv, copyFloats, madd, minI, zeroFloats,
+  A_CHUNK, A_ROW, CHUNK, NR, PANELS, activateScalar, align64, ceilDiv, copyFloats, madd, minI, zeroFloats,
 } from './simd';
 
 /** Columns of A and rows of B packed at a time, and rows of A. */
@@ -199,13 +199,15 @@ export function matMul(item: i32, args: MatMulArgs, scratch: usize): void {
     for (let m = m0; m < m1; m += M_BLOCK) {
       const rows = minI(M_BLOCK, m1 - m);
       packA(args, a, m, rows, k0, kb, packedA, table);
-      for (let p = 0; p < p1 - p0; p++) {
+      for (let p = 0, count = 1; p < p1 - p0; p += count) {
         const isTail = p == full;
+        // The tail lies elsewhere.
+        count = p + 1 < full ? PANELS : 1;
         const to = isTail ? tail + (<usize>(m - m0) << 5) : c + (<usize>(m * args.n + (p0 + p) * NR) << 2);
         const row: usize = isTail ? 32 : cRow;
         const from = packedB + <usize>p * panelBytes(kb);
-        if (k0 == 0) panelFull(packedA, rows, kb, from, to, row, bias + (<usize>(p * NR) << 2), 0, 0, act);
-        else panelFull(packedA, rows, kb, from, to, row, to, row, 0, act);
+        const start = k0 == 0 ? bias + (<usize>(p * NR) << 2) : to;
+        panelFull(packedA, rows, kb, from, to, row, start, k0 == 0 ? 0 : row, 0, act, count, panelBytes(kb), NR << 2, NR << 2);
       }
     }
   }

@@ -14,6 +14,13 @@ export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 /** Columns of the register tile, and of one panel of packed B. */
 export const NR: i32 = 8;
 
+/**
+ * Panels of packed B that the micro-kernels take at once. The binary that V8 compiles for registers of 256 bits, two of ours in each,
+ * takes two: 6 rows by 16 columns then fill the 15 registers, and a row value that is loaded serves two multiply-adds.
+ */
+// @ts-ignore: asconfig.json gives each target its own.
+export const PANELS: i32 = TARGET_PANELS;
+
 /** Packed A holds chunks of this many k for each row, so that the row offsets of the inner loop are constants. */
 export const CHUNK: i32 = 64;
 

@@ -8,7 +8,7 @@
  */
 import { Int32List } from '../list';
 import { panelStrip } from '../micro-kernels.generated';
-import { NR, align64, ceilDiv, minI } from '../simd';
+import { NR, PANELS, align64, ceilDiv, minI } from '../simd';
 import { oddLines } from '../winograd/tiles';
 
 export const STRIP: i32 = 24;
@@ -50,10 +50,12 @@ export function multiplyGradient(item: i32, args: MultiplyGradientArgs, scratch:
   const a = args.a + (<usize>(pos * args.aPos + strip * args.k * STRIP) << 2);
   let b = args.b + (<usize>(pos * args.bPos + p0 * args.bPanel) << 2);
   let c = args.sums + (<usize>(pos * args.sumsPos) << 2) + <usize>((strip * args.panels + p0) * TILE_BYTES);
-  for (let p = p0; p < p1; p++) {
-    panelStrip(a, rows, args.k, b, c, 32, args.first ? zero : c, args.first ? 0 : 32);
-    b += <usize>args.bPanel << 2;
-    c += TILE_BYTES;
+  const bNext = <usize>args.bPanel << 2;
+  for (let p = p0; p < p1; p += PANELS) {
+    const first = args.first;
+    panelStrip(a, rows, args.k, b, c, 32, first ? zero : c, first ? 0 : 32, minI(PANELS, p1 - p), bNext, TILE_BYTES, first ? 0 : TILE_BYTES);
+    b += <usize>PANELS * bNext;
+    c += <usize>PANELS * TILE_BYTES;
   }
 }
 

@@ -4,7 +4,7 @@
  *   dg = Gᵀ [ Σ over tiles of (A dy Aᵀ) ∘ (Bᵀ d B) ] G
  */
 import { panelStrip } from '../micro-kernels.generated';
-import { NR, align64, ceilDiv, madd, minI, zeroFloats } from '../simd';
+import { NR, PANELS, align64, ceilDiv, madd, minI, zeroFloats } from '../simd';
 import { transformInput } from '../winograd/input';
 import { P, Q, TileArgs, oddLines, pointers } from '../winograd/tiles';
 import { FilterGradientArgs, STRIP, TILE_BYTES } from './sums';
@@ -156,9 +156,12 @@ export class TilesGradientArgs extends FilterGradientArgs {
   panelsPerItem: i32; panelItems: i32;
 }
 
-/** Bytes of scratch of one `tilesGradient` item: the sums of a panel and the small tables. */
+/** Bytes of the sums of a panel, all positions. */
+const PANEL_SUMS: i32 = 36 * TILE_BYTES;
+
+/** Bytes of scratch of one `tilesGradient` item: the sums of the panels that it takes at once and the small tables. */
 export function tilesGradientScratch(): usize {
-  return 36 * TILE_BYTES + 1024;
+  return PANELS * PANEL_SUMS + 1024;
 }
 
 /**
@@ -177,14 +180,15 @@ export function tilesGradient(item: i32, args: TilesGradientArgs, scratch: usize
   const rows = minI(STRIP, args.o - strip * STRIP);
   const aPos = <usize>args.aPos << 2;
   const bPos = <usize>args.bPos << 2;
-  for (let p = p0; p < p1; p++) {
+  for (let p = p0; p < p1; p += PANELS) {
+    const count = minI(PANELS, p1 - p);
     let a = args.a + (<usize>(strip * args.k * STRIP) << 2);
     let b = args.b + (<usize>(p * args.bPanel) << 2);
-    for (let c = sums; c < sums + 36 * TILE_BYTES; c += TILE_BYTES) {
-      panelStrip(a, rows, args.k, b, c, 32, zero, 0);
+    for (let c = sums; c < sums + PANEL_SUMS; c += TILE_BYTES) {
+      panelStrip(a, rows, args.k, b, c, 32, zero, 0, count, <usize>args.bPanel << 2, PANEL_SUMS, 0);
       a += aPos;
       b += bPos;
     }
-    finishPanel(args, strip, p, sums, TILE_BYTES, temp);
+    for (let i = 0; i < count; i++) finishPanel(args, strip, p + i, sums + <usize>i * PANEL_SUMS, TILE_BYTES, temp);
   }
 }

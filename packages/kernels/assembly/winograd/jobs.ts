@@ -1,6 +1,6 @@
 /** The jobs of Winograd's convolution: transforms around the matrix products of all positions. */
 import { panelPlain } from '../micro-kernels.generated';
-import { NR, align64, ceilDiv, minI } from '../simd';
+import { NR, PANELS, align64, ceilDiv, minI } from '../simd';
 import { FilterArgs, filterPosition, transformFilter } from './filter';
 import { transformInput, transformTiles } from './input';
 import { WinogradArgs, tileBytes, transformOutput } from './output';
@@ -12,15 +12,19 @@ import { packedPosition } from './tiles';
 function multiply(six: bool, c: i32, v: usize, vPos: i32, rows: i32, u: usize, uPos: i32, panels: i32, m: usize): i32 {
   let seen: i32 = 0;
   const panel = <usize>(c * NR) << 2;
+  const product = <usize>rows * tileBytes(six);
   const positions = six ? 64 : 36;
   for (let pos = 0; pos < positions; pos++) {
     let b = u;
     let to = m;
-    const nextPosition = pos + 1 < positions ? u + (<usize>uPos << 2) : 0;
-    for (let p = 0; p < panels; p++) {
-      seen ^= panelPlain(v, rows, c, b, to, tileBytes(six), p + 1 < panels ? b + panel : nextPosition);
-      b += panel;
-      to += <usize>rows * tileBytes(six);
+    const following = pos + 1 < positions ? u + (<usize>uPos << 2) : 0;
+    for (let p = 0; p < panels; p += PANELS) {
+      const left = panels - p - PANELS;
+      const next = left > 0 ? b + <usize>PANELS * panel : following;
+      const nextEnd = next ? next + <usize>minI(PANELS, left > 0 ? left : panels) * panel : 0;
+      seen ^= panelPlain(v, rows, c, b, to, tileBytes(six), next, nextEnd, minI(PANELS, panels - p), panel, product);
+      b += <usize>PANELS * panel;
+      to += <usize>PANELS * product;
     }
     v += <usize>vPos << 2;
     u += <usize>uPos << 2;

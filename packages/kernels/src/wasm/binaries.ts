@@ -10,7 +10,8 @@ export interface Binary {
   readonly wide: boolean;
 }
 
-const decode = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+/** The bytes of an embedded binary. */
+export const decode = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
 /** An unsigned LEB128 number: its value, and where it ends. */
 function leb(bytes: Uint8Array, at: number): [value: number, end: number] {

@@ -89,7 +89,7 @@ async function applyWide(runtime: Runtime, shared: boolean): Promise<void> {
   wideRefused = undefined;
   if (options.wide === runtime.binary.wide) return;
   if (!options.wide) return runtime.setBinary(plain!);
-  const wide = compileWide(shared);
+  const wide = await compileWide(shared);
   if (typeof wide === 'string') {
     wideRefused = wide;
     return;

@@ -15,7 +15,6 @@ type StartPool = (...args: Parameters<typeof ThreadPool.start>) => Promise<Pool>
 export class Runtime {
   readonly backend: tf.KernelBackend;
   readonly heap: Heap;
-  readonly sizes: Sizes;
   readonly filters: PreparedFilters;
   #binary: Binary;
   #exports: Readonly<Record<JobName, Job>>;
@@ -36,7 +35,6 @@ export class Runtime {
     this.heap.guard();
     this.#binary = binary;
     this.#exports = this.#instantiate(binary);
-    this.sizes = this.#exports as unknown as Sizes;
     this.#arguments = new ArgumentArea(this.heap);
     this.filters = new PreparedFilters(backend, this.heap);
   }
@@ -44,6 +42,11 @@ export class Runtime {
   #instantiate({ module }: Binary): Readonly<Record<JobName, Job>> {
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.heap.memory } });
     return exports as unknown as Record<JobName, Job>;
+  }
+
+  /** What the binary at work needs: its functions that tell sizes. */
+  get sizes(): Sizes {
+    return this.#exports as unknown as Sizes;
   }
 
   /** The binary at work. */

@@ -1,11 +1,12 @@
 /**
- * Compiles a binary for registers of 256 bits: V8 has a pass that pairs operations on 128 bits, which it leaves out unless told.
+ * Compiles the binary for registers of 256 bits: V8 has a pass that pairs operations on 128 bits, which it leaves out unless told. The
+ * binary is one of its own, whose tiles fill those registers, and is loaded only here.
  *
  * V8's flags hold for the whole process. They are set for the moment in which the binary is compiled, whole and by the optimizing
  * compiler alone, and then set back: other modules are compiled as ever, and other threads get the machine code that is there.
  */
 import { nodeModule } from '../node.ts';
-import { type Binary, binaryBytes } from './binaries.ts';
+import { type Binary, decode, withSharedMemory } from './binaries.ts';
 
 /**
  * V8's flags while the binary is compiled: the pass is on. Code of the first, quick compiler is never paired, and is replaced function by
@@ -64,12 +65,12 @@ function currentFlags(): string[] | string {
 const isOfV8 = (argument: string) => wanted.some((flag) => argument.endsWith(flag.replace(/^--(no-)?/, '')));
 
 /**
- * A binary whose operations on 128 bits are paired where V8 finds two alike.
+ * The binary whose operations on 128 bits are paired where V8 finds two alike.
  *
  * @param shared whether the memory it will be given is shared.
  * @returns why this engine cannot.
  */
-export function compileWide(shared: boolean): Binary | string {
+export async function compileWide(shared: boolean): Promise<Binary | string> {
   const v8 = nodeModule<typeof import('node:v8')>('node:v8');
   if (typeof v8?.setFlagsFromString !== 'function' || process.versions.v8 === undefined)
     return 'only in Node can V8 be told to; start Chromium with --js-flags=--experimental-wasm-revectorize';
@@ -78,16 +79,15 @@ export function compileWide(shared: boolean): Binary | string {
   if (process.arch !== 'x64') return `V8 does so on x64 only, and this is ${process.arch}`;
   const before = currentFlags();
   if (typeof before === 'string') return before;
-  const { bytes, relaxed } = binaryBytes(shared);
-  // V8 keeps the code of modules by their bytes: with a section of its own this is another one.
-  const own = new Uint8Array([...bytes, 0, 5, 4, ...new TextEncoder().encode('wide')]);
+  const { wide } = await import('#wide-binary');
+  const bytes = shared ? withSharedMemory(decode(wide)) : decode(wide);
   const set = (flags: readonly string[]) => {
     for (const flag of flags) v8.setFlagsFromString(flag);
   };
   try {
     set(wanted);
     // Not asynchronously: nothing else may be compiled meanwhile.
-    return { module: new WebAssembly.Module(own), relaxed, wide: true };
+    return { module: new WebAssembly.Module(bytes), relaxed: true, wide: true };
   } catch (error) {
     return `V8 refuses (${messageOf(error)})`;
   } finally {
