@@ -1,8 +1,8 @@
 /**
  * Compiles assembly/ to the binaries and embeds them as base64 in src/wasm/binaries.generated.ts, and the one for 256 bits, which is
  * rarely used, in wide-binary.generated.ts, so that the package needs no file beside its modules; writes the classes of the jobs'
- * arguments into src/wasm/layouts.generated.ts. The generated modules are not committed: run `npm run build -w @chaingrad/kernels` once. Tests and the type check run it with
- * `--if-changed`, which does nothing when the generated modules were made from these sources.
+ * arguments into src/wasm/layouts.generated.ts. The generated modules are not committed: run `npm run build -w @chaingrad/kernels`
+ * once. Tests and the type check run it with `--if-changed`, which does nothing when the generated modules were made from these sources.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -53,7 +53,7 @@ if (process.argv.includes('--checked')) {
 const asc = await import('assemblyscript/asc');
 mkdirSync('build', { recursive: true });
 writeFileSync('assembly/micro-kernels.generated.ts', microKernels());
-const source = (target) => `export const ${target} =\n  '${readFileSync(`build/${target}.wasm`).toString('base64')}';\n`;
+const sources = {};
 let layouts = null;
 for (const target of Object.keys(targets)) {
   const { found, transform } = layoutReader();
@@ -68,7 +68,8 @@ for (const target of Object.keys(targets)) {
   const bytes = readFileSync(`build/${target}.wasm`);
   // V8 before 12 does not know relaxed SIMD, so those with it cannot be looked at everywhere.
   if (WebAssembly.validate(bytes)) check(target, bytes);
+  sources[target] = `export const ${target} =\n  '${bytes.toString('base64')}';\n`;
 }
 writeFileSync('src/wasm/layouts.generated.ts', header(hash) + layouts);
-writeFileSync('src/wasm/binaries.generated.ts', header(hash) + [source('simd'), source('relaxed')].join('\n'));
-writeFileSync('src/wasm/wide-binary.generated.ts', header(hash) + source('wide'));
+writeFileSync('src/wasm/binaries.generated.ts', header(hash) + [sources.simd, sources.relaxed].join('\n'));
+writeFileSync('src/wasm/wide-binary.generated.ts', header(hash) + sources.wide);

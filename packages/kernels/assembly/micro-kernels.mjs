@@ -24,14 +24,14 @@ const SHORTEST_PAIR = 4;
  * - `packed`: whether A is packed in chunks of 64 columns, [chunk][MR][64]; else its row values are side by side.
  * - `planes`: whether the columns of A are where a table of offsets tells; else they follow each other, a strip [k][24].
  * - `init`: whether the sums start from `init`, rows initRow bytes apart; else they start from zero.
- * - `ahead`: whether the panel `next` (0 for none) is read into the caches meanwhile; the function returns what no one needs to know.
+ * - `ahead`: whether what lies from `next` (0 for nothing) to `nextEnd` is read into the caches meanwhile; the function returns what no one needs to know.
  * - `pairs`: whether there is one for two panels of B: the second panel, its results and what they start from are `bNext`, `cNext`, `initNext` bytes on.
  * - `after`: whether the sums are scaled and shifted (`post`, 0 for neither: 8 scales, then 8 shifts) and end in an activation.
  */
 const kinds = {
   Plain: {
     ...{ packed: true, ahead: true, pairs: true, init: false, after: false },
-    doc: 'All row groups of packed A against one panel of B: c = a * b. The panel that comes next, 0 for none, is read ahead.',
+    doc: 'All row groups of packed A against one panel of B: c = a * b. What lies from `next` to `nextEnd` is read ahead.',
   },
   Full: {
     ...{ packed: true, pairs: true, init: true, after: true },

@@ -6,7 +6,10 @@ import { transformInput, transformTiles } from './input';
 import { WinogradArgs, tileBytes, transformOutput } from './output';
 import { packedPosition } from './tiles';
 
-/** The products of `rows` packed tiles with `panels` panels of u, position by position. What is returned must be stored, or the engine reads nothing ahead. */
+/**
+ * The products of `rows` packed tiles with `panels` panels of u, position by position. What is returned must be stored, or the engine
+ * reads nothing ahead.
+ */
 // @ts-ignore: decorator
 @inline
 function multiply(six: bool, c: i32, v: usize, vPos: i32, rows: i32, u: usize, uPos: i32, panels: i32, m: usize): i32 {

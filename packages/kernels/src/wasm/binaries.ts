@@ -1,4 +1,4 @@
-/** Our two binaries: the choice between them, and what their memory is. */
+/** Our two binaries for registers of 128 bits: the choice between them, and what their memory is. */
 import { relaxed, simd } from './binaries.generated.ts';
 import { WasmUnavailableError } from './errors.ts';
 
@@ -10,8 +10,7 @@ export interface Binary {
   readonly wide: boolean;
 }
 
-/** The bytes of an embedded binary. */
-export const decode = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+const decode = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
 /** An unsigned LEB128 number: its value, and where it ends. */
 function leb(bytes: Uint8Array, at: number): [value: number, end: number] {
@@ -66,6 +65,14 @@ export function withSharedMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
+ * The bytes of an embedded binary.
+ *
+ * @param shared whether the memory it will be given is shared.
+ */
+export const embedded = (base64: string, shared: boolean): Uint8Array<ArrayBuffer> =>
+  shared ? withSharedMemory(decode(base64)) : decode(base64);
+
+/**
  * The faster binary of those that this engine accepts.
  *
  * @param shared whether the memory it will be given is shared.
@@ -76,7 +83,7 @@ export function binaryBytes(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; 
     [relaxed, true],
     [simd, false],
   ] as const) {
-    const bytes = shared ? withSharedMemory(decode(base64)) : decode(base64);
+    const bytes = embedded(base64, shared);
     if (WebAssembly.validate(bytes)) return { bytes, relaxed: isRelaxed };
   }
   throw new WasmUnavailableError('this JavaScript engine has no WASM SIMD.');

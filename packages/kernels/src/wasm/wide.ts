@@ -6,7 +6,7 @@
  * compiler alone, and then set back: other modules are compiled as ever, and other threads get the machine code that is there.
  */
 import { nodeModule } from '../node.ts';
-import { type Binary, decode, withSharedMemory } from './binaries.ts';
+import { type Binary, embedded } from './binaries.ts';
 
 /**
  * V8's flags while the binary is compiled: the pass is on. Code of the first, quick compiler is never paired, and is replaced function by
@@ -80,7 +80,7 @@ export async function compileWide(shared: boolean): Promise<Binary | string> {
   const before = currentFlags();
   if (typeof before === 'string') return before;
   const { wide } = await import('#wide-binary');
-  const bytes = shared ? withSharedMemory(decode(wide)) : decode(wide);
+  const bytes = embedded(wide, shared);
   const set = (flags: readonly string[]) => {
     for (const flag of flags) v8.setFlagsFromString(flag);
   };
