@@ -15,6 +15,7 @@ import { withSharedMemory } from '../../packages/kernels/src/wasm/binaries.ts';
 import { Heap } from '../../packages/kernels/src/wasm/heap.ts';
 import { registerWasmKernels } from '../../packages/kernels/src/wasm/index.ts';
 import { jobs, structs } from '../../packages/kernels/src/wasm/layouts.generated.ts';
+import { relaxed4, wide } from '../../packages/kernels/src/wasm/node-binaries.generated.ts';
 import { Runtime, runtimeOf } from '../../packages/kernels/src/wasm/runtime.ts';
 import { BOUNDS_FILE } from './bounds-file.ts';
 
@@ -199,18 +200,27 @@ const checkedBinary = (target: string): Bytes =>
   new Uint8Array(
     readFileSync(new URL(`../../packages/kernels/build/checked/${target}.wasm`, import.meta.url)),
   );
-const replacements = Object.entries({ simd, relaxed }).map(([target, base64]) => ({
+const replacements = Object.entries({ simd, relaxed, relaxed4, wide }).map(([target, base64]) => ({
   from: withSharedMemory(decode(base64)),
   to: checkedBinary(target),
 }));
-const { compile } = WebAssembly;
-WebAssembly.compile = async (source: BufferSource) => {
+
+/** The checked binary where the source is one of ours; else the source. */
+function checked(source: BufferSource): BufferSource {
   const bytes = new Uint8Array(source as ArrayBuffer);
   const shared = isOurs(bytes) ? withSharedMemory(bytes) : null;
   const found = shared && replacements.find(({ from }) => Buffer.compare(from, shared) === 0);
-  if (found == null) return compile(source);
+  if (found == null) return source;
   const isShared = Buffer.compare(bytes, shared!) === 0;
-  return compile(isShared ? withSharedMemory(found.to) : found.to);
+  return isShared ? withSharedMemory(found.to) : found.to;
+}
+
+const { compile, Module } = WebAssembly;
+WebAssembly.compile = async (source: BufferSource) => compile(checked(source));
+WebAssembly.Module = class extends Module {
+  constructor(source: BufferSource) {
+    super(checked(source));
+  }
 };
 
 function isOurs(bytes: Bytes): boolean {

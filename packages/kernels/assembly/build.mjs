@@ -1,6 +1,6 @@
 /**
- * Compiles assembly/ to the binaries and embeds them as base64 in src/wasm/binaries.generated.ts, and the one for 256 bits, which is
- * rarely used, in wide-binary.generated.ts, so that the package needs no file beside its modules; writes the classes of the jobs'
+ * Compiles assembly/ to the binaries and embeds them as base64 in src/wasm/binaries.generated.ts, and those that only Node can use in
+ * node-binaries.generated.ts, so that the package needs no file beside its modules; writes the classes of the jobs'
  * arguments into src/wasm/layouts.generated.ts. The generated modules are not committed: run `npm run build -w @chaingrad/kernels`
  * once. Tests and the type check run it with `--if-changed`, which does nothing when the generated modules were made from these sources.
  */
@@ -72,4 +72,4 @@ for (const target of Object.keys(targets)) {
 }
 writeFileSync('src/wasm/layouts.generated.ts', header(hash) + layouts);
 writeFileSync('src/wasm/binaries.generated.ts', header(hash) + [sources.simd, sources.relaxed].join('\n'));
-writeFileSync('src/wasm/wide-binary.generated.ts', header(hash) + sources.wide);
+writeFileSync('src/wasm/node-binaries.generated.ts', header(hash) + [sources.relaxed4, sources.wide].join('\n'));

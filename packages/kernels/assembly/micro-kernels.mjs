@@ -12,8 +12,8 @@
 /** The tallest register tile of any target; `MR` of simd.ts is the tallest that a target uses. */
 const TALLEST = 6;
 
-/** Heights that only the binary with fused multiply-adds has registers for. */
-const SHORTEST_RELAXED = 5;
+/** Heights that only the targets with tiles of 6 rows have (simd.ts). */
+const SHORTEST_TALL = 5;
 
 /** Heights that take two panels at once in the binary for 256 bits (PANELS of simd.ts); others take one after the other. */
 const SHORTEST_PAIR = 4;
@@ -92,7 +92,7 @@ ${clamp('pmin', 'six', 6)}
 `
     : '';
   const columns = (count) => `      const end = at + ((<usize>${count}) << 5);
-${rows >= SHORTEST_RELAXED || double ? `      {\n${multiply}\n      }\n      if (at != end) ` : '      '}do {
+${rows >= SHORTEST_TALL || double ? `      {\n${multiply}\n      }\n      if (at != end) ` : '      '}do {
 ${multiply}
       } while (at != end);
 `;
@@ -133,10 +133,10 @@ function panel(kindName, kind) {
     Array.from({ length: from - to + 1 }, (_, i) => from - i)
       .map((rows, i) => `${' '.repeat(indent)}${i > 0 ? 'else ' : ''}if (mr == ${rows}) ${call(rows, double, second)});`)
       .join('\n');
-  const single = (indent) => `${' '.repeat(indent)}if (ASC_FEATURE_RELAXED_SIMD) {
-${chain(TALLEST, SHORTEST_RELAXED, indent + 2, false, false)}
+  const single = (indent) => `${' '.repeat(indent)}if (MR == ${TALLEST}) {
+${chain(TALLEST, SHORTEST_TALL, indent + 2, false, false)}
 ${' '.repeat(indent)}}
-${chain(SHORTEST_RELAXED - 1, 1, indent, false, false)}
+${chain(SHORTEST_TALL - 1, 1, indent, false, false)}
 `;
   const twice = `    if (PANELS == 2 && panels == 2 && mr >= ${SHORTEST_PAIR}) {
 ${chain(TALLEST, SHORTEST_PAIR, 6, true, false)}
@@ -197,7 +197,7 @@ export function microKernels() {
   return `// Made by micro-kernels.mjs at build.
 import { AFTER } from './after';
 import { groupBytes, groupsOf } from './gemm';
-import { A_CHUNK, A_ROW, CHUNK, PANELS, RELU, RELU6, ceilDiv, madd } from './simd';
+import { A_CHUNK, A_ROW, CHUNK, MR, PANELS, RELU, RELU6, ceilDiv, madd } from './simd';
 
 ${parts.join('\n')}`;
 }

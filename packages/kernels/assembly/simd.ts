@@ -9,7 +9,8 @@ export const RELU6: i32 = 2;
  * With a fused multiply-add 12 accumulators, 2 columns and 1 row value fill V8's 15 registers; without one the
  * product needs registers of its own, and V8 before 12 loads all row values first: 4 rows are the most it holds.
  */
-export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
+// @ts-ignore: asconfig.json gives each target its own.
+export const MR: i32 = TARGET_ROWS;
 
 /** Columns of the register tile, and of one panel of packed B. */
 export const NR: i32 = 8;

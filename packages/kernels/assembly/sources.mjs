@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 const isSource = (path) => /\.(ts|mjs|json)$/.test(path) && !path.endsWith('.generated.ts');
 
 /** The modules of src/wasm that the build writes; the first line of each tells the hash of the sources. */
-export const generated = ['binaries', 'wide-binary', 'layouts'].map((name) => `src/wasm/${name}.generated.ts`);
+export const generated = ['binaries', 'node-binaries', 'layouts'].map((name) => `src/wasm/${name}.generated.ts`);
 
 /** A hash of all that the build reads. The working folder is that of the package. */
 export function sourcesHash() {

@@ -3,7 +3,7 @@
  * threads are played, so that the program decides when each start ends, and tries every order. Prints JSON.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { compileBinary } from '../../../packages/kernels/src/wasm/binaries.ts';
+import { binaryBytes, compileBytes } from '../../../packages/kernels/src/wasm/binaries.ts';
 import { Runtime } from '../../../packages/kernels/src/wasm/runtime.ts';
 import { type Pool, runItems } from '../../../packages/kernels/src/wasm/threads.ts';
 import { exploreSchedules, type Schedule, settle } from '../../support/schedules.ts';
@@ -11,7 +11,7 @@ import { startShared } from './shared-heap.ts';
 
 await startShared(1);
 const backend = tf.backend();
-const binary = await compileBinary(true);
+const binary = await compileBytes(await binaryBytes(true));
 
 /** Changes that are asked for, in this order, and the scratch memory of the kernels that run among them. */
 const changes = [3, 1, 2];

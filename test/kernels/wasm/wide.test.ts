@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { type Binary, binaryBytes, compileBinary } from '../../../packages/kernels/src/wasm/binaries.ts';
+import { type Binary, binaryBytes, compileBytes } from '../../../packages/kernels/src/wasm/binaries.ts';
 import {
   registerWasmKernels,
   setWasmKernelOptions,
@@ -35,7 +35,8 @@ const help = (revectorize: string) => `
 
 /** The binary with another instruction wherever there was the one that multiplies and adds. */
 async function damaged(): Promise<Binary> {
-  const { bytes, relaxed } = binaryBytes(false);
+  const given = await binaryBytes(false);
+  const { bytes, relaxed } = given;
   // f32x4.relaxed_madd becomes relaxed_nmadd, f32x4.add becomes f32x4.sub.
   const [from, to] = relaxed
     ? [
@@ -48,7 +49,7 @@ async function damaged(): Promise<Binary> {
       ];
   for (let at = 0; at < bytes.length - 2; at++)
     if (from!.every((byte, i) => bytes[at + i] === byte)) bytes.set(to!, at);
-  return { module: await WebAssembly.compile(bytes), relaxed, wide: true };
+  return { ...(await compileBytes(given)), wide: true };
 }
 
 describe('wasm: registers of 256 bits', () => {
@@ -71,7 +72,7 @@ describe('wasm: registers of 256 bits', () => {
     if (runtime.heap.shared) this.skip();
     const before = tf.memory().numDataBuffers;
     const { binary, threads } = runtime;
-    expect(differences(runtime, await compileBinary(false))).to.deep.equal([]);
+    expect(differences(runtime, await compileBytes(await binaryBytes(false)))).to.deep.equal([]);
     const found = differences(runtime, await damaged());
     for (const kind of ['Winograd F(4,3)', 'Winograd F(6,3)', 'implicit GEMM', 'pointwise', 'depthwise'])
       expect(found).to.include(kind).and.to.include(`${kind}, filter gradient`);

@@ -1,6 +1,7 @@
-/** Our two binaries for registers of 128 bits: the choice between them, and what their memory is. */
+/** Our binaries for registers of 128 bits: the choice between them, and what their memory is. */
 import { relaxed, simd } from './binaries.generated.ts';
 import { WasmUnavailableError } from './errors.ts';
+import { compileWith, settableV8 } from './v8-flags.ts';
 
 export interface Binary {
   readonly module: WebAssembly.Module;
@@ -73,28 +74,41 @@ export const embedded = (base64: string, shared: boolean): Uint8Array<ArrayBuffe
   shared ? withSharedMemory(decode(base64)) : decode(base64);
 
 /**
- * The faster binary of those that this engine accepts.
+ * The V8 that knows relaxed SIMD as all since do, but only when told to: 11, of Node 20. Its tiles have fewer rows, see assembly/simd.ts.
+ */
+const V8_BEFORE_RELAXED = 11;
+const RELAXED_SIMD = 'experimental-wasm-relaxed-simd';
+
+/** A binary that is not compiled yet. */
+export interface BinaryBytes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly relaxed: boolean;
+  /** Whether V8 must be told that relaxed SIMD is known. */
+  readonly told: boolean;
+}
+
+/**
+ * The fastest binary of those that this engine accepts.
  *
  * @param shared whether the memory it will be given is shared.
  * @throws WasmUnavailableError where there is no WASM SIMD.
  */
-export function binaryBytes(shared: boolean): { bytes: Uint8Array<ArrayBuffer>; relaxed: boolean } {
-  for (const [base64, isRelaxed] of [
-    [relaxed, true],
-    [simd, false],
-  ] as const) {
-    const bytes = embedded(base64, shared);
-    if (WebAssembly.validate(bytes)) return { bytes, relaxed: isRelaxed };
+export async function binaryBytes(shared: boolean): Promise<BinaryBytes> {
+  let bytes = embedded(relaxed, shared);
+  if (WebAssembly.validate(bytes)) return { bytes, relaxed: true, told: false };
+  if (settableV8() === V8_BEFORE_RELAXED) {
+    const { relaxed4 } = await import('#node-binaries');
+    return { bytes: embedded(relaxed4, shared), relaxed: true, told: true };
   }
+  bytes = embedded(simd, shared);
+  if (WebAssembly.validate(bytes)) return { bytes, relaxed: false, told: false };
   throw new WasmUnavailableError('this JavaScript engine has no WASM SIMD.');
 }
 
-/**
- * Compiles that binary as the engine does by itself.
- *
- * @throws WasmUnavailableError where there is no WASM SIMD.
- */
-export async function compileBinary(shared: boolean): Promise<Binary> {
-  const { bytes, relaxed } = binaryBytes(shared);
-  return { module: await WebAssembly.compile(bytes), relaxed, wide: false };
+/** Compiles a binary as the engine does by itself. */
+export async function compileBytes({ bytes, relaxed, told }: BinaryBytes): Promise<Binary> {
+  const module = told
+    ? compileWith([`--${RELAXED_SIMD}`], [`--no-${RELAXED_SIMD}`], bytes)
+    : await WebAssembly.compile(bytes);
+  return { module, relaxed, wide: false };
 }

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { installKernel, registeredKernel, startedBackend } from '../tfjs-internals.ts';
 import { activationKernels } from './activation.ts';
-import { type Binary, compileBinary } from './binaries.ts';
+import { type Binary, binaryBytes, compileBytes } from './binaries.ts';
 import { convolutionKernels } from './convolution-kernels.ts';
 import { WasmUnavailableError } from './errors.ts';
 import { openHeap } from './heap.ts';
@@ -117,7 +117,7 @@ export async function registerWasmKernels(): Promise<WasmKernelInfo> {
   const backend = wasmBackend();
   const { shared } = openHeap(backend);
   if (compiledShared !== shared) {
-    plain = await compileBinary(shared);
+    plain = await compileBytes(await binaryBytes(shared));
     setBinary(plain);
     compiledShared = shared;
   }

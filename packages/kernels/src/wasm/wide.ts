@@ -1,12 +1,10 @@
 /**
  * Compiles the binary for registers of 256 bits: V8 has a pass that pairs operations on 128 bits, which it leaves out unless told. The
- * binary is one of its own, whose tiles fill those registers, and is loaded only here.
- *
- * V8's flags hold for the whole process. They are set for the moment in which the binary is compiled, whole and by the optimizing
- * compiler alone, and then set back: other modules are compiled as ever, and other threads get the machine code that is there.
+ * binary is one of its own, whose tiles fill those registers. It is compiled whole, and by the optimizing compiler alone.
  */
 import { nodeModule } from '../node.ts';
 import { type Binary, embedded } from './binaries.ts';
+import { compileWith, settableV8 } from './v8-flags.ts';
 
 /**
  * V8's flags while the binary is compiled: the pass is on. Code of the first, quick compiler is never paired, and is replaced function by
@@ -71,26 +69,18 @@ const isOfV8 = (argument: string) => wanted.some((flag) => argument.endsWith(fla
  * @returns why this engine cannot.
  */
 export async function compileWide(shared: boolean): Promise<Binary | string> {
-  const v8 = nodeModule<typeof import('node:v8')>('node:v8');
-  if (typeof v8?.setFlagsFromString !== 'function' || process.versions.v8 === undefined)
+  const version = settableV8();
+  if (version === null)
     return 'only in Node can V8 be told to; start Chromium with --js-flags=--experimental-wasm-revectorize';
-  if (Number.parseInt(process.versions.v8, 10) !== V8)
+  if (version !== V8)
     return `only V8 ${V8}, of Node 24, does so reliably, and this is V8 ${process.versions.v8}`;
   if (process.arch !== 'x64') return `V8 does so on x64 only, and this is ${process.arch}`;
   const before = currentFlags();
   if (typeof before === 'string') return before;
-  const { wide } = await import('#wide-binary');
-  const bytes = embedded(wide, shared);
-  const set = (flags: readonly string[]) => {
-    for (const flag of flags) v8.setFlagsFromString(flag);
-  };
+  const { wide } = await import('#node-binaries');
   try {
-    set(wanted);
-    // Not asynchronously: nothing else may be compiled meanwhile.
-    return { module: new WebAssembly.Module(bytes), relaxed: true, wide: true };
+    return { module: compileWith(wanted, before, embedded(wide, shared)), relaxed: true, wide: true };
   } catch (error) {
     return `V8 refuses (${messageOf(error)})`;
-  } finally {
-    set(before);
   }
 }
