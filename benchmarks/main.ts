@@ -29,6 +29,7 @@ const help = `npm run bench [-- options]
   --out <dir>           where to write; benchmarks/build/results/ unless everything is measured
   --merge               replace these cases in the results that are there, keep the others
   --report              measure nothing, write the report of the results that are there
+  --software-gpu        WebGPU may be computed on the processor, to see that its sides work
   --serve               serve the page on http://localhost:8123 instead, to measure by hand
   --json                print the results as JSON at the end`;
 
@@ -48,6 +49,7 @@ const { values } = parseArgs({
     report: { type: 'boolean', default: false },
     serve: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    'software-gpu': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -169,7 +171,7 @@ async function main(): Promise<void> {
   const report = (): Report => ({ machine: where, versions: versions(), cases: merged(fresh) });
   for (const one of list) {
     say(`${one.id}: ${one.title}, ${one.engine}, ${one.threads} thread(s)`);
-    fresh.push(await runCase(one, say, deadline));
+    fresh.push(await runCase(one, say, { deadline, softwareGpu: values['software-gpu'] }));
     // After each case: a run that is ended early is not lost.
     write(report());
   }

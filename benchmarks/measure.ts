@@ -1,4 +1,5 @@
 /** One measurement: one side, one network, in a process or page of its own. */
+import { type GpuWork, gpuWorkOf } from '../packages/cli/src/commands/bench/gpu-work.ts';
 import { type Limits, measureLimits } from './limits.ts';
 import { flopsOf, type Graph, single } from './models/graph.ts';
 import { graphOf } from './models/index.ts';
@@ -30,6 +31,7 @@ export interface Job {
   readonly drawn: boolean;
   /** As of `OpenOptions`. */
   readonly cacheBytes?: number;
+  readonly softwareGpu?: boolean;
   /** Before layers, measure what a thread reaches at most; its program is a file of `prepare`. */
   readonly limits?: boolean;
   /** Runs before the clock counts, then at least `minRuns` runs, and more until `seconds` are over. */
@@ -76,6 +78,8 @@ export interface Measurement {
   /** Losses of the training steps. */
   readonly losses?: readonly number[];
   readonly serial?: SerialShare;
+  /** Of a forward pass, of sides on WebGPU. */
+  readonly gpu?: GpuWork;
   /** Boxes found in the photo. */
   readonly found?: number;
 }
@@ -154,8 +158,9 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
   const losses: number[] = [];
   let found: number | undefined;
   let serial: SerialShare | undefined;
+  let gpu: GpuWork | undefined;
   for (const task of job.tasks) {
-    if (task === 'forward')
+    if (task === 'forward') {
       tasks.forward = await repeat(
         async () => {
           const out = await runner.forward();
@@ -164,7 +169,8 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
         job,
         platform,
       );
-    else if (task === 'predict') {
+      if (runner.code.startsWith('WebGPU')) gpu = await gpuWorkOf(() => runner.forward());
+    } else if (task === 'predict') {
       if (runner.predict === undefined) throw new Error(`${job.side} has no predict`);
       const photo = await platform.photo();
       const predict = runner.predict;
@@ -201,7 +207,7 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
     }
   }
   return {
-    ...{ info: runner.info, code: runner.code, importMs, loadMs, tasks, found, serial },
+    ...{ info: runner.info, code: runner.code, importMs, loadMs, tasks, found, serial, gpu },
     outputs: outputs === undefined ? undefined : (runner.channelsLast?.(outputs) ?? outputs),
     losses: losses.length === 0 ? undefined : losses,
   };

@@ -9,6 +9,17 @@ const candidates = {
   firefox: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
 } as const;
 
+/** Chromium's WebGPU is behind a flag on Linux, and finds a GPU through Vulkan. */
+const gpuFlags = ({ softwareGpu }: Job) => [
+  '--enable-unsafe-webgpu',
+  softwareGpu === true ? '--use-webgpu-adapter=swiftshader' : '--enable-features=Vulkan',
+];
+
+const flagsOf = (job: Job) => [
+  ...['--no-sandbox', '--disable-quic'],
+  ...(job.side.endsWith('webgpu') ? gpuFlags(job) : []),
+];
+
 export type Browser = keyof typeof candidates;
 
 /** The program of a browser, from CHROMIUM or FIREFOX in the environment or where Debian puts it; null without one. */
@@ -24,7 +35,7 @@ export async function runInBrowser(browser: Browser, binary: string, url: string
     browser: browser === 'firefox' ? 'firefox' : 'chrome',
     executablePath: binary,
     headless: true,
-    args: browser === 'firefox' ? [] : ['--no-sandbox', '--disable-quic'],
+    args: browser === 'firefox' ? [] : flagsOf(job),
     protocolTimeout: 600_000,
   });
   try {

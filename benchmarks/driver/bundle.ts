@@ -57,7 +57,17 @@ export async function bundleForWeb(): Promise<void> {
     platform: 'browser',
     entryPoints: { page: `${benchmarks}web/page.ts`, 'litert-core': '@litertjs/core' },
     outdir: `${build}web`,
-    alias: { 'onnxruntime-web': 'onnxruntime-web/wasm' },
+    plugins: [
+      {
+        // Without the code for WebGPU, which its side takes from a module of its own.
+        name: 'onnxruntime-web on WASM',
+        setup(plugin) {
+          plugin.onResolve({ filter: /^onnxruntime-web$/ }, ({ path, kind, resolveDir }) =>
+            plugin.resolve(`${path}/wasm`, { kind, resolveDir }),
+          );
+        },
+      },
+    ],
     external: [
       'onnxruntime-node',
       'node:*',
@@ -74,7 +84,7 @@ export async function bundleForWeb(): Promise<void> {
   const copy = (from: string, to: string) => {
     mkdirSync(to, { recursive: true });
     for (const name of readdirSync(from))
-      if (/\.(wasm|mjs)$/.test(name) && !/jsep|asyncify|jspi|^ort\./.test(name))
+      if (/\.(wasm|mjs)$/.test(name) && !/jsep|jspi|^ort\./.test(name))
         cpSync(`${from}/${name}`, `${to}/${name}`);
   };
   const tfjs = `${root}node_modules/@tensorflow/tfjs-backend-wasm/dist`;

@@ -45,6 +45,7 @@ const all = ['chaingrad', 'onnxruntime-web', 'tfjs-wasm', 'litert', 'onnxruntime
 const javascript = ['chaingrad', 'onnxruntime-web', 'tfjs-wasm'] as const;
 const threaded = ['chaingrad', 'onnxruntime-web', 'onnxruntime-node', 'pytorch'] as const;
 const web = ['chaingrad', 'onnxruntime-web'] as const;
+const webgpu = ['chaingrad-webgpu', 'onnxruntime-webgpu', 'tfjs-webgpu'] as const;
 const own = ['chaingrad'] as const;
 const trainers = ['chaingrad', 'pytorch'] as const;
 
@@ -184,6 +185,12 @@ export const cases: readonly Case[] = [
       ...{ sides: javascript, ...once, seconds: 1 },
     }),
   ),
+  ...(['ssd300', 'ssd-mobilenet-v2'] as const).map((model) =>
+    define({
+      ...{ id: `${model}-chromium-webgpu`, title: `${model}, forward on WebGPU`, model },
+      ...{ sides: webgpu, engine: 'chromium', warmup: 3, minRuns: 10 },
+    }),
+  ),
   ...(['chromium', 'firefox'] as const).flatMap((engine, i) => [
     define({
       ...{ ...ssd300, id: `ssd300-${engine}`, title: 'SSD300, forward', sides: javascript, engine },
@@ -223,6 +230,7 @@ export const absent: readonly (readonly [SideName, string])[] = [
     'tfjs-wasm',
     'trains no convolution (no kernel Conv2DBackpropFilter), and has no threads in Node (its threaded build runs in pages only).',
   ],
+  ['chaingrad-webgpu', 'and the others on WebGPU are measured where Chromium finds a GPU.'],
   ['chaingrad-wide', 'is opt-in, as its pass of V8 is experimental; Node 24 alone runs it.'],
   ['tfjs-layers', 'runs on tfjs-wasm: measured with the classifier only, and cannot train it either.'],
   ['jax-js', 'needs minutes for a training step of an SSD300; measured on a small network.'],

@@ -7,8 +7,11 @@ import { ms, Results, titled } from './targets.ts';
 export const colours: Readonly<Record<SideName, string>> = {
   chaingrad: '#1b7f5c',
   'chaingrad-wide': '#12573f',
+  'chaingrad-webgpu': '#2f9e8f',
   'onnxruntime-web': '#c2662d',
+  'onnxruntime-webgpu': '#e08a4f',
   'tfjs-wasm': '#d9a441',
+  'tfjs-webgpu': '#c9a227',
   'tfjs-layers': '#e0c27a',
   'tfjs-layers-kernels': '#4c9f83',
   'face-api': '#c9b458',

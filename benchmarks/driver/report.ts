@@ -5,7 +5,7 @@ import type { Machine } from './machine.ts';
 import { type Roofline, rooflineOf } from './roofline.ts';
 import type { CaseResult, SideResult } from './run.ts';
 import { median, spread } from './stats.ts';
-import { chainerTimes, measured, mib, ms, Results, serialText, targets, titled } from './targets.ts';
+import { chainerTimes, isOurs, measured, mib, ms, Results, serialText, targets, titled } from './targets.ts';
 import { unchangedPrograms } from './unchanged.ts';
 
 export interface Report {
@@ -44,7 +44,7 @@ function caseTables(result: CaseResult, results: Results): string {
         return [titled(side.side), ...code(''), side.failure ?? 'not measured', ...Array(8).fill('')];
       const of = (pick: (one: SideResult['processes'][number]) => number) =>
         ms(median(side.processes.map(pick)));
-      const factor = side.side === 'chaingrad' ? null : results.speedup(id, side.side, task);
+      const factor = isOurs(side.side) ? null : results.speedup(id, side.side, task);
       const peak = results.peak(id, side.side);
       const cpu = results.cpu(id, side.side, task);
       const difference =
@@ -88,6 +88,12 @@ function caseTables(result: CaseResult, results: Results): string {
         `One thread computes, jobs are divided as for ${serial.threads}: ${measured(serial.serial, '%')} of the time is outside of jobs that threads would share; ` +
           `${serialText(serial)}, were all items of a job equally long.`,
       );
+    const work = result.sides.flatMap(({ side, processes: [one] }) =>
+      one?.gpu === undefined
+        ? []
+        : [`${titled(side)} ${one.gpu.dispatches} programs, bound to ${mib(one.gpu.bytes)}`],
+    );
+    if (task === 'forward' && work.length > 0) parts.push(`A pass starts: ${work.join('; ')}.`);
     if (task === 'predict') parts.push(`${result.sides[0]?.processes[0]?.found} boxes found.`);
     const losses = result.sides.flatMap(({ side, processes: [one] }) =>
       one?.losses === undefined ? [] : [`${titled(side)} ${one.losses[0]!.toPrecision(6)}`],
@@ -205,7 +211,7 @@ export function markdown({ machine, versions, cases }: Report): string {
   const losing = cases.flatMap((result) =>
     result.case.tasks.flatMap((task) =>
       result.sides.flatMap(({ side }) => {
-        const factor = side === 'chaingrad' ? null : results.speedup(result.case.id, side, task);
+        const factor = isOurs(side) ? null : results.speedup(result.case.id, side, task);
         return factor !== null && factor < 1
           ? [
               `${result.case.title}, ${result.case.threads} thread(s): ${titled(side)} is ${(1 / factor).toFixed(2)} times as fast (\`${result.case.id}\`, ${task}).`,
@@ -310,7 +316,7 @@ export function shortReport({ machine, cases }: Report): string {
           continue;
         }
         const times = spread(runs);
-        const factor = side === 'chaingrad' ? null : results.speedup(one.id, side, task);
+        const factor = isOurs(side) ? null : results.speedup(one.id, side, task);
         const peak = results.peak(one.id, side);
         const cpu = results.cpu(one.id, side, task);
         lines.push(

@@ -32,7 +32,7 @@ export interface CaseResult {
 const isDrawn = (model: string) => model === 'small' || model === 'faces' || model.startsWith('vgg-convs');
 
 /** Sides whose convolutions add up as they are written down. */
-const directs = ['tfjs-wasm', 'tfjs-layers', 'face-api'] as const;
+const directs = ['tfjs-wasm', 'tfjs-webgpu', 'tfjs-layers', 'face-api'] as const;
 
 type Run = (job: Job) => Promise<Ran>;
 
@@ -59,10 +59,17 @@ async function pytorch({ model, batch }: Case): Promise<Run | string> {
   return (job) => runInPython(python, job);
 }
 
+export interface RunOptions {
+  /** What `Date.now()` says when no more processes are to begin. */
+  readonly deadline?: number;
+  /** Whether WebGPU may be computed on the processor. */
+  readonly softwareGpu?: boolean;
+}
+
 export async function runCase(
   one: Case,
   say: (text: string) => void,
-  deadline = Infinity,
+  { deadline = Infinity, softwareGpu = false }: RunOptions = {},
 ): Promise<CaseResult> {
   const before = load();
   const { model, tasks, batch, threads, warmup, minRuns, seconds } = one;
@@ -89,7 +96,7 @@ export async function runCase(
         try {
           const { result, outputs: out } = await runOf(side)({
             ...{ side, model, tasks, batch, threads, drawn, warmup, minRuns, seconds },
-            limits: tasks.includes('layers'),
+            ...{ limits: tasks.includes('layers'), softwareGpu },
           });
           done.get(side)!.push(result);
           if (!outputs.has(side) && out.length > 0) outputs.set(side, out);

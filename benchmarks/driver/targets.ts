@@ -30,12 +30,17 @@ export interface Target {
 
 const marks: Partial<Record<SideName, string>> = {
   'chaingrad-wide': 'chaingrad, wide',
+  'chaingrad-webgpu': 'chaingrad, WebGPU',
+  'onnxruntime-webgpu': 'onnxruntime-web, WebGPU',
   'onnxruntime-node': 'onnxruntime-node (native)',
   litert: 'LiteRT.js',
   pytorch: 'PyTorch (native)',
   'tfjs-layers-kernels': 'tfjs-layers + @chaingrad/kernels',
   'face-api-kernels': 'face-api + @chaingrad/kernels',
 };
+
+/** Whether the other sides of a case are compared with this one. */
+export const isOurs = (side: SideName): boolean => side === 'chaingrad' || side === 'chaingrad-webgpu';
 
 /** A side as reports name it. */
 export const titled = (side: SideName): string => marks[side] ?? side;
@@ -76,7 +81,12 @@ export class Results {
   }
 
   /** How many times as long as chaingrad (or another of ours) a side takes: its best process against our median one. */
-  speedup(id: string, side: SideName, task: Task = 'forward', us: SideName = 'chaingrad'): number | null {
+  speedup(
+    id: string,
+    side: SideName,
+    task: Task = 'forward',
+    us: SideName = side.endsWith('webgpu') ? 'chaingrad-webgpu' : 'chaingrad',
+  ): number | null {
     const [theirs, ours] = [this.times(id, side, task), this.times(id, us, task)];
     return theirs === null || ours === null ? null : theirs.best / ours.median;
   }

@@ -17,6 +17,7 @@ import { runtimeOf } from '../../packages/kernels/src/wasm/runtime.ts';
 import type { Graph } from '../models/graph.ts';
 import { drawParam } from '../models/weights.ts';
 import { wasmCode } from './code.ts';
+import { aboutGpu } from './gpu.ts';
 import { logJobs } from './job-log.ts';
 import { loadDrawn, modelOf, Small } from './models.ts';
 import type { OpenOptions, Platform, Runner, Side } from './side.ts';
@@ -26,10 +27,17 @@ async function loadFile(name: string, platform: Platform, model: Link): Promise<
   await load(model, platform.path === undefined ? await platform.read(name) : platform.path(name));
 }
 
-async function start(
-  { threads, cacheBytes }: OpenOptions,
-  wide: boolean,
-): Promise<Pick<Runner, 'info' | 'code'>> {
+/** Our backends: WASM, WASM for registers of 256 bits, WebGPU. */
+type Own = 'wasm' | 'wide' | 'webgpu';
+
+async function start(own: Own, options: OpenOptions): Promise<Pick<Runner, 'info' | 'code'>> {
+  if (own === 'webgpu') {
+    const about = await aboutGpu(options);
+    await useBackend('webgpu');
+    return about;
+  }
+  const { threads, cacheBytes } = options;
+  const wide = own === 'wide';
   if (cacheBytes !== undefined) await kernels.setWasmKernelOptions({ cacheBytes });
   const { wasm, notes } = await useBackend('wasm', { threads, wide });
   if (wasm?.threads !== threads || wasm.wide !== wide) throw new Error(notes.join('; '));
@@ -78,9 +86,9 @@ async function read(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {
   return data;
 }
 
-const side = (wide: boolean): Side => ({
+const side = (own: Own): Side => ({
   async open(graph, options): Promise<Runner> {
-    const about = await start(options, wide);
+    const about = await start(own, options);
     const model = modelOf(graph);
     /** Of a graph that is no model. */
     const params = new Map<string, tf.Tensor>();
@@ -122,7 +130,7 @@ const side = (wide: boolean): Side => ({
               x.dispose();
               return value!;
             },
-      logJobs: (threads) => logJobs(runtimeOf(tf.backend()), threads),
+      logJobs: own === 'webgpu' ? undefined : (threads) => logJobs(runtimeOf(tf.backend()), threads),
       dispose() {
         tf.dispose([...params.values()]);
         resident?.dispose();
@@ -132,7 +140,9 @@ const side = (wide: boolean): Side => ({
   },
 });
 
-export const chaingrad = side(false);
+export const chaingrad = side('wasm');
 
 /** Compiled for registers of 256 bits: `useBackend('wasm', { wide: true })`. */
-export const chaingradWide = side(true);
+export const chaingradWide = side('wide');
+
+export const chaingradWebgpu = side('webgpu');

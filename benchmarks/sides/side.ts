@@ -5,8 +5,11 @@ import type { JobLog } from './job-log.ts';
 export const sideNames = [
   'chaingrad',
   'chaingrad-wide',
+  'chaingrad-webgpu',
   'onnxruntime-web',
+  'onnxruntime-webgpu',
   'tfjs-wasm',
+  'tfjs-webgpu',
   'tfjs-layers',
   'tfjs-layers-kernels',
   'face-api',
@@ -46,6 +49,8 @@ export interface OpenOptions {
   readonly drawn: boolean;
   /** What filters that chaingrad has prepared may take, where that is not left to it. */
   readonly cacheBytes?: number;
+  /** Whether sides on WebGPU take an adapter that computes on the processor. Default false. */
+  readonly softwareGpu?: boolean;
   readonly platform: Platform;
 }
 
@@ -96,10 +101,16 @@ export async function loadSide(name: SideName): Promise<Side> {
       return (await import('./chaingrad.ts')).chaingrad;
     case 'chaingrad-wide':
       return (await import('./chaingrad.ts')).chaingradWide;
+    case 'chaingrad-webgpu':
+      return (await import('./chaingrad.ts')).chaingradWebgpu;
     case 'onnxruntime-web':
       return (await import('./onnxruntime-web.ts')).onnxruntimeWeb;
+    case 'onnxruntime-webgpu':
+      return (await import('./onnxruntime-webgpu.ts')).onnxruntimeWebgpu;
     case 'tfjs-wasm':
       return (await import('./tfjs-wasm.ts')).tfjsWasm;
+    case 'tfjs-webgpu':
+      return (await import('./tfjs-webgpu.ts')).tfjsWebgpu;
     case 'tfjs-layers':
       return (await import('./tfjs-layers.ts')).tfjsLayers;
     case 'tfjs-layers-kernels':

@@ -4,7 +4,7 @@ import type { Graph } from '../models/graph.ts';
 import { type NamedValues, tfjsLayout } from '../models/layouts.ts';
 import { readSafetensors } from '../models/safetensors.ts';
 import { drawParam } from '../models/weights.ts';
-import type { OpenOptions } from './side.ts';
+import type { OpenOptions, Runner, Side } from './side.ts';
 
 /** The parameters of a graph in tfjs' layout, from its file or drawn. */
 export async function tfjsParams(
@@ -120,3 +120,25 @@ export async function forwardTfjs(run: () => tf.Tensor[]): Promise<Float32Array[
   tf.dispose(outputs);
   return data;
 }
+
+/**
+ * The side that runs a graph on tfjs.
+ *
+ * @param start selects the backend; tells what it uses.
+ */
+export const tfjsSide = (start: (options: OpenOptions) => Promise<Pick<Runner, 'info' | 'code'>>): Side => ({
+  async open(graph, options): Promise<Runner> {
+    const about = await start(options);
+    const params = toTensors(await tfjsParams(graph, options));
+    let input = new Float32Array(0);
+    const shape: [number, number, number, number] = [options.batch, ...graph.input];
+    return {
+      ...about,
+      input(x) {
+        input = x;
+      },
+      forward: () => forwardTfjs(() => runTfjs(graph, params, tf.tensor4d(input, shape))),
+      dispose: () => tf.dispose([...params.values()]),
+    };
+  },
+});

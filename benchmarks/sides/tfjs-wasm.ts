@@ -2,8 +2,8 @@
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { wasmCode } from './code.ts';
-import type { OpenOptions, Runner, Side } from './side.ts';
-import { forwardTfjs, runTfjs, tfjsParams, toTensors } from './tfjs-graph.ts';
+import type { OpenOptions, Runner } from './side.ts';
+import { tfjsSide } from './tfjs-graph.ts';
 
 /** Selects the wasm backend; tells what it uses. */
 export async function startTfjsWasm({
@@ -22,19 +22,4 @@ export async function startTfjsWasm({
   };
 }
 
-export const tfjsWasm: Side = {
-  async open(graph, options): Promise<Runner> {
-    const about = await startTfjsWasm(options);
-    const params = toTensors(await tfjsParams(graph, options));
-    let input = new Float32Array(0);
-    const shape: [number, number, number, number] = [options.batch, ...graph.input];
-    return {
-      ...about,
-      input(x) {
-        input = x;
-      },
-      forward: () => forwardTfjs(() => runTfjs(graph, params, tf.tensor4d(input, shape))),
-      dispose: () => tf.dispose([...params.values()]),
-    };
-  },
-};
+export const tfjsWasm = tfjsSide(startTfjsWasm);

@@ -45,9 +45,7 @@ const fill = (id: string, names: readonly string[]) =>
 
 fill(
   'side',
-  sideNames.filter(
-    (name) => name !== 'onnxruntime-node' && name !== 'pytorch' && !name.startsWith('face-api'),
-  ),
+  sideNames.filter((name) => !/^(onnxruntime-node|pytorch|chaingrad-wide|face-api)/.test(name)),
 );
 fill(
   'model',
@@ -65,11 +63,12 @@ element('run').addEventListener('click', async () => {
   output.textContent = 'running ...';
   try {
     const model = text('model');
-    const { tasks, ...times } = await measureInPage({
+    const { tasks, gpu, ...times } = await measureInPage({
       side: text('side') as Job['side'],
       model,
       tasks: text('tasks').split(',') as Job['tasks'],
       threads: Number(text('threads')),
+      softwareGpu: true,
       drawn: model === 'small' || model.startsWith('vgg-convs'),
       ...{ batch: 1, warmup: 2, minRuns: 5, seconds: 5 },
     });
@@ -81,7 +80,11 @@ element('run').addEventListener('click', async () => {
       return `${task}: first ${firstMs.toFixed(0)} ms, then ${middle} ms (${low} to ${high}, ${runs.length} runs)`;
     });
     const load = `import ${times.importMs.toFixed(0)} ms, load ${times.loadMs.toFixed(0)} ms`;
-    output.textContent = [times.info, load, ...runs, navigator.userAgent].join('\n');
+    const work =
+      gpu === undefined
+        ? []
+        : [`a pass starts ${gpu.dispatches} programs, bound to ${(gpu.bytes / 2 ** 20).toFixed(0)} MiB`];
+    output.textContent = [times.info, times.code, load, ...runs, ...work, navigator.userAgent].join('\n');
   } catch (error) {
     output.textContent = String(error);
   }

@@ -135,10 +135,12 @@ describe('benchmarks/driver/report', () => {
 
   it('has a name of its own for each case, ours first in each', () => {
     expect(new Set(cases.map(({ id }) => id)).size).to.equal(cases.length);
-    for (const { id, sides, unchanged } of cases)
+    for (const { id, sides, unchanged } of cases) {
+      const onGpu = sides.some((side) => side.endsWith('webgpu'));
       expect(unchanged ? sides : sides.slice(0, 1), id).to.deep.equal(
-        unchanged ? [`${sides[1]}-kernels`, sides[1]] : ['chaingrad'],
+        unchanged ? [`${sides[1]}-kernels`, sides[1]] : [onGpu ? 'chaingrad-webgpu' : 'chaingrad'],
       );
+    }
     expect(quickCases().every(({ processes }) => processes === 1)).to.equal(true);
   });
 });
