@@ -89,7 +89,8 @@ const modules = packages.flatMap((name) => {
       input,
       external,
       plugins: [
-        esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' }),
+        // Spread literals (`{ ...{ a, b }, c }`) become one, which V8 makes many times as fast.
+        esbuild({ target: 'es2022', tsconfig: 'tsconfig.json', minifySyntax: true }),
         ...(name === 'kernels' ? [wasmBeside] : []),
       ],
       // Without hoisting no module imports a package that it does not use itself.

@@ -50,16 +50,19 @@ export function bboxIou(a: NumberList, b: NumberList): Float64Array {
   const areaA = boxAreas(a);
   const areaB = boxAreas(b);
   const round = rounding(a, b);
+  // Of one kind, whatever was given: the loop runs for each default box of an SSD and each object.
+  const [p, q] = [new Float64Array(a), new Float64Array(b)];
   for (let i = 0, o = 0; i < n; i++) {
-    const y0 = a[4 * i]!;
-    const x0 = a[4 * i + 1]!;
-    const y1 = a[4 * i + 2]!;
-    const x1 = a[4 * i + 3]!;
+    const y0 = p[4 * i]!;
+    const x0 = p[4 * i + 1]!;
+    const y1 = p[4 * i + 2]!;
+    const x1 = p[4 * i + 3]!;
     const area = areaA[i]!;
     for (let j = 0; j < k; j++, o++) {
-      const h = Math.min(y1, b[4 * j + 2]!) - Math.max(y0, b[4 * j]!);
-      const w = Math.min(x1, b[4 * j + 3]!) - Math.max(x0, b[4 * j + 1]!);
-      if (!(h > 0 && w > 0)) continue;
+      const h = Math.min(y1, q[4 * j + 2]!) - Math.max(y0, q[4 * j]!);
+      if (!(h > 0)) continue;
+      const w = Math.min(x1, q[4 * j + 3]!) - Math.max(x0, q[4 * j + 1]!);
+      if (!(w > 0)) continue;
       const common = round(round(h) * round(w));
       out[o] = round(common / round(round(area + areaB[j]!) - common));
     }
