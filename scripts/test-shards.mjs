@@ -1,7 +1,7 @@
 /**
  * Runs all tests, some folders at a time: most tests keep one core busy, and a machine has several. A process of its own for each folder also
- * begins with an empty heap of the WASM backend, which never shrinks. Prints what each says when it has ended, and closes with the plain line
- * `N passed, N failed, N skipped` of all.
+ * begins with an empty heap of the WASM backend, which never shrinks. Prints what each says when it has ended, then once more what failed,
+ * and closes with the plain line `N passed, N failed, N skipped` of all.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -50,7 +50,7 @@ function run(folder) {
       console.log(`\n== ${folder} (${seconds} s, exit code ${code})\n${text}`);
       const counts = [...text.matchAll(/^(\d+) passed, (\d+) failed, (\d+) skipped$/gm)].at(-1);
       // A process that ends without its last line has not run all its tests.
-      resolve({ folder, code, counts: counts?.slice(1).map(Number) ?? [0, 1, 0] });
+      resolve({ folder, code, counts: counts?.slice(1).map(Number) ?? [0, 1, 0], text });
     });
   });
 }
@@ -62,8 +62,15 @@ async function work() {
 }
 await Promise.all(Array.from({ length: jobs }, work));
 
-const failing = results.filter(({ code, counts }) => code !== 0 || counts[1] > 0).map(({ folder }) => folder);
-if (failing.length > 0) console.log(`\nFailed: ${failing.join(', ')}`);
+/** What mocha says of the tests that failed: all behind the line that counts them; the end of what did not come to it. */
+function failuresIn(text) {
+  const lines = text.trimEnd().split('\n');
+  const at = lines.findIndex((line) => /^\W*(\[\d+m)?\s*\d+ failing/.test(line));
+  return (at < 0 ? lines.slice(-20) : lines.slice(at)).join('\n');
+}
+
+const failing = results.filter(({ code, counts }) => code !== 0 || counts[1] > 0);
+for (const { folder, text } of failing) console.log(`\n== Failed: ${folder}\n${failuresIn(text)}`);
 const [passed, failed, skipped] = [0, 1, 2].map((i) =>
   results.reduce((sum, { counts }) => sum + counts[i], 0),
 );

@@ -80,7 +80,7 @@ describe('test files in real browsers', () => {
     async function open(server: StaticServer, name: string): Promise<BrowserRun | { error: string }> {
       const page = await browser.newPage();
       await page.goto(`${server.url}${name}.html`);
-      await page.waitForFunction(isDone, undefined, { timeout: 110_000, polling: 200 });
+      await page.waitForFunction(isDone, undefined, { polling: 200 });
       const run = await page.evaluate('globalThis.chaingradRun');
       await page.close();
       return run as BrowserRun;
@@ -110,17 +110,18 @@ describe('test files in real browsers', () => {
     });
     after(() => browser?.close());
 
-    for (const [title, threads] of [
-      ['WASM', false],
-      ['WASM on threads', true],
+    for (const [title, threads, relaxed] of [
+      ['WASM without relaxed SIMD', false, false],
+      ['WASM on threads', true, true],
     ] as const) {
       it(title, async () => {
         const page = await browser.newPage();
-        await page.goto(`${(threads ? isolated : plain).url}wasm.html`);
-        await page.waitForFunction(isDone, { timeout: 110_000, polling: 200 });
+        await page.goto(`${(threads ? isolated : plain).url}wasm.html${relaxed ? '' : '#no-relaxed-simd'}`);
+        await page.waitForFunction(isDone, { polling: 200 });
         const run = check((await page.evaluate('globalThis.chaingradRun')) as BrowserRun, 150);
         await page.close();
         expect(run.isolated).to.equal(threads);
+        expect(run.backend.wasm?.relaxedSimd).to.equal(relaxed);
         if (!threads) expect(run.backend.wasm?.threads).to.equal(1);
       });
     }

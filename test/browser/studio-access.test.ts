@@ -44,7 +44,6 @@ describe('the studio for every hand and eye, in Chromium', () => {
     server = await serveStudio();
     browser = await startChromium([], false);
     context = await browser.newContext({ viewport: { width: 1200, height: 850 }, hasTouch: true });
-    context.setDefaultTimeout(60_000);
     page = await context.newPage();
     page.on('pageerror', (error) => problems.push(error.message));
     session = await context.newCDPSession(page);
@@ -407,11 +406,11 @@ describe('the studio for every hand and eye, in Chromium', () => {
     await page.click('#tab-train');
     await page.focus('#train-start');
     await page.keyboard.press('Enter');
-    await said(page, '#train-state', /^Step/, 200_000);
+    await said(page, '#train-state', /^Step/);
     expect(await focused()).to.equal('train-pause');
     await page.focus('#train-stop');
     await page.keyboard.press('Enter');
-    await page.waitForSelector('#trained:visible', { timeout: 200_000 });
+    await page.waitForSelector('#trained:visible');
     expect(await focused()).to.equal('train-start');
   });
 });
@@ -427,7 +426,6 @@ describe('the editor of the studio in Firefox', () => {
     server = await serveStudio();
     browser = await startFirefox({ 'dom.w3c_touch_events.enabled': 1 });
     page = await browser.newPage();
-    page.setDefaultTimeout(100_000);
     await page.goto(server.url);
     await page.waitForSelector('html[data-ready]');
     await page.click('#tab-train');

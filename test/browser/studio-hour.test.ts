@@ -73,15 +73,13 @@ describe('the studio on a phone, from photos to a file', () => {
     await touch('touchEnd', []);
   }
 
-  it('learns three things from twelve photos, and finds them in Node', async function () {
-    this.timeout(400_000);
+  it('learns three things from twelve photos, and finds them in Node', async () => {
     const context = await browser.newContext({
       viewport: { width: 390, height: 844 },
       deviceScaleFactor: 2,
       isMobile: true,
       hasTouch: true,
     });
-    context.setDefaultTimeout(100_000);
     const page: Page = await context.newPage();
     const session = await context.newCDPSession(page);
     await openStudio(page, server.url);
@@ -109,12 +107,12 @@ describe('the studio on a phone, from photos to a file', () => {
     // The page is closed in the middle of the training.
     await page.fill('#steps', '40');
     await page.tap('#train-start');
-    await said(page, '#train-state', /saved at step/, 200_000);
+    await said(page, '#train-state', /saved at step/);
     await openStudio(page, server.url);
     await page.tap('#tab-train');
     await said(page, '#unfinished', /cat, person, cup on 12 pictures is unfinished/);
     await page.tap('#train-resume');
-    await page.waitForSelector('#trained:visible', { timeout: 300_000 });
+    await page.waitForSelector('#trained:visible');
     expect(await page.textContent('#results')).to.match(/On the pictures held out.*mean \(mAP\) [01]\.\d\d/s);
     await page.tap('#compare');
     // Truth and finds of each of the two held out.

@@ -34,7 +34,6 @@ describe('what the studio keeps', () => {
   });
   beforeEach(async () => {
     context = await browser.newContext();
-    context.setDefaultTimeout(60_000);
   });
   afterEach(() => context.close());
 
@@ -60,9 +59,9 @@ describe('what the studio keeps', () => {
   /** A few steps: stopped, what was learnt is kept as it is after the last. */
   async function train(page: Page): Promise<void> {
     await page.click('#train-start');
-    await said(page, '#train-state', /^Step/, 200_000);
+    await said(page, '#train-state', /^Step/);
     await page.click('#train-stop');
-    await page.waitForSelector('#trained:visible', { timeout: 200_000 });
+    await page.waitForSelector('#trained:visible');
   }
 
   it('works under plain http, where a phone in the network is, and keeps labels there too', async () => {
@@ -99,7 +98,6 @@ describe('what the studio keeps', () => {
   it('goes on training where the quota is full, and says so', async () => {
     // The offline copy would fill it.
     await using own = await browser.newContext({ serviceWorkers: 'block' });
-    own.setDefaultTimeout(60_000);
     const page = await own.newPage();
     const session = await own.newCDPSession(page);
     // Room for a picture, none for a model; set before the page has a database, whose room Chromium looks up rarely.
@@ -122,10 +120,10 @@ describe('what the studio keeps', () => {
     await label(page);
     await page.fill('#run-name', 'My cups');
     await page.click('#train-start');
-    await said(page, '#train-state', /^Step/, 200_000);
+    await said(page, '#train-state', /^Step/);
     expect(await page.locator('#backend').isDisabled()).to.equal(true);
     await page.click('#train-stop');
-    await page.waitForSelector('#trained:visible', { timeout: 200_000 });
+    await page.waitForSelector('#trained:visible');
     expect(await page.locator('#backend').isDisabled()).to.equal(false);
     await uses(page, 'My cups (1)');
     // What one training froze is not frozen in the next.
@@ -269,7 +267,6 @@ describe('the studio in a private window of Firefox', () => {
 
   it('detects, learns, and keeps labels and the detector as long as the window is open', async () => {
     const page = await browser.newPage();
-    page.setDefaultTimeout(100_000);
     const problems: string[] = [];
     page.on('pageerror', (error) => problems.push((error as Error).message));
     const open = async () => {

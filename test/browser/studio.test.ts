@@ -48,7 +48,6 @@ describe('the studio in Chromium', () => {
       acceptDownloads: true,
       permissions: ['camera'],
     });
-    context.setDefaultTimeout(60_000);
     page = await context.newPage();
     // Workers and the service worker included: whatever leaves this page.
     context.on('request', (request) => {
@@ -338,7 +337,7 @@ describe('the studio in Chromium', () => {
         await route.fulfill({ response, body: keepDevice + (await response.text()) });
       });
       await tab.goto(server.url);
-      await tab.waitForSelector('html[data-ready]', { timeout: 120_000 });
+      await tab.waitForSelector('html[data-ready]');
       // By itself the page would not take a GPU that is emulated.
       expect(await tab.textContent('#status')).to.match(/Runs on WASM/);
       await tab.selectOption('#backend', 'webgpu');

@@ -4,8 +4,7 @@ import sharp from 'sharp';
 import { writeVocFolder } from './generated-data.ts';
 import { chaingrad, temporaryFolder } from './support.ts';
 
-describe('chaingrad check', function () {
-  this.timeout(120_000);
+describe('chaingrad check', () => {
   const folder = temporaryFolder();
 
   before(async () => {

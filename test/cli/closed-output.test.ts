@@ -30,8 +30,7 @@ function unread(
   });
 }
 
-describe('commands whose output is closed', function () {
-  this.timeout(300_000);
+describe('commands whose output is closed', () => {
   const folder = temporaryFolder();
   let source = '';
 

@@ -86,8 +86,7 @@ describe('the pictures that are meant', () => {
   });
 });
 
-describe('detect --jsonl', function () {
-  this.timeout(120_000);
+describe('detect --jsonl', () => {
   const folder = temporaryFolder();
 
   it('appends a line a picture, skips what is there, and does cut and failed ones again', async () => {

@@ -10,8 +10,7 @@ import { stateDict, type TorchGolden } from '../support/torch-state.ts';
 import { writeVocFolder } from './generated-data.ts';
 import { chaingrad, temporaryFolder } from './support.ts';
 
-describe('chaingrad finetune --model ssd-resnet18 --from resnet18', function () {
-  this.timeout(120_000);
+describe('chaingrad finetune --model ssd-resnet18 --from resnet18', () => {
   const folder = temporaryFolder();
   const golden = readJson<TorchGolden>('goldens/torch_resnet18.json');
   let classifier = '';

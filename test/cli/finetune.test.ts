@@ -32,8 +32,7 @@ function compare(a: readonly number[], b: readonly number[]): number {
 
 const isSnapshot = (name: string) => name.startsWith('snapshot_iter_');
 
-describe('chaingrad finetune, evaluate and detect, one after the other', function () {
-  this.timeout(300_000);
+describe('chaingrad finetune, evaluate and detect, one after the other', () => {
   const folder = temporaryFolder();
   const json = (name: string) => JSON.parse(readFileSync(folder.path(name), 'utf8'));
   const train = ['--batch', '2', '--freeze', 'extractor/(conv|blocks)', '--eval-every', '5'];

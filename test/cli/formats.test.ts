@@ -10,8 +10,7 @@ import { chaingrad, root, temporaryFolder } from './support.ts';
 
 const photo = `${root}examples/images/chelsea.png`;
 
-describe('every format through every door', function () {
-  this.timeout(240_000);
+describe('every format through every door', () => {
   const folder = temporaryFolder();
   const endings = ['npz', 'safetensors', 'json', 'pth', 'h5'] as const;
   const weights = (ending: string) => folder.path(`detector.${ending}`);

@@ -12,8 +12,7 @@ import { readJson } from '../support/goldens.ts';
 import { stateDict, type TorchGolden } from '../support/torch-state.ts';
 import { chaingrad, temporaryFolder } from './support.ts';
 
-describe('cli/finetune/startModel', function () {
-  this.timeout(60_000);
+describe('cli/finetune/startModel', () => {
   before(() => useBackend('wasm'));
 
   const said: string[] = [];

@@ -14,7 +14,7 @@ interface InUse {
 describe('memory on WASM', () => {
   for (const threads of [1, 2])
     it(`100 models made, trained and disposed leave nothing behind, ${threads} thread(s)`, async () => {
-      const stdout = await runProgram(program, [String(threads)], { timeout: 110000 });
+      const stdout = await runProgram(program, [String(threads)]);
       const result = JSON.parse(stdout.slice(stdout.indexOf('{'))) as {
         threads: number;
         finite: boolean;

@@ -32,7 +32,7 @@ describe('the README of @chaingrad/kernels', () => {
   it('has an example of threads that runs, and ends', async () => {
     const file = new URL(`threads-${process.pid}.mjs`, folder);
     writeFileSync(file, exampleOf('shareTfjsWasmMemory'));
-    expect(await runProgram(file, [], { timeout: 60000 })).to.include('2 threads');
+    expect(await runProgram(file)).to.include('2 threads');
   });
 
   it('has the four lines that the programs of others are tested with', () => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { transform } from 'esbuild';
+import { HANG } from '../support/hang.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -27,7 +28,7 @@ describe('docs/onnx.md', () => {
       target: 'es2022',
     });
     const args = ['--import', 'tsx', '--conditions', 'chaingrad-source', '--input-type=module', '-e', code];
-    return (await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: 100_000 })).stdout;
+    return (await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: HANG })).stdout;
   }
 
   it('exports a chain that ONNX Runtime runs', async () => {

@@ -253,9 +253,9 @@ describe('the packages as npm installs them', () => {
           return route.fulfill({ path: join(root, 'node_modules', file), headers });
         });
         await page.goto(server.url);
-        await page.getByText(/^Ready/).waitFor({ timeout: 120_000 });
+        await page.getByText(/^Ready/).waitFor();
         await page.locator('#file').setInputFiles(join(root, 'examples/images/chelsea.png'));
-        await page.getByText(/^Cat/).waitFor({ timeout: 120_000 });
+        await page.getByText(/^Cat/).waitFor();
       } finally {
         await browser.close();
         await server.close();

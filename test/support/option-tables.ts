@@ -19,7 +19,7 @@ export function describeOptions(name: string, table: OptionTable, others: readon
   it('the table has every function, class and method that takes options', () => {
     const known = new Set([...Object.keys(table), ...others]);
     expect(optionTakers(name).filter((taker) => !known.has(taker))).to.deep.equal([]);
-  }).timeout(300_000);
+  });
 
   for (const [key, taker] of Object.entries(table)) {
     const [where, call] = typeof taker === 'function' ? [key, taker] : taker;

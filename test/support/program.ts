@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { BOUNDS_FILE } from './bounds-file.ts';
+import { HANG } from './hang.ts';
 
 /** What `node` must be told to run TypeScript on the packages' sources, whatever folder it runs in. */
 export const sourceFlags: readonly string[] = [
@@ -19,8 +20,6 @@ export interface ProgramOptions {
   readonly flags?: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Milliseconds. */
-  readonly timeout?: number;
 }
 
 /** Runs a program to its end. @returns what it printed on stdout. It throws where the exit code is not 0. */
@@ -32,7 +31,7 @@ export async function runProgram(
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [...sourceFlags, ...flags, fileURLToPath(program), ...args],
-    { ...options, env: { ...process.env, ...env }, maxBuffer: 2 ** 26 },
+    { ...options, env: { ...process.env, ...env }, maxBuffer: 2 ** 26, timeout: HANG },
   );
   return stdout;
 }

@@ -56,8 +56,7 @@ const newestSnapshot = async (folder: string): Promise<number | null> => {
 const resumedOf = ({ lines }: Outcome) => lines.find((line) => 'resumed' in line)?.resumed;
 const hashOf = ({ lines }: Outcome) => lines.at(-1)?.hash;
 
-describe('training that is killed', function () {
-  this.timeout(300_000);
+describe('training that is killed', () => {
   let root: string;
   let expected: string | undefined;
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { transform } from 'esbuild';
+import { HANG } from '../support/hang.ts';
 import { codeBlocks } from '../support/markdown.ts';
 import { sourceFlags } from '../support/program.ts';
 
@@ -19,7 +20,7 @@ describe("the training package's README", () => {
     const run = async (example: string): Promise<string> => {
       const { code } = await transform(example, { loader: 'ts', target: 'es2022' });
       const args = [...sourceFlags, '--input-type=module', '-e', code];
-      return (await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: 100_000 })).stdout;
+      return (await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: HANG })).stdout;
     };
     try {
       await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 import puppeteer, { type Browser as FirefoxBrowser } from 'puppeteer-core';
+import { HANG } from '../../support/hang.ts';
 import { requirePresent } from '../../support/present.ts';
 
 const paths = {
@@ -13,9 +14,9 @@ const paths = {
 export const requireBrowser = (name: keyof typeof paths, context: Mocha.Context): void =>
   requirePresent(existsSync(paths[name]), `the browser ${paths[name]}`, context);
 
-/** Headless Chromium; its WebGPU, where it shall have one, is computed on the CPU by SwiftShader. */
-export const startChromium = (args: readonly string[] = [], webgpu = true): Promise<Browser> =>
-  chromium.launch({
+/** Headless Chromium; its WebGPU, where it shall have one, is computed on the CPU by SwiftShader. Its pages wait for all that does not hang. */
+export async function startChromium(args: readonly string[] = [], webgpu = true): Promise<Browser> {
+  const browser = await chromium.launch({
     executablePath: paths.chromium,
     args: [
       '--no-sandbox',
@@ -24,12 +25,33 @@ export const startChromium = (args: readonly string[] = [], webgpu = true): Prom
       ...args,
     ],
   });
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    context.setDefaultTimeout(HANG);
+    return context;
+  };
+  return browser;
+}
 
-/** @param prefs as on about:config. */
-export const startFirefox = (prefs: Readonly<Record<string, unknown>> = {}): Promise<FirefoxBrowser> =>
-  puppeteer.launch({
+/**
+ * Headless Firefox, whose pages wait for all that does not hang.
+ *
+ * @param prefs as on about:config.
+ */
+export async function startFirefox(prefs: Readonly<Record<string, unknown>> = {}): Promise<FirefoxBrowser> {
+  const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: paths.firefox,
     headless: true,
     extraPrefsFirefox: { ...prefs },
+    protocolTimeout: HANG,
   });
+  const newPage = browser.newPage.bind(browser);
+  browser.newPage = async (options) => {
+    const page = await newPage(options);
+    page.setDefaultTimeout(HANG);
+    return page;
+  };
+  return browser;
+}

@@ -39,15 +39,14 @@ export async function serveStudio(): Promise<StaticServer> {
 /** Opens the studio and waits until it can be used. */
 export async function openStudio(page: Page, url: string): Promise<void> {
   await page.goto(url);
-  await page.waitForSelector('html[data-ready]', { timeout: 120_000 });
+  await page.waitForSelector('html[data-ready]');
 }
 
 /** Waits until an element says something. */
-export const said = (page: Page, selector: string, pattern: RegExp, timeout = 60_000): Promise<unknown> =>
+export const said = (page: Page, selector: string, pattern: RegExp): Promise<unknown> =>
   page.waitForFunction(
     ([place, source]) => new RegExp(source!).test(document.querySelector(place!)!.textContent!),
     [selector, pattern.source],
-    { timeout },
   );
 
 /** Clicks what hands out a file, and reads it. */

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { HANG } from '../../support/hang.ts';
 import { sourceFlags } from '../../support/program.ts';
 import { worst } from './support.ts';
 
@@ -25,7 +26,7 @@ const url = (file: string) => new URL(`third-party/${file}`, import.meta.url).hr
 async function run(program: string, preload: readonly string[], ...args: string[]): Promise<Ran> {
   const imports = [...preload.map(url), url('count-jobs.ts')].flatMap((file) => ['--import', file]);
   const options = [...sourceFlags, ...imports, new URL(url(program)).pathname, ...args];
-  const settings = { timeout: 110000, maxBuffer: 2 ** 26 };
+  const settings = { timeout: HANG, maxBuffer: 2 ** 26 };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, options, settings);
   const jobs = JSON.parse(/^jobs (.*)$/m.exec(stderr)![1]!);
   return { ...(JSON.parse(stdout.slice(stdout.indexOf('{"values"'))) as Answers), jobs };

@@ -36,11 +36,10 @@ describe('wasm: threads', () => {
     expect(() => shareTfjsWasmMemory(() => {}, readFileSync(file))).to.throw(WasmUnavailableError, 'started');
   });
 
-  it('right, bit for bit the same over 200 runs and for any number of threads, and they end', async function () {
+  it('right, bit for bit the same over 200 runs and for any number of threads, and they end', async () => {
     // 20 seconds on two cores; more where they are busy.
-    this.timeout(300000);
     const program = new URL('threads-program.ts', import.meta.url);
-    const stdout = await runProgram(program, [], { timeout: 290000 });
+    const stdout = await runProgram(program);
     const result = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<string, unknown>;
     const { error, info, ...rest } = result as { error: number; info: { threads: number } };
     expect(info.threads).to.equal(2);

@@ -36,8 +36,7 @@ const deeper: Record<string, () => PickableSequentialChain> = {
   SEResNeXt101: () => new SEResNeXt101({ nClass: 5 }),
 };
 
-describe('exportOnnx of the classifiers', function () {
-  this.timeout(240_000);
+describe('exportOnnx of the classifiers', () => {
   before(() => useBackend('wasm'));
 
   for (const [name, make, picked] of cases) {

@@ -58,8 +58,7 @@ interface Yolo extends GeneratedNet {
   image_size: [number, number];
 }
 
-describe('exportOnnx of SSDs on ResNets', function () {
-  this.timeout(240_000);
+describe('exportOnnx of SSDs on ResNets', () => {
   before(() => useBackend('wasm'));
 
   for (const Detector of [SSDResNet18, SSDResNet50]) {
@@ -72,8 +71,7 @@ describe('exportOnnx of SSDs on ResNets', function () {
   }
 });
 
-describe('exportOnnx of YOLOs, from the picture to the boxes', function () {
-  this.timeout(240_000);
+describe('exportOnnx of YOLOs, from the picture to the boxes', () => {
   const classes = { YOLOv2, YOLOv2Tiny, YOLOv3 };
   before(() => useBackend('wasm'));
 
@@ -98,8 +96,7 @@ describe('exportOnnx of YOLOs, from the picture to the boxes', function () {
   }
 });
 
-describe('exportOnnx of CenterNet, from the picture to the boxes', function () {
-  this.timeout(240_000);
+describe('exportOnnx of CenterNet, from the picture to the boxes', () => {
   before(() => useBackend('wasm'));
 
   it('finds the same, the best first', async () => {
@@ -196,8 +193,7 @@ interface Regions extends GeneratedNet {
   image_size: [number, number];
 }
 
-describe('exportOnnx of Faster R-CNN, from the picture to the boxes', function () {
-  this.timeout(240_000);
+describe('exportOnnx of Faster R-CNN, from the picture to the boxes', () => {
   before(() => useBackend('wasm'));
 
   it('a tiny network finds the same, with all thresholds', async () => {

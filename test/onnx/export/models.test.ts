@@ -55,8 +55,7 @@ const histogram = (ops: readonly string[]) => {
   return counts;
 };
 
-describe('exportOnnx of the detectors', function () {
-  this.timeout(240_000);
+describe('exportOnnx of the detectors', () => {
   before(() => useBackend('wasm'));
 
   for (const [name, make] of Object.entries(makers)) {
@@ -118,8 +117,7 @@ describe('exportOnnx of the detectors', function () {
   });
 });
 
-describe('exportOnnx of VGG16', function () {
-  this.timeout(240_000);
+describe('exportOnnx of VGG16', () => {
   before(() => useBackend('wasm'));
 
   it('has the operators that it cannot do without, and hardly more bytes than its weights', async () => {

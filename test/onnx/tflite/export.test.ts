@@ -62,8 +62,7 @@ class Layers extends Chain {
   }
 }
 
-describe('exportTflite', function () {
-  this.timeout(240_000);
+describe('exportTflite', () => {
   let folder: string;
   let server: StaticServer;
   let browser: Browser | undefined;

@@ -202,7 +202,7 @@ describe('PrefetchIterator', () => {
   });
 
   it('does not keep the process alive, nor lets it end while a batch is awaited', async () => {
-    const stdout = await runProgram(new URL('one-batch.ts', import.meta.url), [], { timeout: 60_000 });
+    const stdout = await runProgram(new URL('one-batch.ts', import.meta.url));
     expect(stdout.trim()).to.equal('4');
   });
 

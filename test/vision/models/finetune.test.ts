@@ -37,8 +37,7 @@ describe('fine-tuning by name', () => {
     for (const model of models.splice(0)) model.dispose();
   });
 
-  it('SSD300 20 -> 50 classes: the names, in order, the values, and the outputs before and after', async function () {
-    this.timeout(240_000);
+  it('SSD300 20 -> 50 classes: the names, in order, the values, and the outputs before and after', async () => {
     const facts = readJson<{ input_key: string; src_params: ParamRow[]; dst_params: ParamRow[] }>(
       'goldens/finetune_forward.json',
     );

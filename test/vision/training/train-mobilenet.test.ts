@@ -51,9 +51,8 @@ let reference: number[] | undefined;
 describeBackends(
   'training an SSDMobileNetV2',
   (backend) => {
-    it('has the same losses on both, and they move', async function () {
+    it('has the same losses on both, and they move', async () => {
       // A GPU in software takes half a minute a step.
-      this.timeout(600_000);
       if (backend === 'wasm') await useBackend('wasm');
       const before = tf.memory().numTensors;
       const losses = await train(2);

@@ -85,9 +85,8 @@ describe('training an SSD on images with boxes', () => {
 
 let reference: number[] | undefined;
 describeBackends('training an SSD', (backend) => {
-  it('has the same losses everywhere', async function () {
+  it('has the same losses everywhere', async () => {
     // A GPU in software compiles its shaders for a minute.
-    this.timeout(600_000);
     // With our kernels, as a user has them.
     if (backend === 'wasm') await useBackend('wasm');
     const { losses } = await train(4);

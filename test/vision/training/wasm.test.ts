@@ -33,8 +33,7 @@ async function run(threads: number): Promise<Report> {
 const hashes = new Map<string, string>();
 
 for (const threads of [1, 2]) {
-  describe(`training on WASM kernels, ${threads} thread(s)`, function () {
-    this.timeout(300_000);
+  describe(`training on WASM kernels, ${threads} thread(s)`, () => {
     let report: Report;
     before(async () => {
       report = await run(threads);

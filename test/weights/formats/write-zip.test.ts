@@ -67,5 +67,5 @@ describe('writeZip', () => {
     const part = new Uint8Array(2 ** 20);
     const large = [{ name: 'x', parts: Array.from({ length: 4096 }, () => part) }];
     expect(() => writeZip(large, { compression: false })).to.throw(FormatError, 'less than 4 GiB');
-  }).timeout(60_000);
+  });
 });

@@ -10,8 +10,7 @@ import { channelsFirst, expectSamples, magnitude } from '../../../support/models
 import { stateDict, type TorchGolden } from '../../../support/torch-state.ts';
 import { generatedImage, goldens, maxAbsDiff } from '../../support.ts';
 
-describe('vision/models/ssd: SSDResNet18 and SSDResNet50', function () {
-  this.timeout(60_000);
+describe('vision/models/ssd: SSDResNet18 and SSDResNet50', () => {
   before(() => useBackend('wasm'));
 
   const golden = goldens<TorchGolden>('torch_resnet18');
