@@ -73,10 +73,8 @@ export function withSharedMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 export const embedded = (base64: string, shared: boolean): Uint8Array<ArrayBuffer> =>
   shared ? withSharedMemory(decode(base64)) : decode(base64);
 
-/**
- * The V8 that knows relaxed SIMD as all since do, but only when told to: 11, of Node 20. Its tiles have fewer rows, see assembly/simd.ts.
- */
-const V8_BEFORE_RELAXED = 11;
+/** The V8 of Node 20, 11.3, knows relaxed SIMD as all since do, but only when told; for all of its kind tiles have 4 rows, see assembly/simd.ts. */
+const V8_OF_4_ROWS = 11;
 const RELAXED_SIMD = 'experimental-wasm-relaxed-simd';
 
 /** A binary that is not compiled yet. */
@@ -95,11 +93,13 @@ export interface BinaryBytes {
  */
 export async function binaryBytes(shared: boolean): Promise<BinaryBytes> {
   let bytes = embedded(relaxed, shared);
-  if (WebAssembly.validate(bytes)) return { bytes, relaxed: true, told: false };
-  if (settableV8() === V8_BEFORE_RELAXED) {
+  const isKnown = WebAssembly.validate(bytes);
+  if (settableV8() === V8_OF_4_ROWS) {
     const { relaxed4 } = await import('#node-binaries');
-    return { bytes: embedded(relaxed4, shared), relaxed: true, told: true };
+    // A program that was bundled for pages has none.
+    if (relaxed4 !== '') return { bytes: embedded(relaxed4, shared), relaxed: true, told: !isKnown };
   }
+  if (isKnown) return { bytes, relaxed: true, told: false };
   bytes = embedded(simd, shared);
   if (WebAssembly.validate(bytes)) return { bytes, relaxed: false, told: false };
   throw new WasmUnavailableError('this JavaScript engine has no WASM SIMD.');
