@@ -39,7 +39,8 @@ describe('attacks: published', () => {
   for (const [format, attacks] of Object.entries(published)) {
     describe(format, () => {
       for (const { title, source, make, outcome } of attacks) {
-        it(`${title} [${source}]`, async () => {
+        it(`${title} [${source}]`, async function () {
+          this.timeout(60_000);
           const bytes = await make();
           if (outcome instanceof RegExp) {
             const error = await withinBudget(bytes.length, () => rejection(readAll(bytes), FormatError));

@@ -45,7 +45,7 @@ describe("useBackend('auto') in a page with WebGPU", () => {
   async function visit(): Promise<Answer> {
     const page = await context.newPage();
     await page.goto(server.url);
-    await page.waitForFunction(() => 'result' in globalThis, undefined);
+    await page.waitForFunction(() => 'result' in globalThis);
     const answer = await page.evaluate(() => (globalThis as unknown as { result: Answer }).result);
     expect(answer.values).to.deep.equal([1, 4]);
     expect(answer.numTensors).to.equal(0);

@@ -60,7 +60,7 @@ describe('bundles in Chromium', () => {
     try {
       await page.goto(server.url + path);
       const failed = new Promise<never>((_, reject) => page.once('pageerror', reject));
-      await Promise.race([page.waitForFunction(() => 'result' in globalThis, undefined), failed]);
+      await Promise.race([page.waitForFunction(() => 'result' in globalThis), failed]);
       const result = (await page.evaluate('globalThis.result')) as Result;
       expect(result.error).to.equal(undefined);
       expect(problems, 'errors of the page').to.deep.equal([]);

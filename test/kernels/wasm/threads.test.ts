@@ -37,7 +37,6 @@ describe('wasm: threads', () => {
   });
 
   it('right, bit for bit the same over 200 runs and for any number of threads, and they end', async () => {
-    // 20 seconds on two cores; more where they are busy.
     const program = new URL('threads-program.ts', import.meta.url);
     const stdout = await runProgram(program);
     const result = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<string, unknown>;

@@ -105,7 +105,7 @@ export async function binaryBytes(shared: boolean): Promise<BinaryBytes> {
   throw new WasmUnavailableError('this JavaScript engine has no WASM SIMD.');
 }
 
-/** Compiles a binary as the engine does by itself. */
+/** Compiles a binary; V8 knows relaxed SIMD meanwhile where it must be told. */
 export async function compileBytes({ bytes, relaxed, told }: BinaryBytes): Promise<Binary> {
   const module = told
     ? compileWith([`--${RELAXED_SIMD}`], [`--no-${RELAXED_SIMD}`], bytes)
