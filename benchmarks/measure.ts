@@ -4,7 +4,7 @@ import { type Limits, measureLimits } from './limits.ts';
 import { flopsOf, type Graph, single } from './models/graph.ts';
 import { graphOf } from './models/index.ts';
 import { drawInput } from './models/weights.ts';
-import { loadSide, type Platform, type Side, type SideName } from './sides/side.ts';
+import { isOnGpu, loadSide, type Platform, type Side, type SideName } from './sides/side.ts';
 
 /** `serial` is a forward pass on one thread whose jobs are divided as for `SERIAL_THREADS`, to know what is not divided. */
 export type Task = 'forward' | 'predict' | 'train' | 'layers' | 'serial';
@@ -169,7 +169,7 @@ export async function measure(job: Job, platform: Platform): Promise<Measurement
         job,
         platform,
       );
-      if (runner.code.startsWith('WebGPU')) gpu = await gpuWorkOf(() => runner.forward());
+      if (isOnGpu(job.side)) gpu = await gpuWorkOf(() => runner.forward());
     } else if (task === 'predict') {
       if (runner.predict === undefined) throw new Error(`${job.side} has no predict`);
       const photo = await platform.photo();

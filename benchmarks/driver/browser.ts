@@ -1,6 +1,7 @@
 /** Runs a measurement in a page of a browser started for it. */
 import { existsSync } from 'node:fs';
 import type { Job } from '../measure.ts';
+import { isOnGpu } from '../sides/side.ts';
 import type { PageMeasurement } from '../web/page.ts';
 import type { Ran } from './node-process.ts';
 
@@ -17,7 +18,7 @@ const gpuFlags = ({ softwareGpu }: Job) => [
 
 const flagsOf = (job: Job) => [
   ...['--no-sandbox', '--disable-quic'],
-  ...(job.side.endsWith('webgpu') ? gpuFlags(job) : []),
+  ...(isOnGpu(job.side) ? gpuFlags(job) : []),
 ];
 
 export type Browser = keyof typeof candidates;

@@ -1,7 +1,7 @@
 /** What the project sets itself, and what came out. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { SerialShare, Task } from '../measure.ts';
-import type { SideName } from '../sides/side.ts';
+import { isOnGpu, type SideName } from '../sides/side.ts';
 import { root } from './paths.ts';
 import { rooflineOf } from './roofline.ts';
 import type { CaseResult } from './run.ts';
@@ -85,7 +85,7 @@ export class Results {
     id: string,
     side: SideName,
     task: Task = 'forward',
-    us: SideName = side.endsWith('webgpu') ? 'chaingrad-webgpu' : 'chaingrad',
+    us: SideName = isOnGpu(side) ? 'chaingrad-webgpu' : 'chaingrad',
   ): number | null {
     const [theirs, ours] = [this.times(id, side, task), this.times(id, us, task)];
     return theirs === null || ours === null ? null : theirs.best / ours.median;

@@ -22,6 +22,9 @@ export const sideNames = [
 ] as const;
 export type SideName = (typeof sideNames)[number];
 
+/** Whether a side computes on WebGPU. */
+export const isOnGpu = (side: SideName): boolean => side.endsWith('webgpu');
+
 /** An RGB picture, (height, width, 3), 0..255. */
 export interface Photo {
   readonly data: Uint8Array<ArrayBuffer>;

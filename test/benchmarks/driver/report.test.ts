@@ -7,6 +7,7 @@ import { median, relativeDifference, spread } from '../../../benchmarks/driver/s
 import { Results, targets } from '../../../benchmarks/driver/targets.ts';
 import { unchangedPrograms } from '../../../benchmarks/driver/unchanged.ts';
 import type { SideName } from '../../../benchmarks/sides/side.ts';
+import { isOnGpu } from '../../../benchmarks/sides/side.ts';
 
 /** A side's processes with these forward times. */
 const side = (name: SideName, processes: readonly number[][], peakBytes = 100 * 2 ** 20): SideResult => ({
@@ -136,7 +137,7 @@ describe('benchmarks/driver/report', () => {
   it('has a name of its own for each case, ours first in each', () => {
     expect(new Set(cases.map(({ id }) => id)).size).to.equal(cases.length);
     for (const { id, sides, unchanged } of cases) {
-      const onGpu = sides.some((side) => side.endsWith('webgpu'));
+      const onGpu = sides.some(isOnGpu);
       expect(unchanged ? sides : sides.slice(0, 1), id).to.deep.equal(
         unchanged ? [`${sides[1]}-kernels`, sides[1]] : [onGpu ? 'chaingrad-webgpu' : 'chaingrad'],
       );
