@@ -66,9 +66,10 @@ export function maxError(actual: ArrayLike<number>, expected: ArrayLike<number>)
   let error = 0;
   for (let i = 0; i < expected.length; i++) {
     const [a, e] = [actual[i]!, expected[i]!];
+    // What is equal counts for the scale too, unless it is infinite or NaN on both sides.
+    if (Number.isFinite(e)) scale = Math.max(scale, Math.abs(e));
     if (Object.is(a, e) || a === e) continue;
     if (!Number.isFinite(a) || !Number.isFinite(e)) return Number.POSITIVE_INFINITY;
-    scale = Math.max(scale, Math.abs(e));
     error = Math.max(error, Math.abs(a - e));
   }
   return scale === 0 ? error : error / scale;
