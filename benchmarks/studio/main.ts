@@ -151,7 +151,8 @@ async function learnByCommand(updatesOfPage: number): Promise<Reached> {
   const splits = ['--val-split', 'test', '--test-split', 'test'];
   const { map, ap, training } = (await chaingrad(
     ...['finetune', '--data', folder!, '--out', run, '--backend', 'wasm'],
-    ...['--updates', String(updatesOfPage), ...splits],
+    // As the page sees its pictures.
+    ...['--updates', String(updatesOfPage), '--size', '300', '--tiles', '1', ...splits],
   )) as unknown as Reached & { readonly training: { readonly updates: number; readonly seconds: number } };
   return { map, ap, ...training, note: 'with its defaults' };
 }

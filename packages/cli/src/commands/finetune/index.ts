@@ -56,7 +56,7 @@ export const finetuneCommand = () =>
     .option('--updates <n>', 'or so many updates, of a batch of images each', count)
     .option(
       '--size <pixels>',
-      "side of the network's input: a larger one sees smaller things, and takes longer",
+      "side of the network's input: a larger one sees smaller things, and takes longer (default: the model's own, 1.28 times that for things of 20 to 25 pixels)",
       count,
     )
     .option(

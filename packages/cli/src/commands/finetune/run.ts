@@ -29,7 +29,6 @@ import {
   ssdBatch,
   ssdPicture,
   ssdTargets,
-  tileShare,
 } from '@chaingrad/vision';
 import { load } from '@chaingrad/weights';
 import { apTable, confusionTable } from '../../average-precision.ts';
@@ -45,8 +44,8 @@ import { makeFolder } from '../../outputs.ts';
 import { type BackendArguments, startBackend } from '../../start-backend.ts';
 import { lockRun } from './run-lock.ts';
 import { type FinetuneSettings, settingsFile, settingsOf, withClasses } from './settings.ts';
+import { seeSmallThings } from './small-things.ts';
 import { startModel } from './start-model.ts';
-import { smallestClass, tilesFor } from './tiles.ts';
 import { Validation } from './validation.ts';
 
 export interface FinetuneOptions extends Partial<FinetuneSettings>, BackendArguments {
@@ -296,9 +295,9 @@ async function openAll(
     { data, images: images ?? undefined, labelNames, onProblem, trainSplit, valSplit, testSplit },
     say,
   );
-  const insize = chosen.size ?? detectors[model].inputShape[1];
-  const tiles = chosen.tiles ?? chosenTiles(opened.train, insize, say);
-  const kept = preloadFor({ insize, tiles });
+  const { size, tiles, note } = seeSmallThings(opened.train, chosen);
+  if (note !== null) say(note);
+  const kept = preloadFor({ insize: size ?? detectors[model].inputShape[1], tiles });
   // One after the other: a large photo is decoded at a time.
   const train = await opened.train.preload(kept);
   const val = (await opened.val?.preload(kept)) ?? null;
@@ -318,23 +317,11 @@ async function openAll(
     throw error;
   }
   const files = { train: filesOf(train), val: val === null ? [] : filesOf(val), test: filesOf(test) };
-  const settings = withClasses(out, { ...chosen, tiles }, train.labelNames);
+  const settings = withClasses(out, { ...chosen, size, tiles }, train.labelNames);
   return { ...sameFiles(out, settings, { train, val, test }, files, say), problems };
 }
 
 const filesOf = ({ records }: DetectionDataset) => records.map(({ file }) => file);
-
-/** As many tiles as the smallest things need. */
-function chosenTiles(train: DetectionDataset, insize: number, say: (text: string) => void): number {
-  const smallest = smallestClass(train, insize);
-  const tiles = smallest === null ? 1 : tilesFor(smallest.side, tileShare);
-  if (tiles > 1) {
-    say(
-      `${smallest!.name} has about ${Math.round(smallest!.side)} pixels at ${insize} x ${insize}: learning and testing with --tiles ${tiles}`,
-    );
-  }
-  return tiles;
-}
 
 /** A training goes on with the images that it began with: what was learnt must not be tested with, and its order holds. */
 function sameFiles<

@@ -24,7 +24,7 @@ export interface FinetuneSettings {
   readonly minutes: number | null;
   /** Or after so many updates. */
   readonly updates: number | null;
-  /** Side of the network's input in pixels; null: the model's own. */
+  /** Side of the network's input in pixels; null: the model's own, or a larger one, by the sizes of the boxes. */
   readonly size: number | null;
   /** Tiles along a side of an image; null: chosen by the sizes of the boxes. */
   readonly tiles: number | null;
