@@ -9,6 +9,8 @@ const common: BuildOptions = {
   target: 'es2022',
   splitting: true,
   conditions: ['chaingrad-source'],
+  // As in the packages (rollup.config.mjs).
+  minifySyntax: true,
   logLevel: 'error',
   absWorkingDir: benchmarks,
 };
