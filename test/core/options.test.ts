@@ -90,6 +90,10 @@ const takers: OptionTable = {
     core.depthwiseConvolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
   dilatedConvolution2D: (o) =>
     core.dilatedConvolution2D(tf.ones([1, 4, 4, 1]), tf.ones([1, 1, 1, 1]), null, o),
+  separableConvolution2D: (o) => {
+    const depthwise = [tf.ones<tf.Rank.R4>([1, 1, 1, 1]), null, {}] as const;
+    return core.separableConvolution2D(tf.ones([1, 4, 4, 1]), depthwise, [tf.ones([1, 1, 1, 1]), null, o]);
+  },
   average: (o) => core.average(tf.ones([2]), o),
   dropout: (o) => core.dropout(tf.ones([2]), 0.5, o),
   dropoutMask: (o) => core.dropoutMask([2], o),

@@ -45,9 +45,12 @@ function stateOf(link: Link): LinkState {
   return state;
 }
 
+/** Whether any link ever got a hook of its own; where none did, no model needs to be walked for them. */
+let areHooked = false;
+
 /** Whether a hook sees calls of this link or of one below: then each call must be what the hook expects of it. */
 export const isWatched = (link: Link): boolean =>
-  globalLinkHooks().size > 0 || [...link.links()].some((each) => stateOf(each).hooks.size > 0);
+  globalLinkHooks().size > 0 || (areHooked && [...link.links()].some((each) => stateOf(each).hooks.size > 0));
 
 /** Objects met while copying, so that a parameter or link held twice stays one object in the copy. */
 export type CopyMemo = Map<object, object>;
@@ -501,6 +504,7 @@ export class Link implements Serializable, Owner {
     const { hooks } = stateOf(this);
     if (hooks.has(name)) throw new DuplicateNameError(`${this.constructor.name}.addHook`, name);
     hooks.set(name, hook);
+    areHooked = true;
     hook.added?.(this);
     return this;
   }

@@ -5,6 +5,8 @@
  * strides, dilations, any padding, and each phase of the input gradient of a strided convolution.
  */
 import { AFTER, writeAfter } from './after';
+import { DepthwiseArgs } from './depthwise';
+import { packDepthwise3x3 } from './depthwise-3x3';
 import { groupBytes, groupStart, groupsOf } from './gemm';
 import { Int32List } from './list';
 import { panelFull } from './micro-kernels.generated';
@@ -29,6 +31,8 @@ export class ConvArgs {
   dense: bool;
   act: i32;
   rowsPerItem: i32; panelsPerItem: i32; panelItems: i32;
+  /** A depthwise convolution by 3x3 filters whose output, which goes nowhere else, is the input; null where the input is at x. */
+  depthwise: DepthwiseArgs | null;
 }
 
 /** Writes `n` floats (zeros without a source) into a row of packed A from column k on. */
@@ -108,7 +112,7 @@ function blockOf(k: i32): i32 {
   return ceilDiv(ceilDiv(k, blocks), CHUNK) * CHUNK;
 }
 
-/** Bytes of scratch of one `conv` item. */
+/** Bytes of scratch of one `conv` item; one with a depthwise convolution takes that of `depthwise3x3Scratch` besides. */
 export function convScratch(k: i32, rowsPerItem: i32, panelsPerItem: i32): usize {
   return <usize>groupsOf(rowsPerItem) * groupBytes(blockOf(k)) + (<usize>((rowsPerItem + 3) * panelsPerItem * NR) << 2) + 256;
 }
@@ -132,7 +136,9 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
   const block = blockOf(k);
   for (let k0 = 0; k0 < k; k0 += block) {
     const k1 = minI(k0 + block, k);
-    gather(args, m0, rows, k0, k1, a);
+    const depthwise = args.depthwise;
+    if (depthwise) packDepthwise3x3(depthwise, m0, rows, k0, k1, a, a + <usize>groupsOf(rows) * groupBytes(block));
+    else gather(args, m0, rows, k0, k1, a);
     const act = k1 == k ? args.act : 0;
     const scaled = k1 == k && args.scale != 0;
     for (let p = 0; p < panels; p += PANELS) {

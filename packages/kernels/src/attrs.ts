@@ -24,6 +24,11 @@ export interface Conv2DBatchNormAttrs extends Conv2DAttrs {
   readonly epsilon: number;
 }
 
+/** Attributes of the two convolutions; the epsilon of one without statistics is not looked at. */
+export interface SeparableAttrs {
+  readonly steps: readonly [depthwise: Conv2DBatchNormAttrs, pointwise: Conv2DBatchNormAttrs];
+}
+
 /** Attributes of 2-D pooling. Windows must lie within the padded input. */
 export interface Pool2DAttrs {
   readonly ksize: readonly [y: number, x: number];
@@ -38,6 +43,12 @@ export const CONV_2D = 'ChaingradConv2D';
  * four (O). Attributes: Conv2DBatchNormAttrs. Where a backend has no such kernel it is composed.
  */
 export const CONV_2D_BATCH_NORM = 'ChaingradConv2DBatchNorm';
+/**
+ * A 1x1 convolution of a depthwise 3x3 one, each with a bias, or normalized, in one pass that keeps nothing between the two. Inputs: x,
+ * and of both, with 0 and 1 behind their names, filter, bias (may be absent) or mean, variance, gamma, beta. Attributes: SeparableAttrs.
+ * It has no gradient, and only wasm has it.
+ */
+export const SEPARABLE_CONV_2D = 'ChaingradSeparableConv2D';
 /** Inputs: dy (N,OH,OW,O), filter. Attributes: Conv2DAttrs and inputShape. Output: the gradient of x. */
 export const CONV_2D_BACKPROP_INPUT = 'ChaingradConv2DBackpropInput';
 /** Inputs: x, dy. Attributes: Conv2DAttrs and filterShape. Output: the gradient of the filter, OIHW. */

@@ -21,11 +21,12 @@ export {
 } from './errors.ts';
 export { installFastKernels } from './fast.ts';
 export { type FloatTensor, floatTensor } from './float-tensor.ts';
+export { geometryOf } from './geometry.ts';
 export { differentiableKernels, installGradients } from './gradients/index.ts';
 export { type WithSaved, withGradient } from './gradients/with-gradient.ts';
 export { installKernels, supportedBackends } from './install.ts';
 export { nodeModule } from './node.ts';
-export { type BatchStatistics, conv2d } from './ops/conv-2d.ts';
+export { type BatchStatistics, type Conv2DStep, conv2d, separableConv2d } from './ops/conv-2d.ts';
 export {
   type AdamUpdate,
   fusedUpdate,

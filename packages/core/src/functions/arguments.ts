@@ -37,6 +37,11 @@ export function checkInteger(where: string, value: number, least: number): void 
 /** The axes of images and maps. */
 export const nhwc = ['N', 'H', 'W', 'C'] as const;
 
+/** A tensor, or one that is to be. */
+export interface Shaped {
+  readonly shape: readonly number[];
+}
+
 const shapeText = (shape: readonly unknown[]): string => `(${shape.join(', ')})`;
 
 /** What stands in the place of a tensor, and what to do about it. */
@@ -123,14 +128,14 @@ export const checkRank = (where: string, x: Tensor, axes: readonly string[]): vo
  * @param x channels last.
  * @param takes the number of channels that fits.
  */
-export function channelsAdvice(x: Tensor, takes: number): string {
+export function channelsAdvice(x: Shaped, takes: number): string {
   const said = `The input has ${x.shape.at(-1)} channels (shape ${shapeText(x.shape)}, channels last), the filter takes ${takes}.`;
-  if (x.rank < 3 || x.shape[1] !== takes) return said;
+  if (x.shape.length < 3 || x.shape[1] !== takes) return said;
   return `${said} ${channelsFirstAdvice(x)}`;
 }
 
 /** What to do where the channels are the second axis: for any number of axes. */
-function channelsFirstAdvice(x: Tensor): string {
+function channelsFirstAdvice(x: Shaped): string {
   const order = [0, ...x.shape.slice(2).map((_, i) => i + 2), 1];
   return `Are its channels first? They are last here: transpose(x, [${order.join(', ')}]).`;
 }

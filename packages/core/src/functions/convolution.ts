@@ -1,5 +1,14 @@
 /** Convolutions over NHWC activations, with Chainer's weights. */
-import { type BatchStatistics, CONV_2D_BACKPROP_INPUT, conv2d, runKernel } from '@chaingrad/kernels';
+import {
+  type BatchStatistics,
+  CONV_2D_BACKPROP_INPUT,
+  type Conv2DAttrs,
+  type Conv2DStep,
+  conv2d,
+  geometryOf,
+  runKernel,
+  separableConv2d,
+} from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { config } from '../configuration.ts';
 import { InvalidArgumentError, ShapeMismatchError } from '../errors.ts';
@@ -12,6 +21,7 @@ import {
   checkSameShape,
   type IntOrPair,
   nhwc,
+  type Shaped,
   toPair,
 } from './arguments.ts';
 import { getConvOutsize, getDeconvOutsize, samePad, windowPad } from './windows.ts';
@@ -50,12 +60,12 @@ const kinds: OptionKinds<Convolution2DOptions> = {
  * Throws unless `channels` in-channels fit the filter W.
  * @param where what the error names, e.g. the path of W.
  */
-export function checkInChannels(where: string, x: tf.Tensor4D, W: readonly number[], groups: number): void {
+export function checkInChannels(where: string, x: Shaped, W: readonly number[], groups: number): void {
   const channels = x.shape[3];
   if (!config.typeCheck || channels === W[1]! * groups) return;
   throw new ShapeMismatchError(
     where,
-    [W[0]!, channels / groups, W[2]!, W[3]!],
+    [W[0]!, channels! / groups, W[2]!, W[3]!],
     W,
     channelsAdvice(x, W[1]! * groups),
   );
@@ -76,34 +86,90 @@ export function convolution2D(
   b: tf.Tensor1D | null = null,
   options: Convolution2DOptions = {},
 ): tf.Tensor4D {
-  const name = 'convolution2D';
-  const { groups = 1, coverAll = false, activation } = checkOptions(name, options, kinds);
-  const stride = toPair(`${name} stride`, options.stride ?? 1, 1);
-  const dilate = toPair(`${name} dilate`, options.dilate ?? 1, 1);
-  checkInteger(`${name} groups`, groups, 1);
+  checkFloats('convolution2D x', x, nhwc);
+  const { attrs, normalization } = stepOf('convolution2D', '', x, W, b, options);
+  return conv2d(x, W, b, attrs, normalization);
+}
+
+/** The filter, the bias and the options of a convolution. */
+export type Convolution2DStep = readonly [
+  W: tf.Tensor4D,
+  b: tf.Tensor1D | null,
+  options: Convolution2DOptions,
+];
+
+/**
+ * A depthwise convolution and then a pointwise one, as `convolution2D` twice: on wasm in one pass for filters of 3x3, unless gradients are
+ * recorded.
+ *
+ * @param x (N, H, W, C).
+ * @returns (N, OH, OW, out) of the second.
+ * @throws ShapeMismatchError, InvalidArgumentError as `convolution2D`.
+ */
+export function separableConvolution2D(
+  x: tf.Tensor4D,
+  depthwise: Convolution2DStep,
+  pointwise: Convolution2DStep,
+): tf.Tensor4D {
+  const name = 'separableConvolution2D';
   checkFloats(`${name} x`, x, nhwc);
-  checkRank(`${name} W`, W, ['out', 'in / groups', 'kh', 'kw']);
-  checkInChannels(`${name} W`, x, W.shape, groups);
+  const first = stepOf(name, ' depthwise', x, ...depthwise);
+  const { outHeight, outWidth } = geometryOf(
+    x.shape,
+    [first.filter.shape[2], first.filter.shape[3]],
+    first.attrs,
+  );
+  const between = { shape: [x.shape[0], outHeight, outWidth, first.filter.shape[0]] };
+  return separableConv2d(x, first, stepOf(name, ' pointwise', between, ...pointwise));
+}
+
+/** With all attributes. */
+type CompletedStep = Conv2DStep & { readonly attrs: Conv2DAttrs };
+
+/**
+ * A convolution as the kernels take it, whose arguments are checked.
+ * @param part which one of the function `name` it is, for messages.
+ * @param x (N, H, W, C).
+ */
+function stepOf(
+  name: string,
+  part: string,
+  x: Shaped,
+  W: tf.Tensor4D,
+  b: tf.Tensor1D | null,
+  options: Convolution2DOptions,
+): CompletedStep {
+  const { groups = 1, coverAll = false, activation } = checkOptions(name, options, kinds);
+  const where = name + part;
+  const stride = toPair(`${where} stride`, options.stride ?? 1, 1);
+  const dilate = toPair(`${where} dilate`, options.dilate ?? 1, 1);
+  checkInteger(`${where} groups`, groups, 1);
+  checkRank(`${where} W`, W, ['out', 'in / groups', 'kh', 'kw']);
+  checkInChannels(`${where} W`, x, W.shape, groups);
   if (W.shape[0] % groups !== 0) {
     throw new InvalidArgumentError(
-      `${name} W`,
+      `${where} W`,
       `a number of out-channels divisible by groups ${groups}`,
       W.shape[0],
     );
   }
-  if (b !== null) checkSameShape(`${name} b`, [W.shape[0]], b.shape);
+  if (b !== null) checkSameShape(`${where} b`, [W.shape[0]], b.shape);
   const window = { ksize: [W.shape[2], W.shape[3]] as const, stride, dilate };
-  const inSize = [x.shape[1], x.shape[2]] as const;
+  const inSize = [x.shape[1]!, x.shape[2]!] as const;
   const pad =
     options.pad === 'same'
       ? samePad(inSize, window)
-      : windowPad(`${name} x`, inSize, {
+      : windowPad(`${where} x`, inSize, {
           ...window,
-          pad: toPair(`${name} pad`, options.pad ?? 0, 0),
+          pad: toPair(`${where} pad`, options.pad ?? 0, 0),
           coverAll,
         });
-  const attrs = { stride, pad, dilation: dilate, groups, activation: activation ?? 'linear' } as const;
-  return conv2d(x, W, b, attrs, options.normalization ?? null);
+  return {
+    filter: W,
+    bias: b,
+    attrs: { stride, pad, dilation: dilate, groups, activation: activation ?? 'linear' },
+    normalization: options.normalization ?? null,
+  };
 }
 
 /** `convolution2D` with its taps `dilate` pixels apart, as `chainer.functions.dilated_convolution_2d`. */

@@ -9,11 +9,13 @@ export * from './axes.ts';
 export { bilinear } from './bilinear.ts';
 export {
   type Convolution2DOptions,
+  type Convolution2DStep,
   convolution2D,
   type Deconvolution2DOptions,
   deconvolution2D,
   depthwiseConvolution2D,
   dilatedConvolution2D,
+  separableConvolution2D,
 } from './convolution.ts';
 export {
   averagePooling1D,

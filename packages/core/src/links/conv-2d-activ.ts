@@ -1,10 +1,12 @@
-import type { BatchStatistics } from '@chaingrad/kernels';
+import { type BatchStatistics, isRecorded } from '@chaingrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { Chain } from '../chain.ts';
 import { relu, relu6 } from '../functions/activation.ts';
 import type { IntOrPair } from '../functions/arguments.ts';
+import { type Convolution2DStep, separableConvolution2D } from '../functions/convolution.ts';
 import { isWatched, type Link } from '../link.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
+import { whileRunning } from '../running.ts';
 import { BatchNormalization, type BatchNormalizationLinkOptions } from './batch-normalization.ts';
 import {
   Convolution2D,
@@ -49,6 +51,44 @@ export function callNormalized(
   const activation = statistics === null ? undefined : fused(activ);
   const h = statistics === null ? bn.call(conv.call(x)) : conv.call(x, activation, statistics);
   return activ === null || activation !== undefined ? h : activ(h);
+}
+
+/** activ(bn(conv(x))); without bn where it is null. */
+export interface ConvolutionStep {
+  readonly conv: Convolution2D;
+  readonly bn: BatchNormalization | null;
+  readonly activ: Activation;
+}
+
+/**
+ * How a depthwise convolution and the pointwise one that follows it are computed in one pass (`separableConvolution2D`), in place of calls of
+ * their links; null where each must be called by itself: while gradients are recorded, for hooks to see, for a subclass with a
+ * `forward` of its own, for batches to be normalized by themselves, and the first time, when parameters find their shapes.
+ *
+ * @param owner the link whose `forward` runs, which holds the others.
+ */
+export function separablePass(
+  owner: Link,
+  depthwise: ConvolutionStep,
+  pointwise: ConvolutionStep,
+): ((x: Tensor4D) => Tensor4D) | null {
+  if (isRecorded() || isWatched(owner)) return null;
+  const first = argumentsOf(depthwise);
+  const second = first && argumentsOf(pointwise);
+  if (first === null || second === null || second[0].shape[1] !== depthwise.conv.outChannels) return null;
+  return (x) => {
+    depthwise.conv.checkInput(x);
+    return separableConvolution2D(x, first, second);
+  };
+}
+
+/** What the function of the convolution is called with; null where the convolution does not do what comes after it in the same pass. */
+function argumentsOf({ conv, bn, activ }: ConvolutionStep): Convolution2DStep | null {
+  if (conv.forward !== Convolution2D.prototype.forward || !conv.W.isInitialized) return null;
+  const normalization = bn === null ? null : bn.statisticsFor(conv.outChannels);
+  const activation = fused(activ);
+  if ((bn !== null && normalization === null) || (activ !== null && activation === undefined)) return null;
+  return whileRunning(conv, () => conv.argumentsOf(activation, normalization));
 }
 
 /** A convolution and an activation (ChainerCV's `Conv2DActiv`). Child: conv. Arguments as for `Convolution2D`. */
@@ -185,6 +225,12 @@ export class SeparableConv2DBNActiv extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: Tensor4D): Tensor4D {
+    const pass = separablePass(
+      this,
+      { conv: this.depthwise, bn: this.dw_bn, activ: this.dwActiv },
+      { conv: this.pointwise, bn: this.pw_bn, activ: this.pwActiv },
+    );
+    if (pass !== null) return pass(x);
     const h = callNormalized(this.depthwise, this.dw_bn, this.dwActiv, x);
     return callNormalized(this.pointwise, this.pw_bn, this.pwActiv, h);
   }

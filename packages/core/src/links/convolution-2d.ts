@@ -9,7 +9,7 @@ import {
   toPair,
   warnOfChannelsFirst,
 } from '../functions/arguments.ts';
-import { checkInChannels, convolution2D } from '../functions/convolution.ts';
+import { type Convolution2DStep, checkInChannels, convolution2D } from '../functions/convolution.ts';
 import { Link } from '../link.ts';
 import { checkOptions, type OptionKinds } from '../options.ts';
 import type { Parameter } from '../parameter.ts';
@@ -129,16 +129,29 @@ export class Convolution2D extends Link {
     activation?: 'relu' | 'relu6',
     normalization: BatchStatistics | null = null,
   ): Tensor4D {
-    checkFloats('convolution2D x', x, nhwc);
     if (!this.W.isInitialized) {
+      checkFloats('convolution2D x', x, nhwc);
       warnOfChannelsFirst(this.W.path, x);
       this.W.initialize(this.shapeOfW(x.shape[3]));
     }
-    const W = this.W.tensor as Tensor4D;
-    checkInChannels(this.W.path, x, W.shape, this.groups);
+    this.checkInput(x);
+    return convolution2D(x, ...this.argumentsOf(activation, normalization));
+  }
+
+  /** Throws as `forward` does, of which it is a part, unless x has the channels of W. */
+  checkInput(x: Tensor4D): void {
+    checkFloats('convolution2D x', x, nhwc);
+    checkInChannels(this.W.path, x, this.W.shape, this.groups);
+  }
+
+  /** What `forward` calls `convolution2D` with, beside x. */
+  argumentsOf(
+    activation: 'relu' | 'relu6' | undefined,
+    normalization: BatchStatistics | null,
+  ): Convolution2DStep {
     const { stride, pad, dilate, groups } = this;
     const b = (this.b?.tensor ?? null) as Tensor1D | null;
-    return convolution2D(x, W, b, { stride, pad, dilate, groups, activation, normalization });
+    return [this.W.tensor as Tensor4D, b, { stride, pad, dilate, groups, activation, normalization }];
   }
 
   override get printableSpecs() {

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { CONV_2D, CONV_2D_BATCH_NORM, type Conv2DAttrs } from '../attrs.ts';
+import { CONV_2D, CONV_2D_BATCH_NORM, type Conv2DAttrs, SEPARABLE_CONV_2D } from '../attrs.ts';
 import { KernelArgumentError } from '../errors.ts';
 import { geometryOf } from '../geometry.ts';
 import { runKernel } from '../run.ts';
+import { isRecorded } from '../tape.ts';
 import { hasKernel, runRegistered } from '../tfjs-internals.ts';
 import { checkIntegers, checkTensor, checkWindows, shown } from './validate.ts';
 
@@ -42,8 +43,27 @@ export function conv2d(
   normalization: BatchStatistics | null = null,
 ): tf.Tensor4D {
   const op = 'conv2d';
-  const { stride = [1, 1], pad = [0, 0, 0, 0], dilation = [1, 1], groups = 1, activation = 'linear' } = attrs;
   checkTensor(op, 'x', x, ['N', 'H', 'W', 'C']);
+  const all = completed(op, x.shape, { filter, bias, attrs, normalization });
+  if (normalization !== null) return tf.tidy(() => normalized(x, filter, bias, all, normalization));
+  return runKernel<tf.Tensor4D>(CONV_2D, bias === null ? { x, filter } : { x, filter, bias }, all);
+}
+
+/** A convolution, as the arguments of `conv2d` tell it. */
+export interface Conv2DStep {
+  readonly filter: tf.Tensor4D;
+  readonly bias: tf.Tensor1D | null;
+  readonly attrs: Partial<Conv2DAttrs>;
+  readonly normalization: BatchStatistics | null;
+}
+
+/** All attributes of a convolution, whose arguments are checked. @param xShape (N, H, W, C). */
+function completed(
+  op: string,
+  xShape: readonly number[],
+  { filter, bias, attrs, normalization }: Conv2DStep,
+): Conv2DAttrs {
+  const { stride = [1, 1], pad = [0, 0, 0, 0], dilation = [1, 1], groups = 1, activation = 'linear' } = attrs;
   checkTensor(op, 'filter', filter, ['out', 'in / groups', 'kh', 'kw']);
   checkIntegers(op, 'stride', stride, 2, 1);
   checkIntegers(op, 'pad', pad, 4, 0);
@@ -52,12 +72,12 @@ export function conv2d(
   if (!activations.includes(activation))
     throw new KernelArgumentError(op, 'activation', `one of ${activations.join(', ')}`, String(activation));
   const [out, inPerGroup, kh, kw] = filter.shape;
-  if (x.shape[3] !== inPerGroup * groups)
+  if (xShape[3] !== inPerGroup * groups)
     throw new KernelArgumentError(
       op,
       'x',
       `of ${inPerGroup * groups} channels (filter in-channels ${inPerGroup} x groups ${groups})`,
-      `${x.shape[3]} channels, shape ${shown(x.shape)}`,
+      `${xShape[3]} channels, shape ${shown(xShape)}`,
     );
   if (out % groups !== 0)
     throw new KernelArgumentError(
@@ -72,11 +92,61 @@ export function conv2d(
     if (vector.shape[0] !== out)
       throw new KernelArgumentError(op, name, `of shape (${out})`, shown(vector.shape));
   }
-  checkWindows(op, geometryOf(x.shape, [kh, kw], { stride, pad, dilation }));
-  const all = { stride, pad, dilation, groups, activation };
-  if (normalization !== null) return tf.tidy(() => normalized(x, filter, bias, all, normalization));
-  return runKernel<tf.Tensor4D>(CONV_2D, bias === null ? { x, filter } : { x, filter, bias }, all);
+  checkWindows(op, geometryOf(xShape, [kh, kw], { stride, pad, dilation }));
+  return { stride, pad, dilation, groups, activation };
 }
+
+/**
+ * A depthwise convolution, and a pointwise one of what it gives: `conv2d` twice. On wasm filters of 3x3 and then 1x1 are computed in one
+ * pass, with the same bits, unless that is recorded for gradients: the map between the two is never written.
+ *
+ * @param x activations, float32 (N, H, W, C).
+ * @returns float32 (N, OH, OW, out) of the second convolution.
+ * @throws KernelArgumentError, UnsupportedKernelError as `conv2d`.
+ */
+export function separableConv2d(x: tf.Tensor4D, depthwise: Conv2DStep, pointwise: Conv2DStep): tf.Tensor4D {
+  const op = 'separableConv2d';
+  checkTensor(op, 'x', x, ['N', 'H', 'W', 'C']);
+  const first = completed(op, x.shape, depthwise);
+  const [width, , kh, kw] = depthwise.filter.shape;
+  const { outHeight, outWidth } = geometryOf(x.shape, [kh, kw], first);
+  const second = completed(op, [x.shape[0], outHeight, outWidth, width], pointwise);
+  const isOnePass =
+    isDepthwise3x3(x, depthwise.filter, first) &&
+    isPointwise(pointwise.filter, second) &&
+    hasKernel(SEPARABLE_CONV_2D) &&
+    !isRecorded();
+  return tf.tidy(() => {
+    if (!isOnePass) {
+      const h = conv2d(x, depthwise.filter, depthwise.bias, first, depthwise.normalization);
+      return conv2d(h, pointwise.filter, pointwise.bias, second, pointwise.normalization);
+    }
+    const withEpsilon = (attrs: Conv2DAttrs, { normalization }: Conv2DStep) => ({
+      ...attrs,
+      epsilon: normalization?.epsilon ?? 0,
+    });
+    const steps = [withEpsilon(first, depthwise), withEpsilon(second, pointwise)];
+    const inputs = { x, ...numbered(0, depthwise), ...numbered(1, pointwise) };
+    return runRegistered<tf.Tensor4D>(SEPARABLE_CONV_2D, inputs, { steps });
+  });
+}
+
+/** Whether the fused kernel takes it. */
+const isDepthwise3x3 = (
+  { shape: [, , , channels] }: tf.Tensor4D,
+  { shape: [out, , kh, kw] }: tf.Tensor4D,
+  { groups, stride, dilation }: Conv2DAttrs,
+) =>
+  groups > 1 &&
+  groups === channels &&
+  groups === out &&
+  kh === 3 &&
+  kw === 3 &&
+  stride[1] <= 2 &&
+  dilation[1] === 1;
+
+const isPointwise = ({ shape: [, , kh, kw] }: tf.Tensor4D, { groups, stride, pad }: Conv2DAttrs) =>
+  groups === 1 && kh === 1 && kw === 1 && Math.max(...stride) === 1 && Math.max(...pad) === 0;
 
 const vectorsOf = (normalization: BatchStatistics | null) => {
   if (normalization === null) return {};
@@ -84,21 +154,37 @@ const vectorsOf = (normalization: BatchStatistics | null) => {
   return { mean, variance, gamma, beta };
 };
 
+/** What the kernels take of a normalization that follows a convolution with a bias. */
+function normalizationInputs({ mean, variance, gamma, beta }: BatchStatistics, bias: tf.Tensor1D | null) {
+  return {
+    mean: bias === null ? mean : tf.sub<tf.Tensor1D>(mean, bias),
+    variance,
+    gamma: gamma ?? tf.onesLike(mean),
+    beta: beta ?? tf.zerosLike(mean),
+  };
+}
+
+/** The inputs of a step under their names with a number behind. */
+function numbered(i: number, { filter, bias, normalization }: Conv2DStep): Record<string, tf.Tensor> {
+  const after =
+    normalization !== null ? normalizationInputs(normalization, bias) : bias === null ? {} : { bias };
+  return Object.fromEntries(Object.entries({ filter, ...after }).map(([name, t]) => [`${name}${i}`, t]));
+}
+
 function normalized(
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
   bias: tf.Tensor1D | null,
   attrs: Conv2DAttrs,
-  { mean, variance, epsilon, ...given }: BatchStatistics,
+  normalization: BatchStatistics,
 ): tf.Tensor4D {
-  const gamma = given.gamma ?? tf.onesLike(mean);
-  const beta = given.beta ?? tf.zerosLike(mean);
+  const { epsilon } = normalization;
   if (hasKernel(CONV_2D_BATCH_NORM)) {
-    const shifted = bias === null ? mean : tf.sub(mean, bias);
-    const inputs = { x, filter, mean: shifted, variance, gamma, beta };
+    const inputs = { x, filter, ...normalizationInputs(normalization, bias) };
     return runRegistered<tf.Tensor4D>(CONV_2D_BATCH_NORM, inputs, { ...attrs, epsilon });
   }
   const { activation } = attrs;
+  const { mean, variance, gamma, beta } = normalizationInputs(normalization, null);
   const h = conv2d(x, filter, bias, { ...attrs, activation: 'linear' });
   const y = tf.batchNorm(h, mean, variance, beta, gamma, epsilon);
   return activation === 'relu' ? tf.relu(y) : activation === 'relu6' ? tf.relu6(y) : y;

@@ -1,12 +1,20 @@
 /** The convolution kernels of this package and of tfjs, over one implementation. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Conv2DAttrs, Conv2DBatchNormAttrs } from '../attrs.ts';
+import type { Conv2DAttrs, Conv2DBatchNormAttrs, SeparableAttrs } from '../attrs.ts';
 import * as names from '../attrs.ts';
 import { geometryOf } from '../geometry.ts';
 import { keyOf } from '../tfjs-internals.ts';
 import { activateLater, activations, laterActivations } from './activation.ts';
-import { convolve, convolveInputGradient } from './convolution.ts';
-import { type After, type ConvCase, type FilterStrides, hwio, nothing, oihw } from './convolution-case.ts';
+import { convolve, convolveInputGradient, convolveSeparable } from './convolution.ts';
+import {
+  type After,
+  type ConvCase,
+  type FilterData,
+  type FilterStrides,
+  hwio,
+  nothing,
+  oihw,
+} from './convolution-case.ts';
 import { depthwise, depthwiseFilterGradient, depthwiseInputGradient, isDepthwise } from './depthwise.ts';
 import { convolveFilterGradient } from './filter-gradient.ts';
 import { type Declined, declined, type FastKernel, type FastKernels, isFloat } from './kernel.ts';
@@ -36,6 +44,11 @@ const ourKernel = ([o, i, kh, kw]: Shape4) => ({ o, i, kh, kw, strides: oihw(i, 
 const ourCase = (xShape: readonly number[], filterShape: readonly number[], attrs: object) =>
   caseOf(xShape, ourKernel(filterShape as Shape4), attrs as Conv2DAttrs);
 
+const dataOf = (rt: Runtime, filter: tf.TensorInfo): FilterData => ({
+  key: keyOf(filter),
+  pointer: rt.heap.pointer(filter),
+});
+
 function forward(
   rt: Runtime,
   s: ConvCase,
@@ -46,8 +59,7 @@ function forward(
   const out = rt.output([s.batch, s.oh, s.ow, s.o]);
   if (s.batch * s.oh * s.ow * s.o === 0) return out;
   const run = isDepthwise(s) ? depthwise : convolve;
-  const data = { key: keyOf(filter), pointer: rt.heap.pointer(filter) };
-  run(rt, s, rt.heap.pointer(x), data, after, rt.heap.pointer(out));
+  run(rt, s, rt.heap.pointer(x), dataOf(rt, filter), after, rt.heap.pointer(out));
   return out;
 }
 
@@ -57,8 +69,7 @@ const biasOnly = (rt: Runtime, bias: tf.TensorInfo | undefined): After =>
 function inputGradient(rt: Runtime, s: ConvCase, dy: tf.TensorInfo, filter: tf.TensorInfo): tf.TensorInfo {
   const dx = rt.output([s.batch, s.h, s.w, s.c]);
   const run = isDepthwise(s) ? depthwiseInputGradient : convolveInputGradient;
-  const data = { key: keyOf(filter), pointer: rt.heap.pointer(filter) };
-  run(rt, s, rt.heap.pointer(dy), data, rt.heap.pointer(dx));
+  run(rt, s, rt.heap.pointer(dy), dataOf(rt, filter), rt.heap.pointer(dx));
   return dx;
 }
 
@@ -82,23 +93,67 @@ const conv2d: FastKernel = (rt, { x, filter, bias }, attrs) => {
   return forward(rt, ourCase(x!.shape, filter!.shape, attrs), x!, filter!, biasOnly(rt, bias));
 };
 
-const conv2dBatchNorm: FastKernel = (rt, { x, filter, mean, variance, gamma, beta }, attrs) => {
-  if (!isFloat(x, filter, mean, variance, gamma, beta)) return declined;
-  const { epsilon } = attrs as Conv2DBatchNormAttrs;
-  const s = ourCase(x!.shape, filter!.shape, attrs);
+/** The statistics, scale and shift of a batch normalization. */
+type Normalization = readonly [
+  mean: tf.TensorInfo,
+  variance: tf.TensorInfo,
+  gamma: tf.TensorInfo,
+  beta: tf.TensorInfo,
+];
+
+/** Calls `use` with what normalizes `o` channels. */
+function withNormalization(
+  rt: Runtime,
+  o: number,
+  normalization: Normalization,
+  epsilon: number,
+  use: (after: After) => void,
+): void {
   // The kernels read vectors of four, beyond the last channel too.
-  const bytes = 4 * (s.o + 4);
-  let out!: tf.TensorInfo;
+  const bytes = 4 * (o + 4);
   rt.heap.withBlocks([bytes, bytes], (scale, bias) => {
     const { f32 } = rt.heap;
-    const [m, v, g, b] = [mean, variance, gamma, beta].map((info) => rt.heap.pointer(info!) / 4) as Shape4;
-    for (let i = 0; i < s.o; i++) {
+    const [m, v, g, b] = normalization.map((info) => rt.heap.pointer(info) / 4) as Shape4;
+    for (let i = 0; i < o; i++) {
       const factor = f32[g + i]! / Math.sqrt(f32[v + i]! + epsilon);
       f32[scale! / 4 + i] = factor;
       f32[bias! / 4 + i] = f32[b + i]! - f32[m + i]! * factor;
     }
-    out = forward(rt, s, x!, filter!, { bias: bias!, scale: scale! });
+    use({ bias: bias!, scale: scale! });
   });
+}
+
+const conv2dBatchNorm: FastKernel = (rt, { x, filter, mean, variance, gamma, beta }, attrs) => {
+  if (!isFloat(x, filter, mean, variance, gamma, beta)) return declined;
+  const { epsilon } = attrs as Conv2DBatchNormAttrs;
+  const s = ourCase(x!.shape, filter!.shape, attrs);
+  let out!: tf.TensorInfo;
+  withNormalization(rt, s.o, [mean!, variance!, gamma!, beta!], epsilon, (after) => {
+    out = forward(rt, s, x!, filter!, after);
+  });
+  return out;
+};
+
+const separableConv2d: FastKernel = (rt, inputs, attrs) => {
+  if (!isFloat(...Object.values(inputs))) return declined;
+  const { steps } = attrs as SeparableAttrs;
+  const { x, filter0, filter1 } = inputs;
+  const first = ourCase(x!.shape, filter0!.shape, steps[0]);
+  const s = ourCase([first.batch, first.oh, first.ow, first.o], filter1!.shape, steps[1]);
+  const out = rt.output([s.batch, s.oh, s.ow, s.o]);
+  if (s.batch * s.oh * s.ow * s.o === 0) return out;
+  const withAfter = (i: 0 | 1, use: (after: After) => void) => {
+    const mean = inputs[`mean${i}`];
+    if (mean === undefined) return use(biasOnly(rt, inputs[`bias${i}`]));
+    const normalization = [mean, inputs[`variance${i}`]!, inputs[`gamma${i}`]!, inputs[`beta${i}`]!] as const;
+    withNormalization(rt, [first, s][i]!.o, normalization, steps[i].epsilon, use);
+  };
+  const filters = [dataOf(rt, filter0!), dataOf(rt, filter1!)] as const;
+  withAfter(0, (after0) =>
+    withAfter(1, (after1) =>
+      convolveSeparable(rt, first, s, rt.heap.pointer(x!), filters, [after0, after1], rt.heap.pointer(out)),
+    ),
+  );
   return out;
 };
 
@@ -193,6 +248,7 @@ const tfjsBackpropFilter =
 export const convolutionKernels: FastKernels = {
   [names.CONV_2D]: conv2d,
   [names.CONV_2D_BATCH_NORM]: conv2dBatchNorm,
+  [names.SEPARABLE_CONV_2D]: separableConv2d,
   [names.CONV_2D_BACKPROP_INPUT]: conv2dBackpropInput,
   [names.CONV_2D_BACKPROP_FILTER]: conv2dBackpropFilter,
   [tf.Conv2D]: tfjsForward(false),

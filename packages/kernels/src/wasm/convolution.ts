@@ -1,6 +1,7 @@
 /** Convolution and its input gradient, by the algorithm that is faster for the case. */
 import { ceilDiv } from './ceil-div.ts';
 import { type After, afterFrom, type ConvCase, type FilterData, nothing } from './convolution-case.ts';
+import { withDepthwiseArgs } from './depthwise.ts';
 import { runDirect, worthDirect } from './direct.ts';
 import { runProduct, type Tap } from './implicit-gemm.ts';
 import type { Runtime } from './runtime.ts';
@@ -47,9 +48,33 @@ export function convolve(
       rowsX: s.ow,
       outRow: s.ow * s.o,
       outImage: s.oh * s.ow * s.o,
+      depthwise: null,
     };
     runProduct(rt, product, filter, layout, xg, afterg, outg);
   }
+}
+
+/**
+ * out = act(act(x * first, with what comes after it) * filter, with what comes after): a 1x1 convolution of a depthwise one by 3x3
+ * filters, whose output is computed block by block where the product reads it.
+ */
+export function convolveSeparable(
+  rt: Runtime,
+  first: ConvCase,
+  s: ConvCase,
+  x: number,
+  filters: readonly [first: FilterData, second: FilterData],
+  afters: readonly [first: After, second: After],
+  out: number,
+): void {
+  withDepthwiseArgs(rt, first, x, filters[0], afters[0], 0, (args, scratchBytes) => {
+    const product = {
+      ...{ ...s, xPixel: s.c, outPixel: s.o, taps: [{ y: 0, x: 0, offset: 0 }], rowsY: s.oh, rowsX: s.ow },
+      ...{ outRow: s.ow * s.o, outImage: s.oh * s.ow * s.o, depthwise: { args, scratchBytes } },
+    };
+    const layout = { offset: 0, n: s.filter.o, k: s.filter.i };
+    runProduct(rt, product, filters[1], layout, 0, afters[1], out);
+  });
 }
 
 /**
@@ -101,7 +126,7 @@ export function convolveInputGradient(
           taps,
           rowsY: ceilDiv(s.h - py, s.strideY),
           rowsX: ceilDiv(s.w - px, s.strideX),
-          ...{ strideY: 1, strideX: 1 },
+          ...{ strideY: 1, strideX: 1, depthwise: null },
           ...{ outImage: s.h * s.w * s.c, outRow: s.strideY * s.w * s.c, outPixel: s.strideX * s.c },
         };
         runProduct(rt, product, filter, layout, dyg, nothing, dxg + 4 * (py * s.w + px) * s.c);

@@ -1,5 +1,6 @@
 /** Depthwise convolution (one in-channel and one out-channel a group) and its gradients. */
 import { type After, type ConvCase, type FilterData, nothing, sizesOf } from './convolution-case.ts';
+import type { DepthwiseArgs } from './layouts.generated.ts';
 import type { Runtime } from './runtime.ts';
 
 export const isDepthwise = (s: ConvCase) => s.groups > 1 && s.groups === s.c && s.groups === s.o;
@@ -19,6 +20,22 @@ function withFilter(rt: Runtime, s: ConvCase, filter: FilterData, use: (w: numbe
     );
 }
 
+/** Calls `use` with the arguments of the job, and with the scratch that an item takes. @param out 0 where the output goes nowhere. */
+export function withDepthwiseArgs(
+  rt: Runtime,
+  s: ConvCase,
+  x: number,
+  filter: FilterData,
+  after: After,
+  out: number,
+  use: (args: DepthwiseArgs, scratchBytes: number) => void,
+): void {
+  withFilter(rt, s, filter, (w) => {
+    const args = { ...sizesOf(s), x, filter: w, tapStep: s.c, ...after, out, act: s.act };
+    use(args, rt.sizes.depthwise3x3Scratch(s.c));
+  });
+}
+
 export function depthwise(
   rt: Runtime,
   s: ConvCase,
@@ -27,10 +44,9 @@ export function depthwise(
   after: After,
   out: number,
 ): void {
-  withFilter(rt, s, filter, (w) => {
-    const args = { ...sizesOf(s), x, filter: w, tapStep: s.c, ...after, out, act: s.act };
-    rt.run('depthwise', s.batch * s.oh, args, rt.sizes.depthwise3x3Scratch(s.c));
-  });
+  withDepthwiseArgs(rt, s, x, filter, after, out, (args, scratchBytes) =>
+    rt.run('depthwise', s.batch * s.oh, args, scratchBytes),
+  );
 }
 
 export function depthwiseInputGradient(

@@ -1,6 +1,7 @@
 /** Convolution of any kind as a matrix product over gathered pixels (implicit im2col), and over which blocks. */
 import { ceilDiv } from './ceil-div.ts';
 import type { After, FilterData } from './convolution-case.ts';
+import type { DepthwiseArgs } from './layouts.generated.ts';
 import type { Runtime } from './runtime.ts';
 
 /** A tap of the filter: the offset of its pixel from the window, and its own offset in the filter. */
@@ -27,6 +28,8 @@ export interface Product {
   readonly outRow: number;
   readonly outPixel: number;
   readonly act: number;
+  /** A depthwise convolution that gives the input, and the scratch that it takes; null where there is an input. */
+  readonly depthwise: { readonly args: DepthwiseArgs; readonly scratchBytes: number } | null;
 }
 
 /**
@@ -72,7 +75,7 @@ export function withPackedFilter(
   rt.filters.with(filter.key, { name, bytes: 4 * panels * 8 * c * offsets.length, cost: 1 }, fill, use);
 }
 
-/** The product with one filter. */
+/** The product with one filter. @param x 0 where a depthwise convolution gives the input. */
 export function runProduct(
   rt: Runtime,
   p: Product,
@@ -101,7 +104,10 @@ export function runProduct(
       ...{ rowsY: p.rowsY, rowsX: p.rowsX, strideY: p.strideY, strideX: p.strideX },
       ...{ rows, k, o: p.o, outImage: p.outImage, outRow: p.outRow, outPixel: p.outPixel },
       ...{ dense, act: p.act, rowsPerItem, panelsPerItem, panelItems },
+      depthwise: p.depthwise?.args ?? null,
     };
-    rt.run('conv', rowItems * panelItems, args, rt.sizes.convScratch(k, rowsPerItem, panelsPerItem));
+    const scratchBytes =
+      rt.sizes.convScratch(k, rowsPerItem, panelsPerItem) + (p.depthwise?.scratchBytes ?? 0);
+    rt.run('conv', rowItems * panelItems, args, scratchBytes);
   });
 }

@@ -39,7 +39,7 @@ export class PreparedFilters {
   #bytes = 0;
   #clock = 0;
   /** What a kernel reads now: that kernel's own allocations must not free it. */
-  #inUse: Known | null = null;
+  readonly #inUse: Known[] = [];
 
   constructor(backend: tf.KernelBackend, heap: Heap) {
     this.#backend = backend;
@@ -110,11 +110,11 @@ export class PreparedFilters {
   }
 
   #use(form: Known, use: (pointer: number) => void): void {
-    this.#inUse = form;
+    this.#inUse.push(form);
     try {
       use(alignLine(form.block));
     } finally {
-      this.#inUse = null;
+      this.#inUse.pop();
     }
   }
 
@@ -146,7 +146,7 @@ export class PreparedFilters {
     if (bytes > options.cacheBytes) return false;
     const isStale = ({ asked }: Known) => asked < last;
     const leaving = [...this.#kept]
-      .filter((other) => isStale(other) || other.cost < cost)
+      .filter((other) => !this.#inUse.includes(other) && (isStale(other) || other.cost < cost))
       .sort((a, b) => Number(isStale(b)) - Number(isStale(a)) || byWorth(a, b))
       .filter((other) => {
         if (room >= bytes) return false;
@@ -168,7 +168,7 @@ export class PreparedFilters {
   shrink(bytes: number): void {
     for (const form of [...this.#kept].sort(byWorth)) {
       if (this.#bytes <= bytes) return;
-      if (form !== this.#inUse) this.#free(form);
+      if (!this.#inUse.includes(form)) this.#free(form);
     }
   }
 }

@@ -4,6 +4,7 @@ import {
   checkOptions,
   type InitializerLike,
   relu6,
+  separablePass,
 } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { makeDivisible } from './make-divisible.ts';
@@ -62,9 +63,13 @@ export class ExpandedConv2D extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: tf.Tensor4D): tf.Tensor4D {
+    const pass = separablePass(this, this.depthwise.step, this.project.step);
     // The widest map goes as soon as it is used: the next block's then lies in memory that the caches know.
-    const filtered = tf.tidy(() => this.depthwise.call(this.expand === null ? x : this.expand.call(x)));
-    const h = this.project.call(filtered);
+    const filtered = tf.tidy(() => {
+      const wide = this.expand === null ? x : this.expand.call(x);
+      return pass === null ? this.depthwise.call(wide) : pass(wide);
+    });
+    const h = pass === null ? this.project.call(filtered) : filtered;
     return h.shape.every((size, axis) => size === x.shape[axis]) ? tf.add(h, x) : h;
   }
 }

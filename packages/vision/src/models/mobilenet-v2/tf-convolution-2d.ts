@@ -5,6 +5,7 @@ import {
   type Conv2DBNActivOptions,
   Convolution2D,
   type Convolution2DLinkOptions,
+  type ConvolutionStep,
   callNormalized,
   checkOptions,
   convolution2DKinds,
@@ -77,6 +78,11 @@ export class TFConv2DBNActiv extends Chain {
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: Tensor4D): Tensor4D {
     return callNormalized(this.conv, this.bn, this.activ, x);
+  }
+
+  /** This link as a step of a pass over several. */
+  get step(): ConvolutionStep {
+    return { conv: this.conv.conv, bn: this.bn, activ: this.activ };
   }
 
   override get printableSpecs() {

@@ -1,4 +1,12 @@
-import { BatchNormalization, Chain, ChainList, Convolution2D, callNormalized, relu6 } from '@chaingrad/core';
+import {
+  BatchNormalization,
+  Chain,
+  ChainList,
+  Convolution2D,
+  callNormalized,
+  relu6,
+  separablePass,
+} from '@chaingrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { SSDExtractor } from '../ssd/extractor.ts';
 import { conv, extraLayers, initialW } from './extra-layers.ts';
@@ -18,6 +26,12 @@ export class SeparableBlock extends Chain {
   }
 
   override forward(x: Tensor4D): Tensor4D {
+    const pass = separablePass(
+      this,
+      { conv: this.dw, bn: this.bn, activ: relu6 },
+      { conv: this.pw, bn: null, activ: relu6 },
+    );
+    if (pass !== null) return pass(x);
     return this.pw.call(callNormalized(this.dw, this.bn, relu6, x), 'relu6');
   }
 }

@@ -1,4 +1,4 @@
-import { Chain, ChainList, type Convolution2D } from '@chaingrad/core';
+import { Chain, ChainList, type Convolution2D, relu6, separablePass } from '@chaingrad/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { SSDExtractor } from '../ssd/extractor.ts';
 import { conv, extraLayers } from './extra-layers.ts';
@@ -27,12 +27,17 @@ export class InvertedResidual extends Chain {
    * @returns the block's output.
    */
   override forward(x: tf.Tensor4D, expanded?: tf.Tensor4D): tf.Tensor4D {
+    const pass = separablePass(
+      this,
+      { conv: this.dw, bn: null, activ: relu6 },
+      { conv: this.project, bn: null, activ: null },
+    );
     // The widest map goes as soon as it is used: the next block's then lies in memory that the caches know.
     const filtered = tf.tidy(() => {
       const wide = expanded ?? (this.expand === null ? x : this.expand.call(x, 'relu6'));
-      return this.dw.call(wide, 'relu6');
+      return pass === null ? this.dw.call(wide, 'relu6') : pass(wide);
     });
-    const y = this.project.call(filtered);
+    const y = pass === null ? this.project.call(filtered) : filtered;
     return this.shortcut ? tf.add(x, y) : y;
   }
 }
