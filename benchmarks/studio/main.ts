@@ -154,7 +154,7 @@ async function learnByCommand(updatesOfPage: number): Promise<Reached> {
     // As the page sees its pictures.
     ...['--updates', String(updatesOfPage), '--size', '300', '--tiles', '1', ...splits],
   )) as unknown as Reached & { readonly training: { readonly updates: number; readonly seconds: number } };
-  return { map, ap, ...training, note: 'with its defaults' };
+  return { map, ap, ...training, note: 'with its defaults, at 300 x 300' };
 }
 
 /** Of an earlier run; null where there is none. */
