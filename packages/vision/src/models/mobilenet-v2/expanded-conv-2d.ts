@@ -63,7 +63,7 @@ export class ExpandedConv2D extends Chain {
 
   /** @param x (N, H, W, in). @returns (N, OH, OW, out). */
   override forward(x: tf.Tensor4D): tf.Tensor4D {
-    const pass = separablePass(this, this.depthwise.step, this.project.step);
+    const pass = separablePass(this, this.depthwise.asStep(), this.project.asStep());
     // The widest map goes as soon as it is used: the next block's then lies in memory that the caches know.
     const filtered = tf.tidy(() => {
       const wide = this.expand === null ? x : this.expand.call(x);

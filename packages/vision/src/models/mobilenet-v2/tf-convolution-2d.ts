@@ -81,7 +81,7 @@ export class TFConv2DBNActiv extends Chain {
   }
 
   /** This link as a step of a pass over several. */
-  get step(): ConvolutionStep {
+  asStep(): ConvolutionStep {
     return { conv: this.conv.conv, bn: this.bn, activ: this.activ };
   }
 
