@@ -109,6 +109,16 @@ export const rows: Readonly<Record<string, Row>> = {
     { ...filter, shape: [3, 2, 3, 3] },
     2,
   ),
+  separableConvolution2D: convolution(
+    (x, W, b) =>
+      core.separableConvolution2D(
+        x,
+        [tf.transpose(tf.slice(W, 0, 1), [1, 0, 2, 3]), null, { pad: 1, groups: 3 }],
+        [tf.slice(W, [1, 0, 1, 1], [2, 3, 1, 1]), b, {}],
+      ),
+    { ...filter, shape: [3, 3, 3, 3] },
+    2,
+  ),
   depthwiseConvolution2D: convolution(
     (x, W, b) => core.depthwiseConvolution2D(x, W, b, { pad: 1 }),
     { ...filter, shape: [2, 3, 3, 3] },
