@@ -140,6 +140,10 @@ const cases: Record<string, Case | readonly Case[]> = {
       'Transpose Conv Transpose',
     ),
   ],
+  separableConvolution2D: onImage((x) => {
+    const depthwise = [W([4, 1, 3, 3]) as T4, null, { groups: 4, activation: 'relu6' }] as const;
+    return F.separableConvolution2D(x, depthwise, [W([5, 4, 1, 1]) as T4, W([5]) as tf.Tensor1D, {}]);
+  }, 'Transpose Conv Clip Conv Transpose'),
   deconvolution2D: [
     onImage(
       (x) => F.deconvolution2D(x, W([4, 3, 3, 3]) as T4, W([3]) as tf.Tensor1D),
