@@ -44,9 +44,15 @@ export function conv2d(
 ): tf.Tensor4D {
   const op = 'conv2d';
   checkTensor(op, 'x', x, ['N', 'H', 'W', 'C']);
-  const all = completed(op, x.shape, { filter, bias, attrs, normalization });
-  if (normalization !== null) return tf.tidy(() => normalized(x, filter, bias, all, normalization));
-  return runKernel<tf.Tensor4D>(CONV_2D, bias === null ? { x, filter } : { x, filter, bias }, all);
+  const step = { filter, bias, attrs, normalization };
+  return convolved(x, step, completed(op, x.shape, step));
+}
+
+/** What a step gives whose arguments are checked. @param attrs all of them. */
+function convolved(x: tf.Tensor4D, step: Conv2DStep, attrs: Conv2DAttrs): tf.Tensor4D {
+  const { filter, bias, normalization } = step;
+  if (normalization !== null) return tf.tidy(() => normalized(x, filter, bias, attrs, normalization));
+  return runKernel<tf.Tensor4D>(CONV_2D, bias === null ? { x, filter } : { x, filter, bias }, attrs);
 }
 
 /** A convolution, as the arguments of `conv2d` tell it. */
@@ -117,10 +123,7 @@ export function separableConv2d(x: tf.Tensor4D, depthwise: Conv2DStep, pointwise
     hasKernel(SEPARABLE_CONV_2D) &&
     !isRecorded();
   return tf.tidy(() => {
-    if (!isOnePass) {
-      const h = conv2d(x, depthwise.filter, depthwise.bias, first, depthwise.normalization);
-      return conv2d(h, pointwise.filter, pointwise.bias, second, pointwise.normalization);
-    }
+    if (!isOnePass) return convolved(convolved(x, depthwise, first), pointwise, second);
     const withEpsilon = (attrs: Conv2DAttrs, { normalization }: Conv2DStep) => ({
       ...attrs,
       epsilon: normalization?.epsilon ?? 0,
