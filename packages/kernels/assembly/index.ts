@@ -11,10 +11,12 @@ export { gatherGradient, scatterGradient } from './filter-gradient/pixels';
 export { multiplyGradient, sumsPosition } from './filter-gradient/sums';
 export {
   finishGradient, panelPosition, stripPosition, tilesGradient, tilesGradientScratch, transformGradient,
+  transformGradientScratch,
 } from './filter-gradient/tiles';
 export { addRows, dotRows, matMul, matMulScratch } from './matmul';
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient, sumRows } from './pool';
 export { update } from './update';
 export { filterPosition, winogradFilter, winogradFilter6 } from './winograd/filter';
+export { transformInputScratch } from './winograd/input';
 export { winograd, winograd6, winogradInput, winogradOutput, winogradScratch } from './winograd/jobs';
 export { packedPosition } from './winograd/tiles';

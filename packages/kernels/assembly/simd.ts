@@ -98,6 +98,19 @@ export function storeSome(p: usize, v: v128, lanes: i32): void {
   }
 }
 
+/** Four floats in each of four rows that are `row` bytes apart, as four columns `to` bytes apart. */
+// @ts-ignore: decorator
+@inline
+export function transpose4(p: usize, row: usize, dst: usize, to: usize): void {
+  const r0 = v128.load(p), r1 = v128.load(p + row), r2 = v128.load(p + 2 * row), r3 = v128.load(p + 3 * row);
+  const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5), high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(dst, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
+  v128.store(dst + to, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+  v128.store(dst + 2 * to, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+  v128.store(dst + 3 * to, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+}
+
 /** Copies n floats. */
 // @ts-ignore: decorator
 @inline

@@ -4,8 +4,8 @@
  *   dg = Gᵀ [ Σ over tiles of (A dy Aᵀ) ∘ (Bᵀ d B) ] G
  */
 import { panelStrip } from '../micro-kernels.generated';
-import { NR, PANELS, align64, ceilDiv, madd, minI, zeroFloats } from '../simd';
-import { transformInput } from '../winograd/input';
+import { NR, PANELS, align64, ceilDiv, madd, maxI, minI, transpose4, zeroFloats } from '../simd';
+import { tilesScratch, transformInput } from '../winograd/input';
 import { P, Q, TileArgs, oddLines, pointers } from '../winograd/tiles';
 import { FilterGradientArgs, STRIP, TILE_BYTES } from './sums';
 
@@ -35,6 +35,9 @@ export class TransformGradientArgs extends TileArgs {
   first: i32; count: i32; vPos: i32; zPos: i32; perItem: i32;
 }
 
+/** Bytes of the channels of a strip. */
+const STRIP_BYTES: i32 = STRIP * 4;
+
 /** Job: transforms some tiles of a block, of x and of dy. */
 export function transformGradient(item: i32, args: TransformGradientArgs, scratch: usize): void {
   const t0 = args.first + item * args.perItem;
@@ -42,7 +45,7 @@ export function transformGradient(item: i32, args: TransformGradientArgs, scratc
   transformInput(args, t0, t1, args.first, args.count, args.v, args.vPos, NR, scratch);
   const table = align64(scratch);
   const temp = table + 64;
-  const zero = temp + 384;
+  const zero = temp + 24 * STRIP_BYTES;
   zeroFloats(zero, args.o + 4);
   const perPhase = args.tilesY * args.tilesX;
   const phases = args.phasesY * args.phasesX;
@@ -56,24 +59,35 @@ export function transformGradient(item: i32, args: TransformGradientArgs, scratc
     const y = phase / args.phasesX + ty * 4 * args.dilY;
     const x = (phase % args.phasesX) + tx * 4 * args.dilX;
     pointers(table, 4, args.dy + <usize>n * image, zero, y, args.dilY, args.oh, x, args.dilX, args.ow, args.outPixel);
-    for (let o = 0; o < args.o; o += 4) {
+    // First all columns, then all rows, as the tiles of x are transformed.
+    for (let o = 0; o < args.o; o += STRIP) {
       const channel = <usize>o << 2;
-      const strip = o / STRIP;
-      let at = table;
-      for (let s = temp; s < temp + 64; s += 16) {
-        gradientLine(
-          v128.load(load<usize>(at) + channel), v128.load(load<usize>(at, 4) + channel),
-          v128.load(load<usize>(at, 8) + channel), v128.load(load<usize>(at, 12) + channel), s, 64,
-        );
-        at += 16;
+      const bytes = <usize>minI(STRIP, args.o - o) << 2;
+      for (let column: usize = 0; column < 4; column++) {
+        const at = table + column * 16;
+        const p0 = load<usize>(at) + channel, p1 = load<usize>(at, 4) + channel;
+        const p2 = load<usize>(at, 8) + channel, p3 = load<usize>(at, 12) + channel;
+        const to = temp + column * STRIP_BYTES;
+        for (let i: usize = 0; i < bytes; i += 16)
+          gradientLine(v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i), to + i, 4 * STRIP_BYTES);
       }
-      let to = args.z + (<usize>((strip * args.count + t - args.first) * STRIP + o - strip * STRIP) << 2);
-      for (let s = temp; s < temp + 384; s += 64) {
-        gradientLine(v128.load(s), v128.load(s, 16), v128.load(s, 32), v128.load(s, 48), to, pos);
+      let to = args.z + (<usize>(o * args.count + (t - args.first) * STRIP) << 2);
+      for (let row = temp; row < temp + 24 * STRIP_BYTES; row += 4 * STRIP_BYTES) {
+        for (let i: usize = 0; i < bytes; i += 16) {
+          const f = row + i;
+          gradientLine(
+            v128.load(f), v128.load(f, STRIP_BYTES), v128.load(f, 2 * STRIP_BYTES), v128.load(f, 3 * STRIP_BYTES), to + i, pos,
+          );
+        }
         to += 6 * pos;
       }
     }
   }
+}
+
+/** Bytes of scratch of `transformGradient`. */
+export function transformGradientScratch(c: i32, o: i32): usize {
+  return <usize>maxI(<i32>tilesScratch(false, c), 24 * STRIP_BYTES + (o << 2) + 256);
 }
 
 /** Floats from one position to the next of strips and of panels of `count` tiles. */
@@ -98,6 +112,16 @@ function filterGradientLine(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5
   v128.store(dst + 2 * to, madd(f32x4.splat(1.0 / 3.0), f32x4.sub(s2, s), m5));
 }
 
+/** Stores the first `lanes` of four values `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function scatter(to: usize, v: v128, step: usize, lanes: i32): void {
+  v128.store32_lane(to, v, 0);
+  if (lanes > 1) v128.store32_lane(to + step, v, 1);
+  if (lanes > 2) v128.store32_lane(to + 2 * step, v, 2);
+  if (lanes > 3) v128.store32_lane(to + 3 * step, v, 3);
+}
+
 /** Gᵀ sums G of one panel of one strip, written into the gradient; its positions are `pos` bytes apart. */
 // @ts-ignore: decorator
 @inline
@@ -106,6 +130,8 @@ function finishPanel(args: FilterGradientArgs, strip: i32, panel: i32, sums: usi
   const rows = minI(STRIP, args.o - strip * STRIP);
   const stepC = <usize>args.strideC << 2;
   const end = minI(args.c, (panel + 1) * NR);
+  // Whether the taps follow each other.
+  const unit = args.taps.at(1) == 1 && args.taps.at(3) == 3;
   for (let r = 0; r < rows; r++) {
     const dw = args.dw + (<usize>((strip * STRIP + r) * args.strideO) << 2);
     for (let c = panel * NR; c < end; c += 4) {
@@ -122,13 +148,13 @@ function finishPanel(args: FilterGradientArgs, strip: i32, panel: i32, sums: usi
         filterGradientLine(v128.load(f), v128.load(f, 48), v128.load(f, 96), v128.load(f, 144), v128.load(f, 192), v128.load(f, 240), result + s, 48);
       }
       const lanes = minI(4, end - c);
-      for (let t: usize = 0; t < 9; t++) {
-        let to = dw + (<usize>(args.taps.at(<i32>t) + c * args.strideC) << 2);
-        const v = v128.load(result + t * 16);
-        v128.store32_lane(to, v, 0);
-        if (lanes > 1) v128.store32_lane(to + stepC, v, 1);
-        if (lanes > 2) v128.store32_lane(to + 2 * stepC, v, 2);
-        if (lanes > 3) v128.store32_lane(to + 3 * stepC, v, 3);
+      const to = dw + <usize>(c * args.strideC << 2);
+      if (lanes == 4 && unit) {
+        transpose4(result, 16, to, stepC);
+        transpose4(result + 64, 16, to + 16, stepC);
+        scatter(to + 32, v128.load(result + 128), stepC, 4);
+      } else {
+        for (let t: usize = 0; t < 9; t++) scatter(to + (<usize>args.taps.at(<i32>t) << 2), v128.load(result + t * 16), stepC, lanes);
       }
     }
   }

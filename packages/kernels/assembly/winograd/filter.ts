@@ -1,5 +1,5 @@
 /** The filter transform of Winograd's convolution, G g Gᵀ. */
-import { NR, align64, ceilDiv, madd, minI } from '../simd';
+import { NR, align64, ceilDiv, madd, minI, transpose4 } from '../simd';
 import { Q, oddLines } from './tiles';
 
 /** A 3x3 filter in any layout: element (n, k, tap) is at w + n * strideN + k * strideK + tap * strideTap floats. */
@@ -60,11 +60,69 @@ function filterLine8(g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void 
 
 // @ts-ignore: decorator
 @inline
-function filterColumn(six: bool, g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
+function filterRow(six: bool, g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
   if (six) filterLine8(g0, g1, g2, dst, to);
   else filterLine(g0, g1, g2, dst, to);
 }
 
+/** Two rows of G g, whose values are sums and differences of the same, to the rows of G g Gᵀ. */
+// @ts-ignore: decorator
+@inline
+function filterRows(six: bool, a0: v128, b0: v128, a1: v128, b1: v128, a2: v128, b2: v128, dst: usize, to: usize): void {
+  filterRow(six, f32x4.add(a0, b0), f32x4.add(a1, b1), f32x4.add(a2, b2), dst, to);
+  filterRow(six, f32x4.sub(a0, b0), f32x4.sub(a1, b1), f32x4.sub(a2, b2), dst + (six ? 8 : 6) * to, to);
+}
+
+/** x * a + y * b */
+// @ts-ignore: decorator
+@inline
+function mix(x: f32, a: v128, y: f32, b: v128): v128 {
+  return madd(f32x4.splat(x), a, f32x4.mul(f32x4.splat(y), b));
+}
+
+// @ts-ignore: decorator
+@inline
+function times(x: f32, a: v128): v128 {
+  return f32x4.mul(f32x4.splat(x), a);
+}
+
+/** G g Gᵀ of nine taps, `tap` bytes apart; position p goes to dst + p * to. The rows of G g are those that the lines above compute. */
+// @ts-ignore: decorator
+@inline
+function filterTaps(six: bool, from: usize, tap: usize, dst: usize, to: usize): void {
+  const g00 = v128.load(from), g01 = v128.load(from + tap), g02 = v128.load(from + 2 * tap);
+  const g10 = v128.load(from + 3 * tap), g11 = v128.load(from + 4 * tap), g12 = v128.load(from + 5 * tap);
+  const g20 = v128.load(from + 6 * tap), g21 = v128.load(from + 7 * tap), g22 = v128.load(from + 8 * tap);
+  if (six) {
+    filterRow(six, f32x4.neg(g00), f32x4.neg(g01), f32x4.neg(g02), dst, to);
+    filterRows(
+      six, times(-2.0 / 9.0, f32x4.add(g00, g20)), times(-2.0 / 9.0, g10), times(-2.0 / 9.0, f32x4.add(g01, g21)), times(-2.0 / 9.0, g11),
+      times(-2.0 / 9.0, f32x4.add(g02, g22)), times(-2.0 / 9.0, g12), dst + 8 * to, to,
+    );
+    filterRows(
+      six, mix(8.0 / 45.0, g20, 32.0 / 45.0, g00), times(16.0 / 45.0, g10), mix(8.0 / 45.0, g21, 32.0 / 45.0, g01), times(16.0 / 45.0, g11),
+      mix(8.0 / 45.0, g22, 32.0 / 45.0, g02), times(16.0 / 45.0, g12), dst + 24 * to, to,
+    );
+    filterRows(
+      six, mix(2.0 / 45.0, g20, 1.0 / 90.0, g00), times(1.0 / 45.0, g10), mix(2.0 / 45.0, g21, 1.0 / 90.0, g01), times(1.0 / 45.0, g11),
+      mix(2.0 / 45.0, g22, 1.0 / 90.0, g02), times(1.0 / 45.0, g12), dst + 40 * to, to,
+    );
+    filterRow(six, g20, g21, g22, dst + 56 * to, to);
+  } else {
+    filterRow(six, g00, g01, g02, dst, to);
+    filterRows(
+      six, mix(-1.0 / 3.0, g20, -2.0 / 3.0, g00), times(-Q / 3.0, g10), mix(-1.0 / 3.0, g21, -2.0 / 3.0, g01), times(-Q / 3.0, g11),
+      mix(-1.0 / 3.0, g22, -2.0 / 3.0, g02), times(-Q / 3.0, g12), dst + 6 * to, to,
+    );
+    filterRows(
+      six, mix(1.0 / 3.0, g20, 1.0 / 6.0, g00), times(Q / 6.0, g10), mix(1.0 / 3.0, g21, 1.0 / 6.0, g01), times(Q / 6.0, g11),
+      mix(1.0 / 3.0, g22, 1.0 / 6.0, g02), times(Q / 6.0, g12), dst + 18 * to, to,
+    );
+    filterRow(six, g20, g21, g22, dst + 30 * to, to);
+  }
+}
+
+/** The first `count` of four floats that are `lane` bytes apart, the rest zero. */
 // @ts-ignore: decorator
 @inline
 function gather(p: usize, lane: usize, count: i32): v128 {
@@ -78,8 +136,7 @@ function gather(p: usize, lane: usize, count: i32): v128 {
 /** G g Gᵀ of panels [p0, p1) of 8 out-channels; u is [position][panel][k][8], its positions uPos floats apart. */
 // @ts-ignore: decorator
 @inline
-export function transformFilter(six: bool, args: FilterArgs, p0: i32, p1: i32, u: usize, uPos: i32, scratch: usize): void {
-  const inputs = six ? 8 : 6;
+function transformPanels(six: bool, args: FilterArgs, p0: i32, p1: i32, u: usize, uPos: i32, scratch: usize): void {
   const temp = align64(scratch);
   const pos = <usize>uPos << 2;
   const lane = <usize>(args.strideN << 2);
@@ -90,30 +147,33 @@ export function transformFilter(six: bool, args: FilterArgs, p0: i32, p1: i32, u
         const n = p * NR + half * 4;
         const count = minI(4, args.n - n);
         const to = u + (<usize>(((p - p0) * args.k + k) * NR + half * 4) << 2);
-        let from = args.w + <usize>((n * args.strideN + k * args.strideK) << 2);
+        const from = args.w + <usize>((n * args.strideN + k * args.strideK) << 2);
+        let taps = temp;
+        let step: usize = 16;
         if (count == 4 && lane == 4) {
-          for (let i: usize = 0; i < 3; i++) {
-            filterColumn(six, v128.load(from), v128.load(from + 3 * tap), v128.load(from + 6 * tap), temp + i * 16, 48);
-            from += tap;
-          }
-        } else if (count == 4) {
-          for (let i: usize = 0; i < 3; i++) {
-            filterColumn(six, gather(from, lane, 4), gather(from + 3 * tap, lane, 4), gather(from + 6 * tap, lane, 4), temp + i * 16, 48);
-            from += tap;
-          }
-        } else if (count > 0) {
-          for (let i: usize = 0; i < 3; i++) {
-            filterColumn(six, gather(from, lane, count), gather(from + 3 * tap, lane, count), gather(from + 6 * tap, lane, count), temp + i * 16, 48);
-            from += tap;
-          }
-        } else memory.fill(temp, 0, 384);
-        for (let i: usize = 0; i < <usize>inputs; i++) {
-          const f = temp + i * 48;
-          filterColumn(six, v128.load(f), v128.load(f, 16), v128.load(f, 32), to + i * inputs * pos, pos);
+          taps = from;
+          step = tap;
+        } else if (count == 4 && tap == 4) {
+          transpose4(from, lane, temp, 16);
+          transpose4(from + 16, lane, temp + 64, 16);
+          v128.store(temp + 128, gather(from + 32, lane, 4));
+        } else if (count == 4 && tap == -4) {
+          // The taps run backwards.
+          transpose4(from - 12, lane, temp + 48, -16);
+          transpose4(from - 28, lane, temp + 112, -16);
+          v128.store(temp + 128, gather(from - 32, lane, 4));
+        } else {
+          for (let i: usize = 0; i < 9; i++) v128.store(temp + i * 16, count > 0 ? gather(from + i * tap, lane, count) : f32x4.splat(0));
         }
+        filterTaps(six, taps, step, to, pos);
       }
     }
   }
+}
+
+/** `transformPanels` of F(4x4), not inlined. */
+export function transformFilter(args: FilterArgs, p0: i32, p1: i32, u: usize, uPos: i32, scratch: usize): void {
+  transformPanels(false, args, p0, p1, u, uPos, scratch);
 }
 
 // @ts-ignore: decorator
@@ -121,7 +181,9 @@ export function transformFilter(six: bool, args: FilterArgs, p0: i32, p1: i32, u
 function prepare(six: bool, item: i32, args: WinogradFilterArgs, scratch: usize): void {
   const p0 = item * args.panelsPerItem;
   const p1 = minI(p0 + args.panelsPerItem, ceilDiv(args.n, NR));
-  transformFilter(six, args, p0, p1, args.u + (<usize>(p0 * args.k * NR) << 2), args.uPos, scratch);
+  const u = args.u + (<usize>(p0 * args.k * NR) << 2);
+  if (six) transformPanels(true, args, p0, p1, u, args.uPos, scratch);
+  else transformFilter(args, p0, p1, u, args.uPos, scratch);
 }
 
 /** Job: the filter of F(4x4). */

@@ -42,49 +42,88 @@ function inputLine8(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, 
   v128.store(dst + 6 * to, f32x4.sub(e, o));
 }
 
-/** Bᵀ d B of one tile for some channels, 4 at a time; position p goes to dst + p * pos. */
+/** Bytes from one row to the next of a tile that is transformed in one direction; a power of two would crowd the cache sets. */
 // @ts-ignore: decorator
 @inline
-function inputTile(six: bool, table: usize, temp: usize, channel: usize, channels: i32, dst: usize, pos: usize): void {
-  const end = channel + ((<usize>channels) << 2);
-  do {
-    let at = table;
-    let to = dst;
-    if (six) {
-      for (let t = temp; t < temp + 8 * 16; t += 16) {
+function rowBytes(six: bool): usize {
+  return (six ? 8 : 6) * A_ROW + 64;
+}
+
+/** Bytes of scratch of `transformTiles`: the table of pointers, a tile's values of CHUNK channels, zeros for the padding. */
+// @ts-ignore: decorator
+@inline
+export function tilesScratch(six: bool, c: i32): usize {
+  return 512 + (six ? 8 : 6) * rowBytes(six) + (<usize>c << 2);
+}
+
+/**
+ * Bᵀ d B of one tile for up to CHUNK channels. First all columns, each of which reads as many rows of the image from left to right, then all rows,
+ * each of which writes as many positions: so few streams are read and written ahead. Position p goes to dst + p * pos; after `run` bytes
+ * of channels it goes on `skip` bytes further.
+ */
+// @ts-ignore: decorator
+@inline
+function inputTile(six: bool, table: usize, temp: usize, channel: usize, channels: i32, dst: usize, pos: usize, run: usize, skip: usize): void {
+  const bytes = <usize>((channels + 3) & ~3) << 2;
+  const row = rowBytes(six);
+  if (six) {
+    for (let column: usize = 0; column < 8; column++) {
+      const at = table + column * 32;
+      const p0 = load<usize>(at) + channel, p1 = load<usize>(at, 4) + channel, p2 = load<usize>(at, 8) + channel, p3 = load<usize>(at, 12) + channel;
+      const p4 = load<usize>(at, 16) + channel, p5 = load<usize>(at, 20) + channel, p6 = load<usize>(at, 24) + channel, p7 = load<usize>(at, 28) + channel;
+      const to = temp + column * A_ROW;
+      for (let i: usize = 0; i < bytes; i += 16) {
         inputLine8(
-          v128.load(load<usize>(at) + channel), v128.load(load<usize>(at, 4) + channel),
-          v128.load(load<usize>(at, 8) + channel), v128.load(load<usize>(at, 12) + channel),
-          v128.load(load<usize>(at, 16) + channel), v128.load(load<usize>(at, 20) + channel),
-          v128.load(load<usize>(at, 24) + channel), v128.load(load<usize>(at, 28) + channel),
-          t, 128,
+          v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i),
+          v128.load(p4 + i), v128.load(p5 + i), v128.load(p6 + i), v128.load(p7 + i), to + i, row,
         );
-        at += 32;
-      }
-      for (let t = temp; t < temp + 8 * 128; t += 128) {
-        inputLine8(
-          v128.load(t), v128.load(t, 16), v128.load(t, 32), v128.load(t, 48),
-          v128.load(t, 64), v128.load(t, 80), v128.load(t, 96), v128.load(t, 112), to, pos,
-        );
-        to += 8 * pos;
-      }
-    } else {
-      for (let t = temp; t < temp + 6 * 16; t += 16) {
-        inputLine(
-          v128.load(load<usize>(at) + channel), v128.load(load<usize>(at, 4) + channel), v128.load(load<usize>(at, 8) + channel),
-          v128.load(load<usize>(at, 12) + channel), v128.load(load<usize>(at, 16) + channel), v128.load(load<usize>(at, 20) + channel),
-          t, 96,
-        );
-        at += 24;
-      }
-      for (let t = temp; t < temp + 6 * 96; t += 96) {
-        inputLine(v128.load(t), v128.load(t, 16), v128.load(t, 32), v128.load(t, 48), v128.load(t, 64), v128.load(t, 80), to, pos);
-        to += 6 * pos;
       }
     }
-    dst += 16;
-    channel += 16;
-  } while (channel < end);
+    for (let from = temp; from < temp + 8 * row; from += row) {
+      let to = dst;
+      for (let i: usize = 0; i < bytes; ) {
+        const end = i + run < bytes ? i + run : bytes;
+        for (; i < end; i += 16) {
+          const f = from + i;
+          inputLine8(
+            v128.load(f), v128.load(f, A_ROW), v128.load(f, 2 * A_ROW), v128.load(f, 3 * A_ROW),
+            v128.load(f, 4 * A_ROW), v128.load(f, 5 * A_ROW), v128.load(f, 6 * A_ROW), v128.load(f, 7 * A_ROW), to, pos,
+          );
+          to += 16;
+        }
+        to += skip;
+      }
+      dst += 8 * pos;
+    }
+  } else {
+    for (let column: usize = 0; column < 6; column++) {
+      const at = table + column * 24;
+      const p0 = load<usize>(at) + channel, p1 = load<usize>(at, 4) + channel, p2 = load<usize>(at, 8) + channel;
+      const p3 = load<usize>(at, 12) + channel, p4 = load<usize>(at, 16) + channel, p5 = load<usize>(at, 20) + channel;
+      const to = temp + column * A_ROW;
+      for (let i: usize = 0; i < bytes; i += 16) {
+        inputLine(
+          v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i), v128.load(p4 + i), v128.load(p5 + i), to + i, row,
+        );
+      }
+    }
+    for (let from = temp; from < temp + 6 * row; from += row) {
+      let to = dst;
+      for (let i: usize = 0; i < bytes; ) {
+        const end = i + run < bytes ? i + run : bytes;
+        for (; i < end; i += 16) {
+          const f = from + i;
+          inputLine(
+            v128.load(f), v128.load(f, A_ROW), v128.load(f, 2 * A_ROW), v128.load(f, 3 * A_ROW),
+            v128.load(f, 4 * A_ROW), v128.load(f, 5 * A_ROW), to, pos,
+          );
+          to += 16;
+        }
+        to += skip;
+      }
+      dst += 6 * pos;
+    }
+  }
 }
 
 /**
@@ -100,16 +139,18 @@ export function transformTiles(
   const outputs = six ? 6 : 4;
   const inputs = outputs + 2;
   const table = align64(scratch);
-  const temp = table + (six ? 256 : 192);
-  const zero = temp + (six ? 1024 : 576);
+  const temp = table + 256;
+  const zero = temp + <usize>inputs * rowBytes(six);
   zeroFloats(zero, c + 4);
   const perPhase = args.tilesY * args.tilesX;
   const phases = args.phasesY * args.phasesX;
   const image = <usize>(args.h * args.w * args.xPixel) << 2;
   const posBytes = <usize>pos << 2;
   const packed = width == 0;
-  const block = packed ? CHUNK : width;
-  const blockBytes = <usize>(packed ? A_CHUNK : (rows * width) << 2);
+  // A chunk of packed A, or one panel.
+  const run = <usize>(packed ? A_ROW : width << 2);
+  const skip = packed ? 0 : <usize>((rows - 1) * width) << 2;
+  const chunkBytes = <usize>(packed ? A_CHUNK : (rows * CHUNK) << 2);
   const groups = groupsOf(rows);
   const bytes = groupBytes(c);
   const small = rows / groups;
@@ -129,11 +170,16 @@ export function transformTiles(
       const g = row < big ? row / (small + 1) : extra + (row - big) / small;
       dst = v + <usize>g * bytes + <usize>((row - groupStart(rows, groups, g)) * A_ROW);
     } else dst = v + (<usize>(row * width) << 2);
-    for (let c0 = 0; c0 < c; c0 += block) {
-      inputTile(six, table, temp, <usize>c0 << 2, minI(block, c - c0), dst, posBytes);
-      dst += blockBytes;
+    for (let c0 = 0; c0 < c; c0 += CHUNK) {
+      inputTile(six, table, temp, <usize>c0 << 2, minI(CHUNK, c - c0), dst, posBytes, run, skip);
+      dst += chunkBytes;
     }
   }
+}
+
+/** Bytes of scratch of `transformInput`. */
+export function transformInputScratch(c: i32): usize {
+  return tilesScratch(false, c);
 }
 
 /** `transformTiles` of F(4x4), not inlined. */

@@ -2,8 +2,8 @@
 import { panelPlain } from '../micro-kernels.generated';
 import { NR, PANELS, align64, ceilDiv, minI } from '../simd';
 import { FilterArgs, filterPosition, transformFilter } from './filter';
-import { transformInput, transformTiles } from './input';
-import { WinogradArgs, tileBytes, transformOutput } from './output';
+import { tilesScratch, transformInput, transformTiles } from './input';
+import { WinogradArgs, tileBytes, transformOutput, transformProducts } from './output';
 import { packedPosition } from './tiles';
 
 /**
@@ -39,7 +39,7 @@ function multiply(six: bool, c: i32, v: usize, vPos: i32, rows: i32, u: usize, u
 /** Bytes of scratch of one item: its transformed tiles, their products and the small tables. */
 export function winogradScratch(six: bool, c: i32, o: i32, block: i32): usize {
   const v = (<usize>packedPosition(block, c) << 2) * (six ? 64 : 36);
-  return v + <usize>(ceilDiv(o, NR) * block) * tileBytes(six) + (<usize>c << 2) + 2048;
+  return v + <usize>(ceilDiv(o, NR) * block) * tileBytes(six) + tilesScratch(six, c) + 2048;
 }
 
 // @ts-ignore: decorator
@@ -53,9 +53,11 @@ function block(six: bool, item: i32, args: WinogradArgs, scratch: usize): void {
   const v = align64(scratch);
   const m = v + (<usize>(pos * (six ? 64 : 36)) << 2);
   const rest = m + <usize>(panels * rows) * tileBytes(six);
-  transformTiles(six, args, t0, t1, t0, rows, v, pos, 0, rest);
+  if (six) transformTiles(true, args, t0, t1, t0, rows, v, pos, 0, rest);
+  else transformInput(args, t0, t1, t0, rows, v, pos, 0, rest);
   store<i32>(rest, multiply(six, args.c, v, pos, rows, args.u, args.uPos, panels, m));
-  transformOutput(six, args, m, t0, t1, 0, panels, rest);
+  if (six) transformProducts(true, args, m, t0, t1, 0, panels, rest);
+  else transformOutput(args, m, t0, t1, 0, panels, rest);
 }
 
 /** Job: one block of tiles, from the input to the output. */
@@ -99,9 +101,9 @@ export function winogradOutput(item: i32, args: WinogradSharedArgs, scratch: usi
     u = m;
     uPos = filterPosition(args.panelsPerItem * NR, c);
     m += <usize>(36 * uPos) << 2;
-    transformFilter(false, filter, p0, p1, u, uPos, m);
+    transformFilter(filter, p0, p1, u, uPos, m);
   }
   const rest = m + <usize>((p1 - p0) * tiles) * tileBytes(false);
   store<i32>(rest, multiply(false, c, args.v, packedPosition(tiles, c), tiles, u, uPos, p1 - p0, m));
-  transformOutput(false, args, m, 0, tiles, p0, p1, rest);
+  transformOutput(args, m, 0, tiles, p0, p1, rest);
 }

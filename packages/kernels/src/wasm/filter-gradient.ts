@@ -87,7 +87,12 @@ function byTiles(rt: Runtime, s: ConvCase, c: number, o: number, x: number, dy: 
       const count = Math.min(block, tiles - first);
       const perItem = ceilDiv(count, rt.threads * 4);
       const transform = { ...shape, dy, v: v!, z: z!, first, count, vPos, zPos, perItem };
-      rt.run('transformGradient', ceilDiv(count, perItem), transform, 4 * Math.max(c, o) + 2048);
+      rt.run(
+        'transformGradient',
+        ceilDiv(count, perItem),
+        transform,
+        rt.sizes.transformGradientScratch(c, o),
+      );
       const operands = { a: z!, b: v!, aPos: zPos, bPos: vPos, k: count, bPanel: 8 * count };
       if (isOne) {
         const [panelsPerItem, panelItems] = panelBlocks(rt, panels, strips);
