@@ -97,7 +97,7 @@ describe('wasm: registration', () => {
     const { wasm } = tf.backend() as unknown as {
       wasm: { _malloc(bytes: number): number; _free(pointer: number): void };
     };
-    const [x, filter] = [tf.ones([1, 12, 12, 16]), tf.ones([16, 16, 3, 3])];
+    const [x, filter] = [tf.ones([1, 28, 28, 16]), tf.ones([16, 16, 3, 3])];
     const call = () => run(CONV_2D, { x, filter }, attrs);
     call().dispose();
     const expected = call();

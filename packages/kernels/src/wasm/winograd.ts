@@ -90,6 +90,13 @@ function tileBlock(c: number, tiles: number, threads: number, six: boolean): num
  */
 const FEW_TILES = 160;
 
+/**
+ * Up to this many tiles, that is so at every use: reading a transformed filter of several times the size from memory takes about as long as
+ * transforming it anew (SSD300's last convolutions, on one thread of a Zen 5: 12.6 ms instead of 11.4; with registers of 256 bits 7.6 instead of
+ * 8.1), and these are the filters that would fill the memory.
+ */
+const UNKEPT_TILES = 40;
+
 /** Bytes of a filter transformed at a time, about: they should stay in the second-level cache. */
 const TRANSFORMED = 1.25 * 2 ** 20;
 
@@ -139,7 +146,7 @@ export function runWinograd(
     const own = u === 0 ? 4 * 36 * rt.sizes.filterPosition(8 * panelsPerItem, s.c) : 0;
     rt.heap.withBlocks([4 * 36 * rt.sizes.packedPosition(tiles, s.c)], (v) => {
       const args = { ...shape, u, uPos, tilesPerItem, v: v!, panelsPerItem, filter: u === 0 ? source : null };
-      rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, 4 * s.c + 2048);
+      rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, rt.sizes.transformInputScratch(s.c));
       const scratch = rt.sizes.winogradScratch(false, 1, 8 * panelsPerItem, tiles);
       rt.run('winogradOutput', ceilDiv(panels, panelsPerItem), args, scratch + own);
     });
@@ -159,5 +166,6 @@ export function runWinograd(
     // Transformed part by part it needs the tiles once for each part; as a whole it goes to memory and comes back.
     cost: few ? 1 + tiles / (8 * panelsAtATime) : 5,
   };
-  rt.filters.with(filter.key, form, fill, use, few ? () => useShared(0) : undefined);
+  if (!six && tiles <= UNKEPT_TILES) useShared(0);
+  else rt.filters.with(filter.key, form, fill, use, few ? () => useShared(0) : undefined);
 }
