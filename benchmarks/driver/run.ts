@@ -102,8 +102,10 @@ export async function runCase(
           if (!outputs.has(side) && out.length > 0) outputs.set(side, out);
           say(`  ${side} ${p + 1}/${one.processes}: ${shortly(result)}`);
         } catch (error) {
-          failures.set(side, error instanceof Error ? error.message : String(error));
-          say(`  ${side}: ${failures.get(side)}`);
+          const text = error instanceof Error ? error.message : String(error);
+          // Behind the message there may be the stack of a page, which no cell of a table holds.
+          failures.set(side, text.split('\n', 1)[0]!);
+          say(`  ${side}: ${text}`);
         }
       }
     }
