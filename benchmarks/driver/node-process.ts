@@ -38,12 +38,17 @@ export const runInNode = (binary: string, job: Job): Promise<Ran> =>
 export const runInPython = (binary: string, job: Job): Promise<Ran> =>
   runProgram(binary, `${benchmarks}pytorch/main.py`, job);
 
+/** Seconds that a process has for all its runs. Some other side's may wait for its own threads for ever. */
+const LONGEST = 300;
+
 async function runProgram(binary: string, program: string, job: Job): Promise<Ran> {
   const folder = mkdtempSync(join(tmpdir(), 'chaingrad-bench-'));
   const result = join(folder, 'result.json');
   try {
     const child = spawn(binary, [program, JSON.stringify({ ...job, files, result })], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: 1000 * LONGEST,
+      killSignal: 'SIGKILL',
     });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -52,6 +57,7 @@ async function runProgram(binary: string, program: string, job: Job): Promise<Ra
     const code = await new Promise((resolve) =>
       child.on('close', (status, signal) => resolve(status ?? signal)),
     );
+    if (code === 'SIGKILL') throw new Error(`killed, or without a result after ${LONGEST} s`);
     if (code !== 0 || !existsSync(result)) throw new Error(reason(said) ?? `exit code ${code}`);
     const outputs: Float32Array[] = [];
     for (let i = 0; existsSync(`${result}.${i}`); i++) {
