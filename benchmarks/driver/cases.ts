@@ -172,7 +172,7 @@ export const cases: readonly Case[] = [
         sides: web,
         batch,
       },
-      ...{ ...once, minRuns: 2, seconds: 3 },
+      ...{ ...once, warmup: 2, minRuns: 3, seconds: 3 },
     }),
   ),
   ...[96, 160, 224, 320].map((size) =>
