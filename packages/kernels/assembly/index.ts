@@ -17,6 +17,6 @@ export { addRows, dotRows, matMul, matMulScratch } from './matmul';
 export { avgPool, avgPoolGradient, maxPool, maxPoolGradient, sumRows } from './pool';
 export { update } from './update';
 export { filterPosition, winogradFilter, winogradFilter6 } from './winograd/filter';
-export { transformInputScratch } from './winograd/input';
+export { tilesScratch } from './winograd/input';
 export { winograd, winograd6, winogradInput, winogradOutput, winogradScratch } from './winograd/jobs';
 export { packedPosition } from './winograd/tiles';

@@ -20,64 +20,11 @@ export function filterPosition(n: i32, k: i32): i32 {
   return oddLines(ceilDiv(n, NR) * NR * k);
 }
 
-/** One-dimensional G: three values to six. */
-// @ts-ignore: decorator
-@inline
-function filterLine(g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
-  v128.store(dst, g0);
-  // (1, ±p, p²) / -1.5 and (1, ±q, q²) / 6
-  const a = madd(f32x4.splat(-1.0 / 3.0), g2, f32x4.mul(f32x4.splat(-2.0 / 3.0), g0));
-  const b = f32x4.mul(f32x4.splat(-Q / 3.0), g1);
-  v128.store(dst + to, f32x4.add(a, b));
-  v128.store(dst + 2 * to, f32x4.sub(a, b));
-  const c = madd(f32x4.splat(1.0 / 3.0), g2, f32x4.mul(f32x4.splat(1.0 / 6.0), g0));
-  const d = f32x4.mul(f32x4.splat(Q / 6.0), g1);
-  v128.store(dst + 3 * to, f32x4.add(c, d));
-  v128.store(dst + 4 * to, f32x4.sub(c, d));
-  v128.store(dst + 5 * to, g2);
-}
-
-/** One-dimensional G of F(6x6): three values to eight. */
-// @ts-ignore: decorator
-@inline
-function filterLine8(g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
-  v128.store(dst, f32x4.neg(g0));
-  // (1, ±1, 1) / -4.5, (1, ±1/2, 1/4) * 32/45 and (1, ±2, 4) / 90
-  let a = f32x4.mul(f32x4.splat(-2.0 / 9.0), f32x4.add(g0, g2));
-  let b = f32x4.mul(f32x4.splat(-2.0 / 9.0), g1);
-  v128.store(dst + to, f32x4.add(a, b));
-  v128.store(dst + 2 * to, f32x4.sub(a, b));
-  a = madd(f32x4.splat(8.0 / 45.0), g2, f32x4.mul(f32x4.splat(32.0 / 45.0), g0));
-  b = f32x4.mul(f32x4.splat(16.0 / 45.0), g1);
-  v128.store(dst + 3 * to, f32x4.add(a, b));
-  v128.store(dst + 4 * to, f32x4.sub(a, b));
-  a = madd(f32x4.splat(2.0 / 45.0), g2, f32x4.mul(f32x4.splat(1.0 / 90.0), g0));
-  b = f32x4.mul(f32x4.splat(1.0 / 45.0), g1);
-  v128.store(dst + 5 * to, f32x4.add(a, b));
-  v128.store(dst + 6 * to, f32x4.sub(a, b));
-  v128.store(dst + 7 * to, g2);
-}
-
-// @ts-ignore: decorator
-@inline
-function filterRow(six: bool, g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
-  if (six) filterLine8(g0, g1, g2, dst, to);
-  else filterLine(g0, g1, g2, dst, to);
-}
-
-/** Two rows of G g, whose values are sums and differences of the same, to the rows of G g Gᵀ. */
-// @ts-ignore: decorator
-@inline
-function filterRows(six: bool, a0: v128, b0: v128, a1: v128, b1: v128, a2: v128, b2: v128, dst: usize, to: usize): void {
-  filterRow(six, f32x4.add(a0, b0), f32x4.add(a1, b1), f32x4.add(a2, b2), dst, to);
-  filterRow(six, f32x4.sub(a0, b0), f32x4.sub(a1, b1), f32x4.sub(a2, b2), dst + (six ? 8 : 6) * to, to);
-}
-
 /** x * a + y * b */
 // @ts-ignore: decorator
 @inline
 function mix(x: f32, a: v128, y: f32, b: v128): v128 {
-  return madd(f32x4.splat(x), a, f32x4.mul(f32x4.splat(y), b));
+  return madd(f32x4.splat(x), a, times(y, b));
 }
 
 // @ts-ignore: decorator
@@ -86,40 +33,79 @@ function times(x: f32, a: v128): v128 {
   return f32x4.mul(f32x4.splat(x), a);
 }
 
-/** G g Gᵀ of nine taps, `tap` bytes apart; position p goes to dst + p * to. The rows of G g are those that the lines above compute. */
+/**
+ * The rows of G between the first and the last come in pairs of points ±p, whose values are `even(pair)` + `odd(pair)` and `even(pair)` - `odd(pair)`:
+ * (1, ±p, p²) / -1.5 and (1, ±q, q²) / 6; of F(6x6) (1, ±1, 1) / -4.5, (1, ±1/2, 1/4) * 32/45 and (1, ±2, 4) / 90.
+ */
+// @ts-ignore: decorator
+@inline
+function even(six: bool, pair: i32, g0: v128, g2: v128): v128 {
+  if (six) {
+    if (pair == 0) return times(-2.0 / 9.0, f32x4.add(g0, g2));
+    if (pair == 1) return mix(8.0 / 45.0, g2, 32.0 / 45.0, g0);
+    return mix(2.0 / 45.0, g2, 1.0 / 90.0, g0);
+  }
+  if (pair == 0) return mix(-1.0 / 3.0, g2, -2.0 / 3.0, g0);
+  return mix(1.0 / 3.0, g2, 1.0 / 6.0, g0);
+}
+
+// @ts-ignore: decorator
+@inline
+function odd(six: bool, pair: i32, g1: v128): v128 {
+  if (six) return times(pair == 0 ? -2.0 / 9.0 : pair == 1 ? 16.0 / 45.0 : 1.0 / 45.0, g1);
+  return times(pair == 0 ? -Q / 3.0 : Q / 6.0, g1);
+}
+
+/** The first row of G. */
+// @ts-ignore: decorator
+@inline
+function first(six: bool, g0: v128): v128 {
+  return six ? f32x4.neg(g0) : g0;
+}
+
+// @ts-ignore: decorator
+@inline
+function storePair(a: v128, b: v128, dst: usize, to: usize): void {
+  v128.store(dst, f32x4.add(a, b));
+  v128.store(dst + to, f32x4.sub(a, b));
+}
+
+/** One-dimensional G: three values to six (F(6x6): eight). */
+// @ts-ignore: decorator
+@inline
+function filterRow(six: bool, g0: v128, g1: v128, g2: v128, dst: usize, to: usize): void {
+  v128.store(dst, first(six, g0));
+  storePair(even(six, 0, g0, g2), odd(six, 0, g1), dst + to, to);
+  storePair(even(six, 1, g0, g2), odd(six, 1, g1), dst + 3 * to, to);
+  if (six) storePair(even(six, 2, g0, g2), odd(six, 2, g1), dst + 5 * to, to);
+  v128.store(dst + (six ? 7 : 5) * to, g2);
+}
+
+/** The rows of G g Gᵀ of one pair of points. */
+// @ts-ignore: decorator
+@inline
+function filterRows(
+  six: bool, pair: i32, g00: v128, g01: v128, g02: v128, g10: v128, g11: v128, g12: v128, g20: v128, g21: v128, g22: v128, dst: usize, to: usize,
+): void {
+  const a0 = even(six, pair, g00, g20), a1 = even(six, pair, g01, g21), a2 = even(six, pair, g02, g22);
+  const b0 = odd(six, pair, g10), b1 = odd(six, pair, g11), b2 = odd(six, pair, g12);
+  filterRow(six, f32x4.add(a0, b0), f32x4.add(a1, b1), f32x4.add(a2, b2), dst, to);
+  filterRow(six, f32x4.sub(a0, b0), f32x4.sub(a1, b1), f32x4.sub(a2, b2), dst + (six ? 8 : 6) * to, to);
+}
+
+/** G g Gᵀ of nine taps, `tap` bytes apart; position p goes to dst + p * to. */
 // @ts-ignore: decorator
 @inline
 function filterTaps(six: bool, from: usize, tap: usize, dst: usize, to: usize): void {
   const g00 = v128.load(from), g01 = v128.load(from + tap), g02 = v128.load(from + 2 * tap);
   const g10 = v128.load(from + 3 * tap), g11 = v128.load(from + 4 * tap), g12 = v128.load(from + 5 * tap);
   const g20 = v128.load(from + 6 * tap), g21 = v128.load(from + 7 * tap), g22 = v128.load(from + 8 * tap);
-  if (six) {
-    filterRow(six, f32x4.neg(g00), f32x4.neg(g01), f32x4.neg(g02), dst, to);
-    filterRows(
-      six, times(-2.0 / 9.0, f32x4.add(g00, g20)), times(-2.0 / 9.0, g10), times(-2.0 / 9.0, f32x4.add(g01, g21)), times(-2.0 / 9.0, g11),
-      times(-2.0 / 9.0, f32x4.add(g02, g22)), times(-2.0 / 9.0, g12), dst + 8 * to, to,
-    );
-    filterRows(
-      six, mix(8.0 / 45.0, g20, 32.0 / 45.0, g00), times(16.0 / 45.0, g10), mix(8.0 / 45.0, g21, 32.0 / 45.0, g01), times(16.0 / 45.0, g11),
-      mix(8.0 / 45.0, g22, 32.0 / 45.0, g02), times(16.0 / 45.0, g12), dst + 24 * to, to,
-    );
-    filterRows(
-      six, mix(2.0 / 45.0, g20, 1.0 / 90.0, g00), times(1.0 / 45.0, g10), mix(2.0 / 45.0, g21, 1.0 / 90.0, g01), times(1.0 / 45.0, g11),
-      mix(2.0 / 45.0, g22, 1.0 / 90.0, g02), times(1.0 / 45.0, g12), dst + 40 * to, to,
-    );
-    filterRow(six, g20, g21, g22, dst + 56 * to, to);
-  } else {
-    filterRow(six, g00, g01, g02, dst, to);
-    filterRows(
-      six, mix(-1.0 / 3.0, g20, -2.0 / 3.0, g00), times(-Q / 3.0, g10), mix(-1.0 / 3.0, g21, -2.0 / 3.0, g01), times(-Q / 3.0, g11),
-      mix(-1.0 / 3.0, g22, -2.0 / 3.0, g02), times(-Q / 3.0, g12), dst + 6 * to, to,
-    );
-    filterRows(
-      six, mix(1.0 / 3.0, g20, 1.0 / 6.0, g00), times(Q / 6.0, g10), mix(1.0 / 3.0, g21, 1.0 / 6.0, g01), times(Q / 6.0, g11),
-      mix(1.0 / 3.0, g22, 1.0 / 6.0, g02), times(Q / 6.0, g12), dst + 18 * to, to,
-    );
-    filterRow(six, g20, g21, g22, dst + 30 * to, to);
-  }
+  const row = (six ? 8 : 6) * to;
+  filterRow(six, first(six, g00), first(six, g01), first(six, g02), dst, to);
+  filterRows(six, 0, g00, g01, g02, g10, g11, g12, g20, g21, g22, dst + row, to);
+  filterRows(six, 1, g00, g01, g02, g10, g11, g12, g20, g21, g22, dst + 3 * row, to);
+  if (six) filterRows(six, 2, g00, g01, g02, g10, g11, g12, g20, g21, g22, dst + 5 * row, to);
+  filterRow(six, g20, g21, g22, dst + (six ? 7 : 5) * row, to);
 }
 
 /** The first `count` of four floats that are `lane` bytes apart, the rest zero. */

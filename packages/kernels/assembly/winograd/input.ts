@@ -50,10 +50,47 @@ function rowBytes(six: bool): usize {
 }
 
 /** Bytes of scratch of `transformTiles`: the table of pointers, a tile's values of CHUNK channels, zeros for the padding. */
-// @ts-ignore: decorator
-@inline
 export function tilesScratch(six: bool, c: i32): usize {
   return 512 + (six ? 8 : 6) * rowBytes(six) + (<usize>c << 2);
+}
+
+/** Bᵀ of one column of a tile, whose pointers are at `at`, for `bytes` of channels; its values go to dst, `row` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function inputColumn(six: bool, at: usize, channel: usize, bytes: usize, dst: usize, row: usize): void {
+  const p0 = load<usize>(at) + channel, p1 = load<usize>(at, 4) + channel, p2 = load<usize>(at, 8) + channel;
+  const p3 = load<usize>(at, 12) + channel, p4 = load<usize>(at, 16) + channel, p5 = load<usize>(at, 20) + channel;
+  if (six) {
+    const p6 = load<usize>(at, 24) + channel, p7 = load<usize>(at, 28) + channel;
+    for (let i: usize = 0; i < bytes; i += 16) {
+      inputLine8(
+        v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i),
+        v128.load(p4 + i), v128.load(p5 + i), v128.load(p6 + i), v128.load(p7 + i), dst + i, row,
+      );
+    }
+  } else {
+    for (let i: usize = 0; i < bytes; i += 16) {
+      inputLine(
+        v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i), v128.load(p4 + i), v128.load(p5 + i), dst + i, row,
+      );
+    }
+  }
+}
+
+/** Bᵀ of one row of columns that were transformed, for four channels. */
+// @ts-ignore: decorator
+@inline
+function inputRow(six: bool, f: usize, dst: usize, pos: usize): void {
+  if (six) {
+    inputLine8(
+      v128.load(f), v128.load(f, A_ROW), v128.load(f, 2 * A_ROW), v128.load(f, 3 * A_ROW),
+      v128.load(f, 4 * A_ROW), v128.load(f, 5 * A_ROW), v128.load(f, 6 * A_ROW), v128.load(f, 7 * A_ROW), dst, pos,
+    );
+  } else {
+    inputLine(
+      v128.load(f), v128.load(f, A_ROW), v128.load(f, 2 * A_ROW), v128.load(f, 3 * A_ROW), v128.load(f, 4 * A_ROW), v128.load(f, 5 * A_ROW), dst, pos,
+    );
+  }
 }
 
 /**
@@ -65,64 +102,21 @@ export function tilesScratch(six: bool, c: i32): usize {
 @inline
 function inputTile(six: bool, table: usize, temp: usize, channel: usize, channels: i32, dst: usize, pos: usize, run: usize, skip: usize): void {
   const bytes = <usize>((channels + 3) & ~3) << 2;
+  const inputs: usize = six ? 8 : 6;
   const row = rowBytes(six);
-  if (six) {
-    for (let column: usize = 0; column < 8; column++) {
-      const at = table + column * 32;
-      const p0 = load<usize>(at) + channel, p1 = load<usize>(at, 4) + channel, p2 = load<usize>(at, 8) + channel, p3 = load<usize>(at, 12) + channel;
-      const p4 = load<usize>(at, 16) + channel, p5 = load<usize>(at, 20) + channel, p6 = load<usize>(at, 24) + channel, p7 = load<usize>(at, 28) + channel;
-      const to = temp + column * A_ROW;
-      for (let i: usize = 0; i < bytes; i += 16) {
-        inputLine8(
-          v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i),
-          v128.load(p4 + i), v128.load(p5 + i), v128.load(p6 + i), v128.load(p7 + i), to + i, row,
-        );
+  for (let column: usize = 0; column < inputs; column++)
+    inputColumn(six, table + column * inputs * 4, channel, bytes, temp + column * A_ROW, row);
+  for (let from = temp; from < temp + inputs * row; from += row) {
+    let to = dst;
+    for (let i: usize = 0; i < bytes; ) {
+      const end = i + run < bytes ? i + run : bytes;
+      for (; i < end; i += 16) {
+        inputRow(six, from + i, to, pos);
+        to += 16;
       }
+      to += skip;
     }
-    for (let from = temp; from < temp + 8 * row; from += row) {
-      let to = dst;
-      for (let i: usize = 0; i < bytes; ) {
-        const end = i + run < bytes ? i + run : bytes;
-        for (; i < end; i += 16) {
-          const f = from + i;
-          inputLine8(
-            v128.load(f), v128.load(f, A_ROW), v128.load(f, 2 * A_ROW), v128.load(f, 3 * A_ROW),
-            v128.load(f, 4 * A_ROW), v128.load(f, 5 * A_ROW), v128.load(f, 6 * A_ROW), v128.load(f, 7 * A_ROW), to, pos,
-          );
-          to += 16;
-        }
-        to += skip;
-      }
-      dst += 8 * pos;
-    }
-  } else {
-    for (let column: usize = 0; column < 6; column++) {
-      const at = table + column * 24;
-      const p0 = load<usize>(at) + channel, p1 = load<usize>(at, 4) + channel, p2 = load<usize>(at, 8) + channel;
-      const p3 = load<usize>(at, 12) + channel, p4 = load<usize>(at, 16) + channel, p5 = load<usize>(at, 20) + channel;
-      const to = temp + column * A_ROW;
-      for (let i: usize = 0; i < bytes; i += 16) {
-        inputLine(
-          v128.load(p0 + i), v128.load(p1 + i), v128.load(p2 + i), v128.load(p3 + i), v128.load(p4 + i), v128.load(p5 + i), to + i, row,
-        );
-      }
-    }
-    for (let from = temp; from < temp + 6 * row; from += row) {
-      let to = dst;
-      for (let i: usize = 0; i < bytes; ) {
-        const end = i + run < bytes ? i + run : bytes;
-        for (; i < end; i += 16) {
-          const f = from + i;
-          inputLine(
-            v128.load(f), v128.load(f, A_ROW), v128.load(f, 2 * A_ROW), v128.load(f, 3 * A_ROW),
-            v128.load(f, 4 * A_ROW), v128.load(f, 5 * A_ROW), to, pos,
-          );
-          to += 16;
-        }
-        to += skip;
-      }
-      dst += 6 * pos;
-    }
+    dst += inputs * pos;
   }
 }
 
@@ -175,11 +169,6 @@ export function transformTiles(
       dst += chunkBytes;
     }
   }
-}
-
-/** Bytes of scratch of `transformInput`. */
-export function transformInputScratch(c: i32): usize {
-  return tilesScratch(false, c);
 }
 
 /** `transformTiles` of F(4x4), not inlined. */

@@ -146,7 +146,7 @@ export function runWinograd(
     const own = u === 0 ? 4 * 36 * rt.sizes.filterPosition(8 * panelsPerItem, s.c) : 0;
     rt.heap.withBlocks([4 * 36 * rt.sizes.packedPosition(tiles, s.c)], (v) => {
       const args = { ...shape, u, uPos, tilesPerItem, v: v!, panelsPerItem, filter: u === 0 ? source : null };
-      rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, rt.sizes.transformInputScratch(s.c));
+      rt.run('winogradInput', ceilDiv(tiles, tilesPerItem), args, rt.sizes.tilesScratch(false, s.c));
       const scratch = rt.sizes.winogradScratch(false, 1, 8 * panelsPerItem, tiles);
       rt.run('winogradOutput', ceilDiv(panels, panelsPerItem), args, scratch + own);
     });
@@ -159,6 +159,10 @@ export function runWinograd(
     const job = six ? 'winograd6' : 'winograd';
     rt.run(job, ceilDiv(tiles, tilesPerItem), { ...shape, u, uPos, tilesPerItem }, scratch);
   };
+  if (!six && tiles <= UNKEPT_TILES) {
+    useShared(0);
+    return;
+  }
   const few = !six && tiles <= FEW_TILES;
   const form = {
     name: `winograd/${positions}/${s.o}/${s.c}/${layout.offset}/${layout.n}/${layout.k}/${layout.tap}`,
@@ -166,6 +170,5 @@ export function runWinograd(
     // Transformed part by part it needs the tiles once for each part; as a whole it goes to memory and comes back.
     cost: few ? 1 + tiles / (8 * panelsAtATime) : 5,
   };
-  if (!six && tiles <= UNKEPT_TILES) useShared(0);
-  else rt.filters.with(filter.key, form, fill, use, few ? () => useShared(0) : undefined);
+  rt.filters.with(filter.key, form, fill, use, few ? () => useShared(0) : undefined);
 }
