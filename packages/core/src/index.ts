@@ -11,6 +11,7 @@ export * from './arrays/named-array.ts';
 export { readArray } from './arrays/read-array.ts';
 export * from './backend.ts';
 export * from './backward.ts';
+export * from './calibration.ts';
 export * from './chain.ts';
 export { ChainDict } from './chain-dict.ts';
 export { ChainList } from './chain-list.ts';

@@ -16,6 +16,11 @@ export interface Conv2DAttrs {
   readonly groups: number;
   /** Applied to the output after the bias. Only the forward kernel looks at it. */
   readonly activation: FusedActivation;
+  /**
+   * The ends of the values of x, min <= 0 <= max, where it may be rounded to 127 steps between them, and the filter to 8 bits; null where not.
+   * Only the forward kernel of wasm looks at it.
+   */
+  readonly inputRange?: readonly [min: number, max: number] | null;
 }
 
 /** Attributes of a 2-D convolution and a batch normalization in one. */

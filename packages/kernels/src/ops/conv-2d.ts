@@ -70,6 +70,7 @@ function completed(
   { filter, bias, attrs, normalization }: Conv2DStep,
 ): Conv2DAttrs {
   const { stride = [1, 1], pad = [0, 0, 0, 0], dilation = [1, 1], groups = 1, activation = 'linear' } = attrs;
+  const { inputRange = null } = attrs;
   checkTensor(op, 'filter', filter, ['out', 'in / groups', 'kh', 'kw']);
   checkIntegers(op, 'stride', stride, 2, 1);
   checkIntegers(op, 'pad', pad, 4, 0);
@@ -77,6 +78,14 @@ function completed(
   checkIntegers(op, 'groups', [groups], 1, 1);
   if (!activations.includes(activation))
     throw new KernelArgumentError(op, 'activation', `one of ${activations.join(', ')}`, String(activation));
+  const [min, max] = inputRange ?? [0, 0];
+  if (!(min <= 0 && max >= 0 && Number.isFinite(max - min)))
+    throw new KernelArgumentError(
+      op,
+      'inputRange',
+      'two finite numbers, min <= 0 <= max',
+      String(inputRange),
+    );
   const [out, inPerGroup, kh, kw] = filter.shape;
   if (xShape[3] !== inPerGroup * groups)
     throw new KernelArgumentError(
@@ -99,7 +108,7 @@ function completed(
       throw new KernelArgumentError(op, name, `of shape (${out})`, shown(vector.shape));
   }
   checkWindows(op, geometryOf(xShape, [kh, kw], { stride, pad, dilation }));
-  return { stride, pad, dilation, groups, activation };
+  return { stride, pad, dilation, groups, activation, inputRange: isRecorded() ? null : inputRange };
 }
 
 /**
