@@ -5,12 +5,13 @@
  * strides, dilations, any padding, and each phase of the input gradient of a strided convolution.
  */
 import { AFTER, writeAfter } from './after';
+import { PackArgs, Rounding, bytesScratch, panelOf, quads, roundRows, writeAfterBytes } from './bytes';
 import { DepthwiseArgs } from './depthwise';
 import { packDepthwise3x3 } from './depthwise-3x3';
 import { groupBytes, groupStart, groupsOf } from './gemm';
 import { Int32List } from './list';
-import { panelFull } from './micro-kernels.generated';
-import { A_CHUNK, A_ROW, CHUNK, NR, PANELS, align64, ceilDiv, copyFloats, maxI, minI, zeroFloats } from './simd';
+import { panelBytes, panelFull } from './micro-kernels.generated';
+import { A_CHUNK, A_ROW, BYTES, CHUNK, NR, PANELS, align64, ceilDiv, copyFloats, maxI, minI, zeroFloats } from './simd';
 
 /** Columns of the im2col matrix gathered at a time: with 8 columns of B they fit the first-level cache. */
 const K_BLOCK: i32 = 512;
@@ -33,6 +34,8 @@ export class ConvArgs {
   rowsPerItem: i32; panelsPerItem: i32; panelItems: i32;
   /** A depthwise convolution by 3x3 filters whose output, which goes nowhere else, is the input; null where the input is at x. */
   depthwise: DepthwiseArgs | null;
+  /** How the input is rounded to bytes, as the filter at b is then; null for floats. */
+  rounding: Rounding | null;
 }
 
 /** Writes `n` floats (zeros without a source) into a row of packed A from column k on. */
@@ -112,7 +115,7 @@ function blockOf(k: i32): i32 {
   return ceilDiv(ceilDiv(k, blocks), CHUNK) * CHUNK;
 }
 
-/** Bytes of scratch of one `conv` item; one with a depthwise convolution takes that of `depthwise3x3Scratch` besides. */
+/** Bytes of scratch of one `conv` item; one with a depthwise convolution takes that of `depthwise3x3Scratch`, one in bytes `bytesScratch` besides. */
 export function convScratch(k: i32, rowsPerItem: i32, panelsPerItem: i32): usize {
   return <usize>groupsOf(rowsPerItem) * groupBytes(blockOf(k)) + (<usize>((rowsPerItem + 3) * panelsPerItem * NR) << 2) + 256;
 }
@@ -130,16 +133,31 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
   const result = afters + <usize>panels * AFTER;
   const a = align64(result + (args.dense ? 0 : <usize>(rows * panels * NR) << 2));
   const first = <usize>(p0 * NR) << 2;
-  writeAfter(args.bias && args.bias + first, args.scale && args.scale + first, columns, afters);
+  const rounding = BYTES ? args.rounding : null;
+  if (rounding) writeAfterBytes(rounding, args.b, k, args.o, p0, panels, args.bias, args.scale, afters);
+  else writeAfter(args.bias && args.bias + first, args.scale && args.scale + first, columns, afters);
   const c = args.dense ? args.out + (<usize>(m0 * args.outPixel + p0 * NR) << 2) : result;
   const cRow = <usize>(args.dense ? args.outPixel : panels * NR) << 2;
   const block = blockOf(k);
+  const bytes = a + <usize>groupsOf(rows) * groupBytes(block);
+  const rest = bytes + (rounding ? bytesScratch(block, rows) : 0);
   for (let k0 = 0; k0 < k; k0 += block) {
     const k1 = minI(k0 + block, k);
     const depthwise = args.depthwise;
-    if (depthwise) packDepthwise3x3(depthwise, m0, rows, k0, k1, a, a + <usize>groupsOf(rows) * groupBytes(block));
+    if (depthwise) packDepthwise3x3(depthwise, m0, rows, k0, k1, a, rest);
     else gather(args, m0, rows, k0, k1, a);
     const act = k1 == k ? args.act : 0;
+    if (rounding) {
+      roundRows(rounding, rows, k1 - k0, a, bytes);
+      for (let p = 0; p < panels; p++) {
+        const b = panelOf(args.b, p0 + p, k) + <usize>(k0 * NR);
+        const to = c + (<usize>(p * NR) << 2);
+        const start = afters + <usize>p * AFTER;
+        const isFirst = k0 == 0;
+        panelBytes(bytes, rows, quads(k1 - k0), b, to, cRow, isFirst ? start : to, isFirst ? 0 : cRow, k1 == k ? start + 32 : 0, act);
+      }
+      continue;
+    }
     const scaled = k1 == k && args.scale != 0;
     for (let p = 0; p < panels; p += PANELS) {
       const count = minI(PANELS, panels - p);
@@ -162,17 +180,6 @@ export function conv(item: i32, args: ConvArgs, scratch: usize): void {
     const to = n * args.outImage + i * args.outRow + j * args.outPixel + p0 * NR;
     copyFloats(args.out + (<usize>to << 2), result + <usize>r * cRow, columns);
   }
-}
-
-/** Any layout of a filter: element (n, k, tap) is at w + n * strideN + k * strideK + taps[tap] floats. */
-@unmanaged
-export class PackArgs {
-  /** The filter and where its panels go. */
-  w: usize; b: usize;
-  n: i32; k: i32;
-  strideN: i32; strideK: i32;
-  taps: Int32List;
-  panelsPerItem: i32;
 }
 
 /** Job: packs panels of 8 out-channels as [panel][tap][k][8], the rest of the last panel zero. */

@@ -3,6 +3,7 @@
  * items are independent and may run on any thread. The other functions compute sizes.
  */
 export { activationGradient } from './activation';
+export { bytesProduct, bytesScratch, packBytes, packedBytes } from './bytes';
 export { conv, convScratch, packFilter } from './conv';
 export { depthwise, depthwiseFilter, depthwiseFilterItems, depthwiseInput, transpose } from './depthwise';
 export { depthwise3x3Scratch } from './depthwise-3x3';

@@ -26,6 +26,7 @@ const SHORTEST_PAIR = 4;
  * - `init`: whether the sums start from `init`, rows initRow bytes apart; else they start from zero.
  * - `ahead`: whether what lies from `next` (0 for nothing) to `nextEnd` is read into the caches meanwhile; the function returns what no one needs to know.
  * - `pairs`: whether there is one for two panels of B: the second panel, its results and what they start from are `bNext`, `cNext`, `initNext` bytes on.
+ * - `bytes`: whether a column is four whole numbers of 8 bits, and the sums are of 32 bits until they are scaled, where `post` is given.
  * - `after`: whether the sums are scaled and shifted (`post`, 0 for neither: 8 scales, then 8 shifts) and end in an activation.
  */
 const kinds = {
@@ -36,6 +37,10 @@ const kinds = {
   Full: {
     ...{ packed: true, pairs: true, init: true, after: true },
     doc: 'All row groups of packed A against one panel of B: c = act(post(init + a * b)). initRow 0 repeats one row of `init`.',
+  },
+  Bytes: {
+    ...{ packed: true, bytes: true, init: true, after: true },
+    doc: 'As panelFull, one panel, of four bytes a column. Without `post` c holds whole numbers, as `init` always does.',
   },
   Strip: {
     ...{ packed: false, pairs: true, init: true, after: false },
@@ -62,7 +67,7 @@ const parameters = ({ planes, ahead, pairs, init, after }, double) =>
  * (columns 0 to 3) and cr1 (4 to 7), those of the second panel cr2 and cr3.
  */
 function microKernel(name, rows, kind, double) {
-  const { packed, planes, ahead, init, after } = kind;
+  const { packed, planes, ahead, bytes, init, after } = kind;
   const each = (line, indent) => Array.from({ length: rows }, (_, r) => `${' '.repeat(indent)}${line(r)}`).join('\n');
   const quarters = double ? [0, 1, 2, 3] : [0, 1];
   const perQuarter = (text) => quarters.map(text).join(' ');
@@ -74,13 +79,13 @@ function microKernel(name, rows, kind, double) {
     ? `${each((r) => `${perQuarter((q) => `c${r}${q} = ${load('init', 'initNext', q)};`)} init += initRow;`, 4)}\n`
     : '';
   const multiply = `${planes ? '        const row = a + load<usize>(entry);\n' : ''}        ${perQuarter((q) => `const b${q} = ${load('at', 'bNext', q)};`)}
-${each((r) => `const a${r} = ${element(r)}; ${perQuarter((q) => `c${r}${q} = madd(a${r}, b${q}, c${r}${q});`)}`, 8)}
+${each((r) => `const a${r} = ${element(r)}; ${perQuarter((q) => `c${r}${q} = ${bytes ? `dot4(b${q}, a${r}` : `madd(a${r}, b${q}`}, c${r}${q});`)}`, 8)}
         ${planes ? 'entry += 4' : `row += ${packed ? 4 : 96}`};
         at += 32;`;
   const end = after
     ? `    if (post) {
       ${perQuarter((q) => `const s${q} = ${load('post', 'AFTER', q)}, t${q} = ${load('post + 32', 'AFTER', q)};`)}
-${each((r) => perQuarter((q) => `c${r}${q} = madd(c${r}${q}, s${q}, t${q});`), 6)}
+${each((r) => perQuarter((q) => `c${r}${q} = madd(${bytes ? `f32x4.convert_i32x4_s(c${r}${q})` : `c${r}${q}`}, s${q}, t${q});`), 6)}
     }
     if (act >= RELU) {
 ${clamp('pmax', 'zero', 6)}
@@ -197,7 +202,7 @@ export function microKernels() {
   return `// Made by micro-kernels.mjs at build.
 import { AFTER } from './after';
 import { groupBytes, groupsOf } from './gemm';
-import { A_CHUNK, A_ROW, CHUNK, MR, PANELS, RELU, RELU6, ceilDiv, madd } from './simd';
+import { A_CHUNK, A_ROW, CHUNK, MR, PANELS, RELU, RELU6, ceilDiv, dot4, madd } from './simd';
 
 ${parts.join('\n')}`;
 }

@@ -19,17 +19,18 @@ interface Layer {
   readonly stride?: number;
   readonly dilation?: number;
   readonly groups?: number;
+  readonly inputRange?: readonly [min: number, max: number];
 }
 
 /** As many outputs as inputs, where the stride is 1. */
-function caseOf({ x, out, ksize = 3, stride = 1, dilation = 1, groups = 1 }: Layer): Case {
+function caseOf({ x, out, ksize = 3, stride = 1, dilation = 1, groups = 1, inputRange }: Layer): Case {
   const pad = (dilation * (ksize - 1)) / 2;
   return {
     xShape: [...x],
     filterShape: [out, x[3] / groups, ksize, ksize],
     attrs: {
       ...{ stride: [stride, stride], pad: [pad, pad, pad, pad], dilation: [dilation, dilation] },
-      ...{ groups, activation: 'linear' },
+      ...{ groups, activation: 'linear', inputRange: inputRange ?? null },
     },
   };
 }
@@ -89,6 +90,10 @@ export const kinds: readonly Kind[] = [
   convolution('direct, dilated', { x: [1, 20, 20, 5], out: 16, dilation: 3 }),
   convolution('direct, strided', { x: [2, 40, 40, 3], out: 20, ksize: 7, stride: 2 }),
   convolution('product, strided', { x: [1, 24, 24, 48], out: 32, stride: 2 }),
+  convolution('product in bytes', { x: [2, 9, 9, 530], out: 40, ksize: 1, inputRange: [-0.5, 1] }),
+  convolution('product in bytes, strided', {
+    ...{ x: [1, 24, 24, 50], out: 33, stride: 2, inputRange: [-0.9, 0.7] },
+  }),
   convolution('groups', { x: [1, 20, 20, 24], out: 36, groups: 3 }),
   convolution('depthwise', { x: [2, 19, 19, 40], out: 40, groups: 40 }),
   convolution('depthwise, 5x5', { x: [1, 20, 20, 12], out: 12, groups: 12, ksize: 5 }),

@@ -43,11 +43,13 @@ export interface ConvCase {
   readonly dilX: number;
   /** 0 none, 1 relu, 2 relu6. */
   readonly act: number;
+  /** The ends of the input, where it may be rounded between them; null where not. */
+  readonly inputRange: readonly [min: number, max: number] | null;
   readonly filter: FilterStrides;
 }
 
 /** The arguments of a job that tell the sizes, as the class ConvSizes has them. */
-export const sizesOf = (s: Omit<ConvCase, 'o' | 'groups' | 'act' | 'filter'>) => ({
+export const sizesOf = (s: Omit<ConvCase, 'o' | 'groups' | 'act' | 'inputRange' | 'filter'>) => ({
   ...{ batch: s.batch, h: s.h, w: s.w, c: s.c, oh: s.oh, ow: s.ow, kh: s.kh, kw: s.kw },
   ...{ strideY: s.strideY, strideX: s.strideX, padTop: s.padTop, padLeft: s.padLeft },
   ...{ dilY: s.dilY, dilX: s.dilX },

@@ -35,6 +35,7 @@ function caseOf(
     ...{ strideY: attrs.stride[0], strideX: attrs.stride[1], padTop: attrs.pad[0], padLeft: attrs.pad[2] },
     ...{ dilY: attrs.dilation[0], dilX: attrs.dilation[1] },
     act: activations[attrs.activation ?? 'linear'] ?? 0,
+    inputRange: attrs.inputRange ?? null,
     filter: kernel.strides,
   };
 }
@@ -208,7 +209,7 @@ function tfjsCase(
     ...{ oh: info.outHeight, ow: info.outWidth, o, groups: isDepth ? i : 1, kh, kw },
     ...{ strideY: info.strideHeight, strideX: info.strideWidth },
     ...{ padTop: info.padInfo.top, padLeft: info.padInfo.left },
-    ...{ dilY: info.dilationHeight, dilX: info.dilationWidth, act },
+    ...{ dilY: info.dilationHeight, dilX: info.dilationWidth, act, inputRange: null },
     filter: isDepth ? { o: 1, i: 1, y: kw * i, x: i } : hwio(i, o, kw),
   };
   return s.c === i ? s : declined;

@@ -95,7 +95,7 @@ export function convolveInputGradient(
     const offset = g * o * s.filter.o;
     const one = {
       ...{ batch: s.batch, h: s.oh, w: s.ow, c: o, xPixel: s.o },
-      ...{ oh: s.h, ow: s.w, o: c, outPixel: s.c, dilY: s.dilY, dilX: s.dilX, act: 0 },
+      ...{ oh: s.h, ow: s.w, o: c, outPixel: s.c, dilY: s.dilY, dilX: s.dilX, act: 0, inputRange: null },
       padTop: (s.kh - 1) * s.dilY - s.padTop,
       padLeft: (s.kw - 1) * s.dilX - s.padLeft,
     };

@@ -1,7 +1,7 @@
 /** Convolution of any kind as a matrix product over gathered pixels (implicit im2col), and over which blocks. */
 import { ceilDiv } from './ceil-div.ts';
 import type { After, FilterData } from './convolution-case.ts';
-import type { DepthwiseArgs } from './layouts.generated.ts';
+import type { DepthwiseArgs, Rounding } from './layouts.generated.ts';
 import type { Runtime } from './runtime.ts';
 
 /** A tap of the filter: the offset of its pixel from the window, and its own offset in the filter. */
@@ -30,7 +30,21 @@ export interface Product {
   readonly act: number;
   /** A depthwise convolution that gives the input, and the scratch that it takes; null where there is an input. */
   readonly depthwise: { readonly args: DepthwiseArgs; readonly scratchBytes: number } | null;
+  /** The ends of the input, which is rounded to bytes between them, as the filter is; null for floats. */
+  readonly inputRange: readonly [min: number, max: number] | null;
 }
+
+/** Steps from one end of the input to the other: WASM has products of bytes by numbers up to 127. */
+const STEPS = 127;
+
+/** Whether the engine multiplies bytes, and there are products enough for each value that is rounded and for each sum. */
+const worthBytes = (rt: Runtime, { c, o, taps }: Product): boolean =>
+  rt.multipliesBytes && c * taps.length * o >= 1024;
+
+const roundingOf = ([min, max]: readonly [min: number, max: number]): Rounding => {
+  const step = (max - min) / STEPS || 1;
+  return { step, zero: Math.round(-min / step) };
+};
 
 /**
  * The taps as runs of (y, x, count): `count` taps whose pixels are side by side are gathered with one copy.
@@ -54,25 +68,32 @@ export interface FilterLayout {
   readonly k: number;
 }
 
-/** Calls `use` with the filter of `o` out-channels and `c` in-channels packed in panels, its taps at these offsets. */
+/**
+ * Calls `use` with the filter of `o` out-channels and `c` in-channels packed in panels, its taps at these offsets.
+ *
+ * @param bytes whether it is rounded to bytes.
+ */
 export function withPackedFilter(
   rt: Runtime,
   { o, c, taps }: { o: number; c: number; taps: readonly Tap[] },
   filter: FilterData,
   layout: FilterLayout,
   use: (b: number) => void,
+  bytes = false,
 ): void {
   const panels = ceilDiv(o, 8);
   const offsets = taps.map((tap) => tap.offset);
   const fill = (b: number) => {
     const panelsPerItem = ceilDiv(panels, rt.threads * 4);
-    rt.run('packFilter', ceilDiv(panels, panelsPerItem), {
+    rt.run(bytes ? 'packBytes' : 'packFilter', ceilDiv(panels, panelsPerItem), {
       w: filter.pointer + 4 * layout.offset,
       ...{ b, n: o, k: c, strideN: layout.n, strideK: layout.k, taps: offsets, panelsPerItem },
     });
   };
-  const name = `product/${o}/${c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
-  rt.filters.with(filter.key, { name, bytes: 4 * panels * 8 * c * offsets.length, cost: 1 }, fill, use);
+  const columns = c * offsets.length;
+  const size = bytes ? rt.sizes.packedBytes(o, columns) : 4 * panels * 8 * columns;
+  const name = `${bytes ? 'bytes' : 'product'}/${o}/${c}/${layout.offset}/${layout.n}/${layout.k}/${offsets.join()}`;
+  rt.filters.with(filter.key, { name, bytes: size, cost: 1 }, fill, use);
 }
 
 /** The product with one filter. @param x 0 where a depthwise convolution gives the input. */
@@ -89,7 +110,8 @@ export function runProduct(
   const rows = p.batch * p.rowsY * p.rowsX;
   if (rows === 0) return;
   const panels = ceilDiv(p.o, 8);
-  withPackedFilter(rt, p, filter, layout, (b) => {
+  const rounding = p.inputRange && worthBytes(rt, p) ? roundingOf(p.inputRange) : null;
+  const use = (b: number) => {
     const runs = runsOf(p.taps, p.xPixel === p.c);
     const rowBlocks = Math.max(1, Math.round(rows / (96 * rt.threads))) * rt.threads;
     const rowsPerItem = Math.min(rows, Math.max(24, 6 * ceilDiv(rows, 6 * rowBlocks)));
@@ -104,10 +126,13 @@ export function runProduct(
       ...{ rowsY: p.rowsY, rowsX: p.rowsX, strideY: p.strideY, strideX: p.strideX },
       ...{ rows, k, o: p.o, outImage: p.outImage, outRow: p.outRow, outPixel: p.outPixel },
       ...{ dense, act: p.act, rowsPerItem, panelsPerItem, panelItems },
-      depthwise: p.depthwise?.args ?? null,
+      ...{ depthwise: p.depthwise?.args ?? null, rounding },
     };
     const scratchBytes =
-      rt.sizes.convScratch(k, rowsPerItem, panelsPerItem) + (p.depthwise?.scratchBytes ?? 0);
+      rt.sizes.convScratch(k, rowsPerItem, panelsPerItem) +
+      (rounding === null ? 0 : rt.sizes.bytesScratch(k, rowsPerItem)) +
+      (p.depthwise?.scratchBytes ?? 0);
     rt.run('conv', rowItems * panelItems, args, scratchBytes);
-  });
+  };
+  withPackedFilter(rt, p, filter, layout, use, rounding !== null);
 }

@@ -21,6 +21,7 @@ export class Runtime {
   readonly #arguments: ArgumentArea;
   readonly #startPool: (count: number, binary: Binary) => Promise<Pool>;
   readonly #changes = new Turns();
+  readonly #multiplyingBytes = new WeakSet<object>();
   #pool: Pool | null = null;
   #scratch: number[] = [];
   #scratchBytes = 0;
@@ -41,7 +42,14 @@ export class Runtime {
 
   #instantiate({ module }: Binary): Readonly<Record<JobName, Job>> {
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.heap.memory } });
+    // Once for all, as an engine may have it wrong only until it optimizes the code.
+    if (productOfBytes(exports as unknown as Sizes)) this.#multiplyingBytes.add(exports);
     return exports as unknown as Record<JobName, Job>;
+  }
+
+  /** Whether the binary at work multiplies bytes, and the engine has that right. */
+  get multipliesBytes(): boolean {
+    return this.#multiplyingBytes.has(this.#exports);
   }
 
   /** What the binary at work needs: its functions that tell sizes. */
@@ -172,6 +180,10 @@ export class Runtime {
     this.#scratchBytes = 0;
   }
 }
+
+/** Whether 1000 + 127 * -127 + 3 * 50 + 0 * 7 + 127 * 127 comes out. */
+const productOfBytes = ({ bytesProduct }: Sizes): boolean =>
+  bytesProduct(0x7f073281 | 0, 0x7f00037f, 1000) === 1000 + 3 * 50;
 
 let binary: Binary | null = null;
 const runtimes = new WeakMap<tf.KernelBackend, Runtime>();

@@ -19,16 +19,14 @@ interface Sample {
 
 const all: Readonly<Record<string, FastKernel>> = { ...convolutionKernels, ...matMulKernels };
 
+const plainAttrs = {
+  ...{ stride: [1, 1], pad: [1, 1, 1, 1], dilation: [1, 1] },
+  ...{ groups: 1, activation: 'relu' },
+};
+
 /** The three convolutions of a case: forward, and its gradients by input and filter. */
 function convolutions(kind: string, x: Shape, filter: Shape, y: Shape, given: object): Sample[] {
-  const attrs = {
-    stride: [1, 1],
-    pad: [1, 1, 1, 1],
-    dilation: [1, 1],
-    groups: 1,
-    activation: 'relu',
-    ...given,
-  };
+  const attrs = { ...plainAttrs, ...given };
   return [
     { kind, kernel: all[names.CONV_2D]!, inputs: { x, filter, bias: [filter[0]!] }, attrs },
     {
@@ -53,6 +51,12 @@ const samples: readonly Sample[] = [
   ...convolutions('implicit GEMM', [1, 17, 15, 11], [29, 11, 3, 3], [1, 9, 8, 29], { stride: [2, 2] }),
   ...convolutions('few channels', [1, 21, 19, 3], [20, 3, 3, 3], [1, 21, 19, 20], {}),
   ...convolutions('pointwise', [1, 13, 13, 40], [48, 40, 1, 1], [1, 13, 13, 48], { pad: [0, 0, 0, 0] }),
+  {
+    kind: 'in bytes',
+    kernel: all[names.CONV_2D]!,
+    inputs: { x: [1, 13, 13, 41], filter: [45, 41, 1, 1], bias: [45] },
+    attrs: { ...plainAttrs, pad: [0, 0, 0, 0], inputRange: [-1, 1] },
+  },
   ...convolutions('depthwise', [1, 15, 15, 27], [27, 1, 3, 3], [1, 15, 15, 27], { groups: 27 }),
   ...[1, 23].map((rows) => ({
     kind: `matrix product of ${rows} rows`,
