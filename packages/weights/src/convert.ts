@@ -4,6 +4,7 @@ import {
   bytesOfArray,
   ChaingradError,
   checkOptions,
+  elementCount,
   FormatError,
   findKey,
   InvalidArgumentError,
@@ -18,17 +19,29 @@ import {
 } from '@chaingrad/core';
 import { writeNpz } from './formats/npz.ts';
 import { join } from './formats/pieces.ts';
-import { type ArrayLoss, dequantize, isReducible, lossOf, quantize, toHalf } from './formats/quantize.ts';
-import { writeSafetensors } from './formats/safetensors.ts';
+import {
+  type ArrayLoss,
+  dequantize,
+  dequantizeChannels,
+  isReducible,
+  lossOf,
+  quantize,
+  quantizeChannels,
+  toHalf,
+} from './formats/quantize.ts';
+import { scaleName, writeSafetensors } from './formats/safetensors.ts';
 import type { WeightFile } from './formats/weight-file.ts';
 import { type NameMapName, resolveNames } from './names/index.ts';
 
+type ReducedDtype = 'f16' | 'u8' | 'i8';
+
 export interface ConvertOptions {
   /**
-   * 'f16' halves what is float32, 'u8' quarters it (tfjs only, which has a place for scale and minimum). Arrays of one dimension
-   * or none stay as they are. Default: everything stays.
+   * 'f16' halves what is float32; 'i8' (safetensors) and 'u8' (tfjs) quarter it: 'i8' with a scale for each output channel, as
+   * convolutions round their filters that compute in 8 bits, 'u8' with one scale and minimum. Arrays of one dimension or none stay
+   * as they are. Default: everything stays as it is read; 'i8' and 'u8' are read as float32.
    */
-  readonly dtype?: 'f16' | 'u8' | undefined;
+  readonly dtype?: ReducedDtype | undefined;
   /** The most bytes of values in a file; more are divided. Default: one file. Not for npz. */
   readonly shards?: number | undefined;
   /** The names of another framework, to be turned into ours. */
@@ -70,19 +83,19 @@ export async function convertWeights(
   } = checkOptions(
     'convertWeights',
     options,
-    { dtype: ['f16', 'u8'], shards: 'number', names: 'any' },
+    { dtype: ['f16', 'u8', 'i8'], shards: 'number', names: 'any' },
     { parameterDtype: 'dtype', quantize: "dtype: 'u8'", maxBytes: 'shards' },
   );
   const [, stem, ending] = /^(.*)\.(npz|safetensors|json)$/.exec(name) ?? [];
   if (stem === undefined)
     throw new InvalidArgumentError('convert', 'a name in .npz, .safetensors or .json', name);
   if (dtype === 'u8' && ending !== 'json') {
-    throw new InvalidArgumentError(
-      'convert dtype u8',
-      'a name in .json (tfjs)',
-      name,
-      'Only tfjs can quantize.',
-    );
+    const advice = 'Only tfjs has a place for scale and minimum; i8 is for .safetensors.';
+    throw new InvalidArgumentError('convert dtype u8', 'a name in .json (tfjs)', name, advice);
+  }
+  if (dtype === 'i8' && ending !== 'safetensors') {
+    const advice = 'Only there has each channel its scale; u8 is for .json.';
+    throw new InvalidArgumentError('convert dtype i8', 'a name in .safetensors', name, advice);
   }
   if (ending === 'npz' && Number.isFinite(shards)) {
     throw new InvalidArgumentError('convert shards', 'a name in .safetensors or .json', name);
@@ -114,8 +127,11 @@ export async function convertWeights(
   return { files, losses, left };
 }
 
-/** What is written of an array: as it is, in half, or quantized. */
-type Written = NamedArray & { readonly quantization?: { readonly scale: number; readonly min: number } };
+/** What is written of an array: as it is, in half, or quantized; with one scale, or with one for each channel. */
+type Written = NamedArray & {
+  readonly quantization?: { readonly scale: number; readonly min: number };
+  readonly scales?: Float32Array<ArrayBuffer>;
+};
 
 /** @throws NothingToDoError at the end when there was none: an empty file is a loss of everything. */
 async function* atLeastOne<T>(arrays: AsyncIterable<T>, { file }: WeightFile, left: readonly string[]) {
@@ -168,7 +184,7 @@ function mappedKeys(file: WeightFile, map: NameMap) {
 
 async function* reduce(
   arrays: AsyncIterable<[string, NamedArray]>,
-  dtype: 'f16' | 'u8' | undefined,
+  dtype: ReducedDtype | undefined,
   losses: ArrayLoss[],
   file: string,
 ): AsyncGenerator<[string, Written]> {
@@ -179,9 +195,14 @@ async function* reduce(
       const half = toHalf(array, place);
       losses.push(lossOf(key, array, toFloat32Array(half, place)));
       yield [key, half];
+    } else if (dtype === 'i8') {
+      const channels = quantizeChannels(array, place);
+      const { shape } = array;
+      losses.push(lossOf(key, array, dequantizeChannels(channels, elementCount(shape.slice(1), place))));
+      yield [key, { shape, dtype: 'int8', ...channels }];
     } else {
       const { shape, data, scale, min } = quantize(array, place);
-      losses.push(lossOf(key, array, dequantize({ shape, data, scale, min })));
+      losses.push(lossOf(key, array, dequantize(data, { scale, min })));
       yield [key, { shape, dtype: 'uint8', data, quantization: { scale, min } }];
     }
   }
@@ -193,12 +214,16 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
+/** Bytes of an array, its scales included. */
+const sizeOf = (array: Written): number =>
+  (isBinary(array) ? array.data.byteLength : 0) + (array.scales?.byteLength ?? 0);
+
 /** Groups of arrays of at most so many bytes; an array that is larger is alone. */
 function grouped(arrays: readonly [string, Written][], limit: number): [string, Written][][] {
   const groups: [string, Written][][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const entry of arrays) {
-    const length = isBinary(entry[1]) ? entry[1].data.byteLength : 0;
+    const length = sizeOf(entry[1]);
     if (size + length > limit || groups.length === 0) {
       groups.push([]);
       size = 0;
@@ -219,16 +244,37 @@ async function writeShards(
   limit: number,
   metadata: Readonly<Record<string, string>>,
 ): Promise<ConvertedFile[]> {
-  const groups = grouped(await collect(arrays), limit);
+  const all = await collect(arrays);
+  const names = new Set(all.map(([key]) => key));
+  const groups = grouped(all, limit).map((group) => group.flatMap((entry) => withScales(entry, names)));
   if (groups.length <= 1)
     return [{ name: `${stem}.safetensors`, bytes: writeSafetensors(groups[0] ?? [], metadata) }];
-  const names = groups.map((_, i) => numbered(stem, i, groups.length, 'safetensors'));
-  const weightMap = Object.fromEntries(groups.flatMap((group, i) => group.map(([key]) => [key, names[i]!])));
-  const total = groups.flat().reduce((n, [, array]) => n + (isBinary(array) ? array.data.byteLength : 0), 0);
+  const files = groups.map((_, i) => numbered(stem, i, groups.length, 'safetensors'));
+  const weightMap = Object.fromEntries(groups.flatMap((group, i) => group.map(([key]) => [key, files[i]!])));
+  const total = all.reduce((n, [, array]) => n + sizeOf(array), 0);
   const index = { metadata: { total_size: total }, weight_map: weightMap };
   return [
     { name: `${stem}.safetensors.index.json`, bytes: json(index) },
-    ...groups.map((group, i) => ({ name: names[i]!, bytes: writeSafetensors(group, metadata) })),
+    ...groups.map((group, i) => ({ name: files[i]!, bytes: writeSafetensors(group, metadata) })),
+  ];
+}
+
+/**
+ * An array, and its scales beside it where it has any.
+ * @param names of all arrays.
+ * @throws FormatError where another array has the name of the scales.
+ */
+function withScales([key, array]: [string, Written], names: ReadonlySet<string>): [string, NamedArray][] {
+  const { scales } = array;
+  if (scales === undefined) return [[key, array]];
+  const name = scaleName(key);
+  if (names.has(name)) {
+    const place = { file: 'safetensors', key: name };
+    throw new FormatError(place, `a free name for the scales of '${key}'`, 'another array', 'Rename it.');
+  }
+  return [
+    [key, array],
+    [name, { shape: [scales.length], dtype: 'float32', data: scales }],
   ];
 }
 

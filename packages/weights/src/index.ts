@@ -4,6 +4,7 @@
  * @module @chaingrad/weights
  */
 export * from './about.ts';
+export { readCalibration } from './calibration.ts';
 export * from './convert.ts';
 export { crc32, crc32c } from './formats/crc32.ts';
 export { MemoryWeights } from './formats/memory-weights.ts';

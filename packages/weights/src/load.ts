@@ -14,6 +14,7 @@ import {
   transferKinds,
   transferParams,
 } from '@chaingrad/core';
+import { applyCalibration, readCalibration } from './calibration.ts';
 import type { WeightFile } from './formats/weight-file.ts';
 import { type NameMapName, resolveNames } from './names/index.ts';
 import {
@@ -45,7 +46,8 @@ export const otherLoadNames: OtherNames = { ...otherCacheNames, ...otherMatchNam
  * ```
  *
  * Shapes must be equal: nothing is broadcast or reshaped. Files are read piece by piece into the tensors that the model then
- * has. Whatever goes wrong, the model is as it was.
+ * has. Whatever goes wrong, the model is as it was. What a file tells of the inputs of convolutions (`calibrate`) is set where their
+ * filters came from it under the same path; all others compute in float from then on, as their ranges were of other weights.
  * @param source a name of the pretrained table (of the model's class: `voc0712`), an address, a path, a File or Blob, bytes, a
  *   stream; or an opened file, which stays open.
  * @param options `match` is 'exact' and `onMismatch` 'throw' where they are not given.
@@ -73,17 +75,21 @@ export const withEntry = <O extends LoadOptions>(options: O, { names, match }: P
 });
 
 /** @throws as `load`. */
-export function loadOpened(
+export async function loadOpened(
   target: Serializable,
   file: WeightFile,
   options: LoadOptions,
 ): Promise<MatchReport> {
-  return transferParams(file, target, {
+  // Before anything is changed.
+  const calibration = readCalibration(file);
+  const report = await transferParams(file, target, {
     ...pickOptions(options, transferKinds),
     match: options.match ?? 'exact',
     onMismatch: options.onMismatch ?? 'throw',
     names: resolveNames(options.names),
   });
+  if (target instanceof Link) applyCalibration(target, file.file, calibration, report, options);
+  return report;
 }
 
 export const isWeightFile = (source: unknown): source is WeightFile =>

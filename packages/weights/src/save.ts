@@ -8,6 +8,7 @@ import {
   type OtherNames,
   type Serializable,
 } from '@chaingrad/core';
+import { calibrationMetadata } from './calibration.ts';
 import { collectArrays } from './collect-arrays.ts';
 import { writeNpz } from './formats/npz.ts';
 import { writeSafetensors } from './formats/safetensors.ts';
@@ -59,7 +60,7 @@ const arrayWriter =
   async (target, { names, ...options }) =>
     write(await collectArrays(target, { ...options, names: resolveNames(names) }), {
       ...options,
-      metadata: { ...target.serialMetadata?.(), ...options.metadata },
+      metadata: { ...target.serialMetadata?.(), ...calibrationMetadata(target), ...options.metadata },
     });
 
 const writers = new Map<string, Writer>([

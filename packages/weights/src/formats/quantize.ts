@@ -34,11 +34,9 @@ export interface ArrayLoss {
  * @throws FormatError for values that are not finite.
  */
 export function quantize(array: NamedArray, place: FormatPlace): Quantized {
-  const values = toFloat32Array(array, place);
+  const values = finiteFloats(array, place);
   let [min, max] = [0, 0];
   for (const value of values) {
-    if (!Number.isFinite(value))
-      throw new FormatError(place, 'finite values', `${value}`, 'Write it as float.');
     if (value < min) min = value;
     else if (value > max) max = value;
   }
@@ -50,10 +48,72 @@ export function quantize(array: NamedArray, place: FormatPlace): Quantized {
   return { shape: array.shape, data, scale, min: -zero * scale };
 }
 
-/** The values that bytes stand for, computed as every reader does. */
-export function dequantize({ data, scale, min }: Quantized): Float32Array {
+/** @throws FormatError for values that are not finite. */
+function finiteFloats(array: NamedArray, place: FormatPlace): Float32Array {
+  const values = toFloat32Array(array, place);
+  for (const value of values) {
+    if (!Number.isFinite(value))
+      throw new FormatError(place, 'finite values', `${value}`, 'Write it as float.');
+  }
+  return values;
+}
+
+/** The values that whole numbers stand for, computed as every reader does: in float64, then rounded once. */
+export function dequantize(
+  data: ArrayLike<number>,
+  { scale, min }: Pick<Quantized, 'scale' | 'min'>,
+): Float32Array<ArrayBuffer> {
   const values = new Float32Array(data.length);
   for (let i = 0; i < values.length; i++) values[i] = data[i]! * scale + min;
+  return values;
+}
+
+/** Whole numbers that stand for `data * scales[channel]`: each place of the first axis, an output channel of a filter, has its own scale. */
+export interface QuantizedChannels {
+  readonly data: Int8Array<ArrayBuffer>;
+  readonly scales: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * Whole numbers from -127 to 127 for float values, symmetric around 0 and spread up to the largest of each channel, as the kernels
+ * spread filters. The values that these stand for give the same numbers and scales again; a channel of zeros has scale 0.
+ * @param array of at least one dimension.
+ * @throws FormatError for values that are not finite.
+ */
+export function quantizeChannels(array: NamedArray, place: FormatPlace): QuantizedChannels {
+  const values = finiteFloats(array, place);
+  const scales = new Float32Array(array.shape[0]!);
+  const data = new Int8Array(values.length);
+  const length = values.length / scales.length;
+  for (let channel = 0; channel < scales.length; channel++) {
+    const [begin, end] = [channel * length, (channel + 1) * length];
+    let max = 0;
+    for (let i = begin; i < end; i++) max = Math.max(max, Math.abs(values[i]!));
+    scales[channel] = max / 127;
+    // Of values below the smallest float nothing is left.
+    const scale = scales[channel]! || 1;
+    for (let i = begin; i < end; i++) data[i] = Math.min(127, Math.max(-127, Math.round(values[i]! / scale)));
+  }
+  return { data, scales };
+}
+
+/**
+ * The values that whole numbers with a scale for each channel stand for.
+ * @param length of a channel.
+ * @param from the place of the first number, counted from that of the first scale.
+ */
+export function dequantizeChannels(
+  { data, scales }: QuantizedChannels,
+  length: number,
+  from = 0,
+): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(data.length);
+  for (let i = 0; i < data.length; ) {
+    const channel = Math.floor((from + i) / length);
+    const scale = scales[channel]!;
+    const end = Math.min(data.length, (channel + 1) * length - from);
+    for (; i < end; i++) values[i] = data[i]! * scale;
+  }
   return values;
 }
 

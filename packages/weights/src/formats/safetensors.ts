@@ -19,6 +19,7 @@ import type { RandomAccess } from '../sources/random-access.ts';
 import { readPieces } from '../sources/read-pieces.ts';
 import { duplicateKey } from './json-keys.ts';
 import { numbers } from './pieces.ts';
+import { dequantizeChannels } from './quantize.ts';
 import type { WeightFile } from './weight-file.ts';
 
 const codes = {
@@ -51,8 +52,18 @@ const maxHeaderLength = 1 << 25;
 const nullMetadata = 'chaingrad.null_names';
 const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
 
+/**
+ * Where the scales of an int8 array are: float32, one for each place of its first axis. Such an array stands for the float32 values
+ * `int8 * scale`, and is read as these.
+ */
+export const scaleName = (key: string): string => `${key}_scale`;
+
+/** How much of an int8 array is read at once: four times as many bytes come out. */
+const scaledLength = 1 << 20;
+
 /** An array by its place behind the header. */
 export interface SafetensorsEntry extends ArrayInfo {
+  /** As it is stored. */
   readonly dtype: BinaryDtype;
   /** The first byte, counted from the end of the header, and the byte after the last one. */
   readonly begin: number;
@@ -64,6 +75,8 @@ export interface SafetensorsHeader {
   /** Free text that the writer added (`__metadata__`). */
   readonly metadata: ReadonlyMap<string, string>;
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+  /** The scales of int8 arrays, by the names of these. They are no entries of their own. */
+  readonly scales: ReadonlyMap<string, SafetensorsEntry>;
   /** Names without a value. */
   readonly nulls: ReadonlySet<string>;
 }
@@ -71,12 +84,15 @@ export interface SafetensorsHeader {
 /** The arrays of a safetensors file, read by parts: the header, then each array's bytes. */
 export class SafetensorsWeights implements WeightFile {
   readonly format = 'safetensors';
+  readonly #scaleNames: ReadonlySet<string>;
 
   private constructor(
     readonly access: RandomAccess,
     readonly header: SafetensorsHeader,
     readonly dataOffset: number,
-  ) {}
+  ) {
+    this.#scaleNames = new Set([...header.scales.keys()].map(scaleName));
+  }
 
   /** @throws FormatError when the header is unsound, or does not describe the rest of the file. */
   static async open(access: RandomAccess): Promise<SafetensorsWeights> {
@@ -104,16 +120,52 @@ export class SafetensorsWeights implements WeightFile {
     return this.header.entries.has(key) || this.header.nulls.has(key);
   }
 
+  /** Whether a name is that of scales, which belong to an array. */
+  hasScale(name: string): boolean {
+    return this.#scaleNames.has(name);
+  }
+
   async info(key: string): Promise<ArrayInfo> {
     if (this.header.nulls.has(key)) return nullInfo;
     const { shape, dtype } = this.#entry(key);
-    return { shape, dtype };
+    return { shape, dtype: this.header.scales.has(key) ? 'float32' : dtype };
   }
 
   async *chunks(key: string): AsyncGenerator<NamedArray> {
     if (this.header.nulls.has(key)) return yield nullInfo;
-    const { dtype, begin, end } = this.#entry(key);
-    yield* numbers(readPieces(this.access, begin + this.dataOffset, end + this.dataOffset), dtype, true);
+    const entry = this.#entry(key);
+    const scale = this.header.scales.get(key);
+    yield* scale === undefined ? this.#stored(entry) : this.#scaled(key, entry, scale);
+  }
+
+  #stored({ dtype, begin, end }: Omit<SafetensorsEntry, 'shape'>, step?: number): AsyncGenerator<NamedArray> {
+    const [from, to] = [begin + this.dataOffset, end + this.dataOffset];
+    return numbers(readPieces(this.access, from, to, step), dtype, true);
+  }
+
+  /** Scales and what they are for, both piece by piece. */
+  async *#scaled(
+    key: string,
+    { shape, dtype, begin }: SafetensorsEntry,
+    scale: SafetensorsEntry,
+  ): AsyncGenerator<NamedArray> {
+    const place = { file: this.file, key: scaleName(key) };
+    const length = elementCount(shape.slice(1), place);
+    let at = begin;
+    for await (const piece of this.#stored(scale)) {
+      const scales = piece.data as Float32Array<ArrayBuffer>;
+      const wrong = scales.find((value) => !(Number.isFinite(value) && value >= 0));
+      if (wrong !== undefined)
+        throw new FormatError(place, 'scales that are finite and not negative', `${wrong}`);
+      const end = at + scales.length * length;
+      let from = 0;
+      for await (const { data } of this.#stored({ dtype, begin: at, end }, scaledLength)) {
+        const part = { data: data as Int8Array<ArrayBuffer>, scales };
+        yield { shape: [part.data.length], dtype: 'float32', data: dequantizeChannels(part, length, from) };
+        from += part.data.length;
+      }
+      at = end;
+    }
   }
 
   close(): Promise<void> {
@@ -170,7 +222,31 @@ export function parseSafetensorsHeader(
   // It is no text of the writer's, and would be wrong in another file.
   metadata.delete(nullMetadata);
   checkLayout(entries, dataLength, file);
-  return { metadata, entries, nulls };
+  const scales = scalesOf(entries, file);
+  for (const key of scales.keys()) entries.delete(scaleName(key));
+  return { metadata, entries, scales, nulls };
+}
+
+/**
+ * The scales of int8 arrays, by the names of these.
+ * @throws FormatError for others than one float32 for each place of the first axis.
+ */
+function scalesOf<E extends ArrayInfo>(entries: ReadonlyMap<string, E>, file: string): Map<string, E> {
+  const scales = new Map<string, E>();
+  for (const [key, { shape, dtype }] of entries) {
+    const scale = dtype === 'int8' ? entries.get(scaleName(key)) : undefined;
+    if (scale === undefined) continue;
+    const [channels = 'channels'] = shape;
+    if (scale.dtype !== 'float32' || scale.shape.length !== 1 || scale.shape[0] !== channels) {
+      throw new FormatError(
+        { file, key: scaleName(key) },
+        `float32 of shape (${channels}), the scales of '${key}', int8 of shape (${shape.join(', ')})`,
+        `${scale.dtype} of shape (${scale.shape.join(', ')})`,
+      );
+    }
+    scales.set(key, scale);
+  }
+  return scales;
 }
 
 function parseHeader(bytes: Uint8Array, place: FormatPlace): object {
@@ -267,13 +343,15 @@ function checkLayout(entries: ReadonlyMap<string, SafetensorsEntry>, length: num
  * Writes a safetensors file, byte for byte as the format's own library does. Names without a value are kept in the
  * metadata.
  * @param metadata free text to carry along.
- * @throws FormatError for a name that comes twice, and for strings, which the format does not have.
+ * @throws FormatError for a name that comes twice, for strings, which the format does not have, and for scales that do not fit.
  */
 export function writeSafetensors(
   arrays: Iterable<readonly [string, NamedArray]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const { sorted, nulls } = sortForWriting(arrays);
+  // What could not be read again is not written.
+  scalesOf(new Map(sorted), 'safetensors');
   const text = nulls.length === 0 ? metadata : { ...metadata, [nullMetadata]: JSON.stringify(nulls) };
   const parts: string[] = [];
   if (Object.keys(text).length > 0) parts.push(`"__metadata__":${JSON.stringify(text)}`);

@@ -2,7 +2,7 @@
 import { type ArrayInfo, FormatError, type NamedArray, UnknownNameError } from '@chaingrad/core';
 import type { RandomAccess } from '../sources/random-access.ts';
 import { type Beside, checkBeside } from './beside.ts';
-import { SafetensorsWeights } from './safetensors.ts';
+import { SafetensorsWeights, scaleName } from './safetensors.ts';
 import type { WeightFile } from './weight-file.ts';
 
 export class ShardedWeights implements WeightFile {
@@ -32,10 +32,17 @@ export class ShardedWeights implements WeightFile {
         accesses.push(access);
         opened.set(path, await SafetensorsWeights.open(access));
       }
-      const places = new Map(entries.map(([key, path]) => [key, opened.get(path)!]));
-      for (const [key, shard] of places) {
+      const places = new Map<string, SafetensorsWeights>();
+      const promised = new Map(entries);
+      for (const [key, path] of entries) {
+        const shard = opened.get(path)!;
+        if (shard.hasScale(key)) continue;
         if (!shard.has(key))
           throw new FormatError({ file: shard.file, key }, 'an array that the index promises', 'none');
+        const elsewhere = promised.get(scaleName(key));
+        if ((await shard.info(key)).dtype === 'int8' && elsewhere !== undefined)
+          throw new FormatError({ file: shard.file, key }, 'its scales in the same file', `${elsewhere}`);
+        places.set(key, shard);
       }
       const metadata = [...opened.values()].flatMap((shard) => [...shard.metadata]);
       return new ShardedWeights(file, places, new Map(metadata));

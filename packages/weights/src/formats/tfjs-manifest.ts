@@ -15,6 +15,7 @@ import {
 } from '@chaingrad/core';
 import { checkBeside } from './beside.ts';
 import { join } from './pieces.ts';
+import { dequantize } from './quantize.ts';
 
 /** How each element type of tfjs is stored. */
 const storedAs = {
@@ -153,13 +154,9 @@ function unpack(
   place: FormatPlace,
 ): NamedArray {
   if (packing.dtype === 'float16') return { shape, dtype: 'float32', data: toFloat32Array(stored, place) };
-  const { scale, min } = packing;
   const packed = stored.data as Uint8Array | Uint16Array;
-  if (dtype === 'float32') {
-    const data = new Float32Array(packed.length);
-    for (let i = 0; i < data.length; i++) data[i] = packed[i]! * scale + min;
-    return { shape, dtype, data };
-  }
+  if (dtype === 'float32') return { shape, dtype, data: dequantize(packed, packing) };
+  const { scale, min } = packing;
   const data = Float64Array.from(packed, (q) => Math.round(q * scale + min));
   const whole: NamedArray = { shape, dtype: 'float64', data };
   return { shape, dtype: 'int32', data: toInt32Array(whole, place) };
