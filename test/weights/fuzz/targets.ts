@@ -87,6 +87,10 @@ const safetensorsSeeds = [
     ],
     { note: 'x' },
   ),
+  writeSafetensors([
+    ['W', { shape: [2, 3], dtype: 'int8', data: Int8Array.of(1, -2, 3, -4, 5, -127) }],
+    ['W_scale', floats([2])],
+  ]),
 ];
 const tinyShard = new Uint8Array(64).fill(7);
 const manifest = new TextEncoder().encode(
