@@ -60,7 +60,7 @@ const arrayWriter =
   async (target, { names, ...options }) =>
     write(await collectArrays(target, { ...options, names: resolveNames(names) }), {
       ...options,
-      metadata: { ...target.serialMetadata?.(), ...calibrationMetadata(target), ...options.metadata },
+      metadata: { ...target.serialMetadata?.(), ...options.metadata, ...calibrationMetadata(target) },
     });
 
 const writers = new Map<string, Writer>([

@@ -1,16 +1,19 @@
 /** The work of `chaingrad convert`. */
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Chain } from '@chaingrad/core';
+import type { Calibration, Chain } from '@chaingrad/core';
 import type { ArrayLoss, ConvertedFile, NameMapName } from '@chaingrad/weights';
 import { CliError, oneLine, UnknownNameError } from '../../errors.ts';
 import { parseModel } from '../../models.ts';
+import type { CalibratedFile } from './calibrated.ts';
 
 export interface ConvertFileOptions {
-  readonly dtype?: 'f16' | 'u8' | undefined;
+  readonly dtype?: 'f16' | 'u8' | 'i8' | undefined;
   readonly shards?: number | undefined;
   readonly names?: string | undefined;
-  /** A model to run with the weights before and after. */
+  /** A folder of pictures, with which the model is calibrated. */
+  readonly calibrate?: string | undefined;
+  /** The model that the weights are of, to run it with them before and after. */
   readonly model?: string | undefined;
 }
 
@@ -21,23 +24,38 @@ export interface ConvertFileOptions {
 export async function convert(
   input: string,
   output: string,
-  { dtype, shards, names, model }: ConvertFileOptions,
+  { dtype, shards, names, calibrate, model }: ConvertFileOptions,
 ): Promise<void> {
+  if (calibrate !== undefined && dtype !== 'i8')
+    throw new CliError('--calibrate lets a model compute in 8 bits: pass --dtype i8, too');
+  if (dtype === 'i8' && !output.endsWith('.safetensors'))
+    throw new CliError(`${output}: with --dtype i8 the file to write must end in .safetensors`);
   const checked = model === undefined ? undefined : parseModel(model);
-  const { convertWeights, nameMaps, openWeights } = await import('@chaingrad/weights');
+  const { convertWeights, nameMaps, openWeights, readCalibration } = await import('@chaingrad/weights');
   if (names !== undefined && !Object.hasOwn(nameMaps, names)) {
     throw new UnknownNameError('map of names', names, Object.keys(nameMaps));
   }
   const map = names as NameMapName | undefined;
   await using file = await openWeights(input);
   const folder = dirname(output);
-  const { files, losses, left } = await convertWeights(file, basename(output), { dtype, shards, names: map });
+  const calibrated =
+    calibrate === undefined
+      ? null
+      : await (await import('./calibrated.ts')).calibratedFile(file, input, calibrate, { model, names });
+  const source = calibrated?.file ?? file;
+  const { files, losses, left } = await convertWeights(source, basename(output), {
+    dtype,
+    shards,
+    // The calibrated one has ours.
+    names: calibrated === null ? map : undefined,
+  });
+  const arithmetic = dtype === 'i8' ? [arithmeticLine(readCalibration(source), calibrated)] : [];
   await write(folder, files);
   const lines = files.map(
     ({ name, bytes }) => `wrote ${join(folder, name)} (${(bytes.length / 1e6).toFixed(2)} MB)`,
   );
   if (left.length > 0) lines.push(`left out, as the format has no texts: ${left.join(', ')}`);
-  process.stdout.write(`${[...lines, ...lossLines(losses)].join('\n')}\n`);
+  process.stdout.write(`${[...lines, ...lossLines(losses), ...arithmetic].join('\n')}\n`);
   if (checked === undefined) return;
   const before = await outputs(checked, input, map);
   const after = await outputs(checked, join(folder, files[0]!.name));
@@ -52,6 +70,18 @@ async function write(folder: string, files: readonly ConvertedFile[]): Promise<v
   } catch (error) {
     throw new CliError(`cannot write to ${folder}: ${oneLine(error)}`);
   }
+}
+
+/** In what a model with these weights computes. */
+function arithmeticLine(calibration: Calibration, pictures: CalibratedFile | null): string {
+  const count = Object.keys(calibration).length;
+  if (count === 0)
+    return 'a model with these weights computes in float: --calibrate DIR lets it compute in 8 bits, on wasm';
+  const by =
+    pictures === null
+      ? 'as they were before'
+      : `with ${pictures.used} of ${pictures.found} ${pictures.found === 1 ? 'picture' : 'pictures'}`;
+  return `${count} convolutions are calibrated to compute in 8 bits, on wasm, ${by}`;
 }
 
 /** What a model gives for a picture of soft noise, the same at every call. */

@@ -3,12 +3,11 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Chain, useBackend } from '@chaingrad/core';
 import { saveOnnx, saveTflite } from '@chaingrad/onnx';
-import { type ExportableDetector, onnxOfDetector, VGG16 } from '@chaingrad/vision';
-import { load, type NameMapName, openWeights, readAbout } from '@chaingrad/weights';
-import { openDetector, tellSuppression } from '../../detector.ts';
+import { type ExportableDetector, onnxOfDetector, type VGG16 } from '@chaingrad/vision';
+import { tellSuppression } from '../../detector.ts';
 import { CliError } from '../../errors.ts';
-import { detectorOfClass, detectors, models, parseModel } from '../../models.ts';
-import { createProgress, type Say, tell } from '../../progress.ts';
+import { openModel } from '../../open-model.ts';
+import { createProgress } from '../../progress.ts';
 
 export interface ExportOptions {
   readonly model?: string;
@@ -92,31 +91,3 @@ export async function exportModel(source: string, output: string, options: Expor
 }
 
 const isDetector = (model: Chain): model is ExportableDetector => 'onnxGraph' in model;
-
-/** A model by name with its own weights, or of a file. */
-async function openModel(source: string, { model, names }: ExportOptions, say: Say): Promise<Chain> {
-  const isName = model === undefined && Object.hasOwn(models, source.split(':')[0]!);
-  const weights = isName ? undefined : source;
-  const { name, entry, args } = parseModel(isName ? source : (model ?? (await modelOfFile(source))));
-  if (Object.hasOwn(detectors, name)) {
-    const detector = await openDetector(name as keyof typeof detectors, { weights, names, say });
-    detector.model.labelNames = detector.labelNames;
-    return detector.model;
-  }
-  if (weights === undefined) return VGG16.fromPretrained('imagenet', { onProgress: tell(source, say) });
-  const made = (await entry.create(args)).initialize(entry.inputShape);
-  await load(made, weights, { names: names as NameMapName | undefined });
-  return made;
-}
-
-/** The model that a file tells that its weights are of. */
-async function modelOfFile(path: string): Promise<string> {
-  await using file = await openWeights(path);
-  const about = readAbout(file);
-  const name = about === null ? null : detectorOfClass(about.model);
-  if (name === null) {
-    const known = Object.keys(models).join(', ');
-    throw new CliError(`${path} does not tell of which model its weights are: pass --model, one of ${known}`);
-  }
-  return name;
-}
