@@ -1,5 +1,13 @@
 /** Out and in again: a chain's file comes back as a chain that gives the same, and goes out once more under the same names. */
-import { Conv2DBNActiv, globalAveragePooling2D, Linear, maxPooling2D, Sequential } from '@chaingrad/core';
+import {
+  Conv2DBNActiv,
+  calibrate,
+  calibrationOf,
+  globalAveragePooling2D,
+  Linear,
+  maxPooling2D,
+  Sequential,
+} from '@chaingrad/core';
 import { exportOnnx, importOnnx } from '@chaingrad/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -36,5 +44,16 @@ describe('exportOnnx and importOnnx', () => {
     expect(ops(second)).to.deep.equal(ops(first));
     const [again] = await callHere(await importOnnx(second), [input]);
     expectClose(again!.data, here!.data);
+  });
+
+  it('a chain that is calibrated goes out as one that is not, in float', async () => {
+    const chain = new Sequential(new Conv2DBNActiv(3, 8, 3), globalAveragePooling2D, new Linear(8, 4));
+    const input = floats([2, 12, 12, 3]);
+    await callHere(chain, [input]);
+    const plain = await exportOnnx(chain, [specOf(input)]);
+    const ranges = await calibrate(chain, () => callHere(chain, [input]));
+    expect(Object.keys(ranges)).to.have.length(1);
+    expect(await exportOnnx(chain, [specOf(input)])).to.deep.equal(plain);
+    expect(calibrationOf(chain)).to.deep.equal(ranges);
   });
 });

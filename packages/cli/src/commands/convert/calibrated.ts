@@ -1,6 +1,6 @@
 /** A model that is calibrated with pictures, so that it computes in 8 bits. */
 import { existsSync } from 'node:fs';
-import { type Chain, calibrate, useBackend } from '@chaingrad/core';
+import { type Chain, Convolution2D, calibrate, useBackend } from '@chaingrad/core';
 import { FeaturePredictor, type Image } from '@chaingrad/vision';
 import { openWeights, serialize, type WeightFile } from '@chaingrad/weights';
 import { eachPicture } from '../../each-picture.ts';
@@ -24,7 +24,7 @@ export interface CalibratedFile {
  * Runs a model with pictures of a folder, one after the other, and keeps the ranges of what its convolutions get.
  * @param opened the input, the texts of which are carried along.
  * @param input where it was opened from: a file, or the name of a model.
- * @throws CliError where no picture can be read, or the file does not tell of which model it is; the errors of the readers.
+ * @throws CliError where no picture can be read, the model has no convolutions of ours, or the file does not tell of which model it is; the errors of the readers.
  */
 export async function calibratedFile(
   opened: WeightFile,
@@ -40,6 +40,8 @@ export async function calibratedFile(
   progress.next(input);
   const model = await openModel(input, options, progress.say).finally(progress.stop);
   try {
+    if (![...model.links()].some((link) => link instanceof Convolution2D))
+      throw new CliError(`${input} has no convolutions that can compute in 8 bits: leave --calibrate out`);
     const predict = predictorOf(model);
     let used = 0;
     await calibrate(model, async () => {
