@@ -9,7 +9,7 @@ import { pictures } from '../../inputs.ts';
 import { type OpenModelOptions, openModel } from '../../open-model.ts';
 import { createProgress } from '../../progress.ts';
 
-/** The most pictures that are looked at: more hardly widen a range. */
+/** The most pictures that are looked at: more hardly change a range. */
 const most = 100;
 
 export interface CalibratedFile {
