@@ -63,6 +63,8 @@ describe('the calibration in a file', () => {
   const { warn } = console;
   before(async () => {
     await tf.setBackend('cpu');
+    // tfjs greets by a warning when the first tensor is made.
+    tf.scalar(1).dispose();
     folder = await mkdtemp(join(tmpdir(), 'chaingrad-calibration-'));
   });
   after(() => rm(folder, { recursive: true }));
@@ -111,6 +113,12 @@ describe('the calibration in a file', () => {
       await load(other, again);
       expect(calibrationOf(other)).to.deep.equal(ranges);
     }
+  });
+
+  it("is the model's own, whatever text is to be carried along", async () => {
+    using net = calibrated();
+    await using file = await openWeights(await serialize(net, { metadata: { [text]: '{}' } }));
+    expect(readCalibration(file)).to.deep.equal(ranges);
   });
 
   it('is in no file of a model that has none, and goes away with other weights', async () => {
@@ -166,7 +174,7 @@ describe('the calibration in a file', () => {
   });
 
   it('tells of paths that the model has not, and goes on', async () => {
-    using net = calibrated();
+    using net = new Net();
     const more = JSON.stringify({ ...ranges, '/gone': [0, 1], '/body': [0, 1], __proto__: null });
     const bytes = await serialize(net, { metadata: { [text]: more } });
     using other = new Net();
@@ -195,7 +203,7 @@ describe('the calibration in a file', () => {
   ];
   for (const wrong of damaged) {
     it(`is refused when it is ${wrong || 'empty'}, and the model is as it was`, async () => {
-      using source = calibrated();
+      using source = new Net();
       const bytes = await serialize(source, { format: 'safetensors', metadata: { [text]: wrong } });
       using net = calibrated();
       const before = net.head.W.tensor.dataSync().slice();
