@@ -159,6 +159,18 @@ describe('the calibration in a file', () => {
     expect(warnings[0]).to.match(/no such convolution was loaded: \/a, \/b$/);
   });
 
+  it('of no link whose filters came from another path', async () => {
+    using source = new Chain();
+    using other = new Chain();
+    for (const name of ['p', 'q']) {
+      source.addLink(name, new Convolution2D(2, 2, 1)).inputRange = [-1, 1];
+      other.addLink(name, new Convolution2D(2, 2, 1)).inputRange = [-2, 2];
+    }
+    const swap = (path: string) => path.replace(/^\/([pq])/, (_, name) => (name === 'p' ? '/q' : '/p'));
+    await load(other, await serialize(source), { match: 'common', rename: swap });
+    expect(calibrationOf(other)).to.deep.equal({});
+  });
+
   it('of a link by itself, and by the names of another framework', async () => {
     using one = new Convolution2D(2, 2, 1);
     one.inputRange = [-1, 1];
