@@ -45,13 +45,10 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
   return f32x4.sub(c, f32x4.mul(a, b));
 }
 
-/**
- * Whether the kernels that multiply bytes are there: without an instruction for it they are slower than those for floats, and the
- * unoptimized code of V8 11, for which tiles have 4 rows, has it wrong.
- */
+/** Whether the kernels that multiply bytes are there: without an instruction for it they are slower than those for floats. */
 // @ts-ignore: decorator
 @inline
-export const BYTES: bool = ASC_FEATURE_RELAXED_SIMD && MR == 6;
+export const BYTES: bool = ASC_FEATURE_RELAXED_SIMD;
 
 /** Of each four neighbouring bytes the sum of a * b, to c. b is 0 to 127: with others processors differ. */
 // @ts-ignore: decorator

@@ -12,6 +12,9 @@ export async function useFastWasm() {
   return registerWasmKernels();
 }
 
+/** What Node 20 needs to multiply bytes: the unoptimized code of its V8 has the product wrong, so that the kernels do without. */
+export const bytesFlags: readonly string[] = process.versions.v8.startsWith('11.') ? ['--no-liftoff'] : [];
+
 /** A seeded generator of uniform numbers in [0, 1). */
 export function generator(seed: number): () => number {
   let state = seed >>> 0;

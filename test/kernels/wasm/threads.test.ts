@@ -9,7 +9,7 @@ import {
   WasmUnavailableError,
 } from '../../../packages/kernels/src/wasm/index.ts';
 import { runProgram } from '../../support/program.ts';
-import { useFastWasm } from './support.ts';
+import { bytesFlags, useFastWasm } from './support.ts';
 
 const file = createRequire(import.meta.url).resolve(
   '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm',
@@ -38,7 +38,7 @@ describe('wasm: threads', () => {
 
   it('right, bit for bit the same over 200 runs and for any number of threads, and they end', async () => {
     const program = new URL('threads-program.ts', import.meta.url);
-    const stdout = await runProgram(program);
+    const stdout = await runProgram(program, [], { flags: bytesFlags });
     const result = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<string, unknown>;
     const { error, info, ...rest } = result as { error: number; info: { threads: number } };
     expect(info.threads).to.equal(2);

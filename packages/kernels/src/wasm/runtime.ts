@@ -42,7 +42,7 @@ export class Runtime {
 
   #instantiate({ module }: Binary): Readonly<Record<JobName, Job>> {
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.heap.memory } });
-    // Once for all, as an engine may have it wrong only until it optimizes the code.
+    // Once for all: V8 11 has it wrong until it optimizes the code.
     if (productOfBytes(exports as unknown as Sizes)) this.#multiplyingBytes.add(exports);
     return exports as unknown as Record<JobName, Job>;
   }
