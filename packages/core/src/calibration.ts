@@ -11,7 +11,7 @@ import { nearestName } from './options.ts';
 export type Calibration = Readonly<Record<string, readonly [min: number, max: number]>>;
 
 /** The convolutions that may compute in 8 bits, by their paths: those over all channels, as the sums of a depthwise one are too short. */
-function* convolutions(model: Link): Generator<[path: string, link: Convolution2D]> {
+export function* roundableConvolutions(model: Link): Generator<[path: string, link: Convolution2D]> {
   for (const [path, link] of model.namedlinks())
     if (link instanceof Convolution2D && link.groups === 1) yield [path, link];
 }
@@ -32,7 +32,11 @@ function* convolutions(model: Link): Generator<[path: string, link: Convolution2
  */
 export async function calibrate(model: Link, run: () => unknown): Promise<Calibration> {
   const before = calibrationOf(model);
-  const hooked = [...convolutions(model)].map(([path, link]) => ({ path, link, hook: new RangeHook() }));
+  const hooked = [...roundableConvolutions(model)].map(([path, link]) => ({
+    path,
+    link,
+    hook: new RangeHook(),
+  }));
   setCalibration(model, {});
   for (const { link, hook } of hooked) link.addHook(hook);
   try {
@@ -88,13 +92,20 @@ function roundedFilter(W: tf.Tensor): tf.Tensor {
 const squaredError = (got: tf.Tensor, expected: tf.Tensor, axis?: number): tf.Tensor =>
   tf.mean(tf.square(tf.sub(got, expected)), axis);
 
-/** Of those that are tried, the range (min, max) that rounds x with the least squared error. */
+/** Of those that are tried, the range (min, max) that rounds x with the least squared error: first with all of the lower end. */
 function bestRange(x: tf.Tensor): tf.Tensor1D {
   const part = tf.tensor1d(parts);
-  const [low, high] = [tf.mul(part, tf.minimum(tf.min(x), 0)), tf.mul(part, tf.maximum(tf.max(x), 0))];
   const values = tf.reshape(samplesOf(x), [-1, 1]);
-  const best = tf.argMax(tf.neg(squaredError(rounded(values, low, high), values, 0)));
-  return tf.reshape(tf.gather(tf.stack([low, high], 1), tf.reshape(best, [1]) as tf.Tensor1D), [2]);
+  /** The one of these ends with which the error is least. */
+  const best = (ends: tf.Tensor, low: tf.Tensor, high: tf.Tensor) => {
+    const least = tf.argMax(tf.neg(squaredError(rounded(values, low, high), values, 0)));
+    return tf.gather(ends, tf.reshape(least, [1]) as tf.Tensor1D) as tf.Tensor1D;
+  };
+  const min = tf.minimum(tf.min(x), 0);
+  const maxima = tf.mul(part, tf.maximum(tf.max(x), 0));
+  const max = best(maxima, min, maxima);
+  const minima = tf.mul(part, min);
+  return tf.concat1d([best(minima, minima, max), max]);
 }
 
 /** Some values of x (N, H, W, C), from all channels. */
@@ -147,7 +158,7 @@ class RangeHook implements LinkHook {
 /** The ranges that a model's convolutions have now; empty where none computes in 8 bits. */
 export function calibrationOf(model: Link): Calibration {
   return Object.fromEntries(
-    [...convolutions(model)].flatMap(([path, { inputRange }]) =>
+    [...roundableConvolutions(model)].flatMap(([path, { inputRange }]) =>
       inputRange === null ? [] : [[path, inputRange] as const],
     ),
   );
@@ -160,7 +171,7 @@ export function calibrationOf(model: Link): Calibration {
  *   around 0. Then nothing is changed.
  */
 export function setCalibration(model: Link, calibration: Calibration): void {
-  const links = new Map(convolutions(model));
+  const links = new Map(roundableConvolutions(model));
   for (const [path, range] of Object.entries(calibration)) {
     if (!links.has(path)) {
       const nearest = nearestName(path, [...links.keys()]);
@@ -172,11 +183,14 @@ export function setCalibration(model: Link, calibration: Calibration): void {
   for (const [path, link] of links) link.inputRange = calibration[path] ?? null;
 }
 
-/** @throws InvalidArgumentError unless it is of two finite numbers, of which the first is at most 0 and the second at least 0. */
+/** Whether it is a range of inputs: two finite numbers, the first at most 0 and the second at least 0. */
+export function isInputRange(range: unknown): range is readonly [min: number, max: number] {
+  if (!Array.isArray(range) || range.length !== 2) return false;
+  const [min, max] = range as unknown[];
+  return Number.isFinite(min) && Number.isFinite(max) && (min as number) <= 0 && (max as number) >= 0;
+}
+
 function checkRange(path: string, range: unknown): void {
-  const [min, max] = Array.isArray(range) ? (range as unknown[]) : [];
-  const isRange =
-    Number.isFinite(min) && Number.isFinite(max) && (min as number) <= 0 && (max as number) >= 0;
-  if (!isRange)
+  if (!isInputRange(range))
     throw new InvalidArgumentError(`${path} inputRange`, 'two finite numbers, min <= 0 <= max', range);
 }

@@ -1,12 +1,13 @@
 /** The calibration of a model in the file of its weights. */
 import {
   type Calibration,
-  Convolution2D,
   calibrationOf,
   FormatError,
+  isInputRange,
   Link,
   listNames,
   type MatchReport,
+  roundableConvolutions,
   type Serializable,
   setCalibration,
 } from '@chaingrad/core';
@@ -39,18 +40,12 @@ export function readCalibration(file: Pick<WeightFile, 'file' | 'metadata'>): Ca
     typeof calibration !== 'object' ||
     calibration === null ||
     Array.isArray(calibration) ||
-    !Object.entries(calibration).every(isEntry)
+    !Object.entries(calibration).every(([path, range]) => path.startsWith('/') && isInputRange(range))
   ) {
     const expected = "paths that begin with '/', each with two finite numbers, min <= 0 <= max";
     throw new FormatError(place, expected, text);
   }
   return calibration as Calibration;
-}
-
-function isEntry([path, range]: [string, unknown]): boolean {
-  if (!path.startsWith('/') || !Array.isArray(range) || range.length !== 2) return false;
-  const [min, max] = range as unknown[];
-  return Number.isFinite(min) && Number.isFinite(max) && (min as number) <= 0 && (max as number) >= 0;
 }
 
 /** What a range needs to be found for. */
@@ -76,8 +71,7 @@ export function applyCalibration(
   const given = new Map(Object.entries(calibration));
   const taken = new Set(copied);
   const found: Record<string, Calibration[string]> = {};
-  for (const [path, link] of model.namedlinks()) {
-    if (!(link instanceof Convolution2D && link.groups === 1)) continue;
+  for (const [path] of roundableConvolutions(model)) {
     const place = path === '/' ? root || '/' : root + path;
     const range = given.get(place);
     const filter = filterOf(path);

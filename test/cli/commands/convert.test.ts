@@ -119,16 +119,17 @@ describe('chaingrad convert --dtype i8', () => {
     expect(lines).to.have.length(4);
     expect(lines[0]).to.match(/^wrote .*small\.safetensors \(5\.\d\d MB\)$/);
     expect(lines[1]).to.match(/^72 arrays, 4,932,288 values changed by 0\.\d+ % /);
-    expect(lines[3]).to.equal(
-      '55 convolutions are calibrated to compute in 8 bits, on wasm, with 3 of 4 pictures',
-    );
+    const [, count] = /^(\d+) of 55 convolutions are .* 8 bits, on wasm, with 3 of 4 pictures/.exec(
+      lines[3]!,
+    )!;
+    expect(Number(count)).to.be.within(30, 55);
     expect(statSync(output).size).to.be.within(4_932_288, 1.05 * 4_932_288);
     await using before = await openWeights(input());
     await using after = await openWeights(output);
     expect(after.keys()).to.have.members(before.keys());
     expect(readAbout(after)).to.deep.equal(readAbout(before));
     const ranges = readCalibration(after);
-    expect(Object.keys(ranges)).to.have.length(55);
+    expect(Object.keys(ranges)).to.have.length(Number(count));
     using model = await SSDMobileNetV2.fromPretrained(output);
     expect(calibrationOf(model)).to.deep.equal(ranges);
     expect(model.labelNames![0]).to.match(/^my /);
@@ -137,7 +138,9 @@ describe('chaingrad convert --dtype i8', () => {
     expect(second.code, second.stderr).to.equal(0);
     expect(second.stdout).to.match(/^wrote .*again\.safetensors\.index\.json /);
     expect(second.stdout).to.match(/changed by 0\.00 % \(root/);
-    expect(second.stdout).to.match(/\n55 convolutions are calibrated to .*, as they were before\n$/);
+    expect(second.stdout).to.match(
+      new RegExp(`\\n${count} convolutions are calibrated to .*, as they were before\\n$`),
+    );
   });
 
   it('writes weights that are computed with in float, and says so', async () => {

@@ -1,6 +1,6 @@
 /** A model that is calibrated with pictures, so that it computes in 8 bits. */
 import { existsSync } from 'node:fs';
-import { type Chain, Convolution2D, calibrate, useBackend } from '@chaingrad/core';
+import { type Chain, calibrate, roundableConvolutions, useBackend } from '@chaingrad/core';
 import { FeaturePredictor, type Image } from '@chaingrad/vision';
 import { openWeights, serialize, type WeightFile } from '@chaingrad/weights';
 import { eachPicture } from '../../each-picture.ts';
@@ -18,6 +18,8 @@ export interface CalibratedFile {
   /** From how many pictures of how many in the folder. */
   readonly used: number;
   readonly found: number;
+  /** Convolutions that could have been calibrated. */
+  readonly convolutions: number;
 }
 
 /**
@@ -40,7 +42,8 @@ export async function calibratedFile(
   progress.next(input);
   const model = await openModel(input, options, progress.say).finally(progress.stop);
   try {
-    if (![...model.links()].some((link) => link instanceof Convolution2D))
+    const convolutions = [...roundableConvolutions(model)].length;
+    if (convolutions === 0)
       throw new CliError(`${input} has no convolutions that can compute in 8 bits: leave --calibrate out`);
     const predict = predictorOf(model);
     let used = 0;
@@ -53,7 +56,7 @@ export async function calibratedFile(
     });
     const metadata = Object.fromEntries(opened.metadata);
     const file = await openWeights(await serialize(model, { format: 'safetensors', metadata }));
-    return { file, used, found: all.length };
+    return { file, used, found: all.length, convolutions };
   } finally {
     model.dispose();
   }

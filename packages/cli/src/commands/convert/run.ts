@@ -75,13 +75,18 @@ async function write(folder: string, files: readonly ConvertedFile[]): Promise<v
 /** In what a model with these weights computes. */
 function arithmeticLine(calibration: Calibration, pictures: CalibratedFile | null): string {
   const count = Object.keys(calibration).length;
-  if (count === 0)
-    return 'a model with these weights computes in float: --calibrate DIR lets it compute in 8 bits, on wasm';
-  const by =
-    pictures === null
-      ? 'as they were before'
-      : `with ${pictures.used} of ${pictures.found} ${pictures.found === 1 ? 'picture' : 'pictures'}`;
-  return `${count} convolutions are calibrated to compute in 8 bits, on wasm, ${by}`;
+  if (pictures === null) {
+    return count === 0
+      ? 'a model with these weights computes in float: --calibrate DIR lets it compute in 8 bits, on wasm'
+      : `${count} convolutions are calibrated to compute in 8 bits, on wasm, as they were before`;
+  }
+  const { used, found, convolutions } = pictures;
+  const by = `with ${used} of ${found} ${found === 1 ? 'picture' : 'pictures'}`;
+  const others =
+    count < convolutions
+      ? '; the others stay in float: rounding would change their outputs by more than 3 %'
+      : '';
+  return `${count} of ${convolutions} convolutions are calibrated to compute in 8 bits, on wasm, ${by}${others}`;
 }
 
 /** What a model gives for a picture of soft noise, the same at every call. */
