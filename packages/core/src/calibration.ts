@@ -92,20 +92,13 @@ function roundedFilter(W: tf.Tensor): tf.Tensor {
 const squaredError = (got: tf.Tensor, expected: tf.Tensor, axis?: number): tf.Tensor =>
   tf.mean(tf.square(tf.sub(got, expected)), axis);
 
-/** Of those that are tried, the range (min, max) that rounds x with the least squared error: first with all of the lower end. */
+/** Of those that are tried, the range (min, max) that rounds x with the least squared error. */
 function bestRange(x: tf.Tensor): tf.Tensor1D {
   const part = tf.tensor1d(parts);
+  const [low, high] = [tf.mul(part, tf.minimum(tf.min(x), 0)), tf.mul(part, tf.maximum(tf.max(x), 0))];
   const values = tf.reshape(samplesOf(x), [-1, 1]);
-  /** The one of these ends with which the error is least. */
-  const best = (ends: tf.Tensor, low: tf.Tensor, high: tf.Tensor) => {
-    const least = tf.argMax(tf.neg(squaredError(rounded(values, low, high), values, 0)));
-    return tf.gather(ends, tf.reshape(least, [1]) as tf.Tensor1D) as tf.Tensor1D;
-  };
-  const min = tf.minimum(tf.min(x), 0);
-  const maxima = tf.mul(part, tf.maximum(tf.max(x), 0));
-  const max = best(maxima, min, maxima);
-  const minima = tf.mul(part, min);
-  return tf.concat1d([best(minima, minima, max), max]);
+  const best = tf.argMax(tf.neg(squaredError(rounded(values, low, high), values, 0)));
+  return tf.reshape(tf.gather(tf.stack([low, high], 1), tf.reshape(best, [1]) as tf.Tensor1D), [2]);
 }
 
 /** Some values of x (N, H, W, C), from all channels. */

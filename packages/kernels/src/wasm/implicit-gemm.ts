@@ -37,9 +37,9 @@ export interface Product {
 /** Steps from one end of the input to the other: WASM has products of bytes by numbers up to 127. */
 const STEPS = 127;
 
-/** Whether the engine multiplies bytes, and there are products enough for each value that is rounded and for each sum. */
+/** Whether the engine multiplies bytes, and a value that is rounded has products enough, and so has a sum. */
 const worthBytes = (rt: Runtime, { c, o, taps }: Product): boolean =>
-  rt.multipliesBytes && c * taps.length * o >= 1024;
+  rt.multipliesBytes && o >= 32 && c * taps.length >= 32;
 
 const roundingOf = ([min, max]: readonly [min: number, max: number]): Rounding => {
   const step = (max - min) / STEPS || 1;
