@@ -5,7 +5,7 @@
 import { AFTER } from './after';
 import { groupBytes, groupStart, groupsOf } from './gemm';
 import { Int32List } from './list';
-import { A_CHUNK, A_ROW, CHUNK, NR, ceilDiv, dot4, minI } from './simd';
+import { A_CHUNK, A_ROW, BYTES, CHUNK, NR, ceilDiv, dot4, minI } from './simd';
 
 /** How floats become bytes: float = (byte - zero) * step. */
 @unmanaged
@@ -119,6 +119,7 @@ export class PackArgs {
  * becomes 127 steps.
  */
 export function packBytes(item: i32, args: PackArgs, _scratch: usize): void {
+  if (!BYTES) return;
   const panels = ceilDiv(args.n, NR);
   const columns = args.taps.length * args.k;
   const width = quads(columns);
