@@ -137,6 +137,12 @@ export const cases: readonly Case[] = [
       ...{ sides: ['chaingrad', 'chaingrad-wide', ...(model === 'ssd300' ? [] : (['litert'] as const))] },
     }),
   ),
+  ...(['ssd-mobilenet-v2', 'ssd300'] as const).map((model) =>
+    define({
+      ...{ id: `${model}-bytes`, title: `${model}, calibrated for 8 bits`, model },
+      ...{ sides: ['chaingrad', 'chaingrad-bytes'], minRuns: 10 },
+    }),
+  ),
   define({
     ...{ id: 'ssd300-train-wide', title: 'SSD300, training step, registers of 256 bits', model: 'ssd300' },
     ...{ sides: ['chaingrad', 'chaingrad-wide'], tasks: ['train'], processes: 2, seconds: 3 },
@@ -232,6 +238,7 @@ export const absent: readonly (readonly [SideName, string])[] = [
   ],
   ['chaingrad-webgpu', 'and the others on WebGPU are measured where Chromium finds a GPU.'],
   ['chaingrad-wide', 'is opt-in, as its pass of V8 is experimental; Node 24 alone runs it.'],
+  ['chaingrad-bytes', 'has other results: it is calibrated, with the input that is measured.'],
   ['tfjs-layers', 'runs on tfjs-wasm: measured with the classifier only, and cannot train it either.'],
   ['jax-js', 'needs minutes for a training step of an SSD300; measured on a small network.'],
   ['tfjs-cpu', 'likewise.'],

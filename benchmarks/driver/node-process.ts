@@ -31,21 +31,21 @@ export function pythonBinary(): string | null {
 }
 
 /** @throws Error with what the process said when it fails. */
-export const runInNode = (binary: string, job: Job): Promise<Ran> =>
-  runProgram(binary, `${build}node/node.js`, job);
+export const runInNode = (binary: string, job: Job, flags: readonly string[] = []): Promise<Ran> =>
+  runProgram(binary, [...flags, `${build}node/node.js`], job);
 
 /** @throws Error with what the process said when it fails. */
 export const runInPython = (binary: string, job: Job): Promise<Ran> =>
-  runProgram(binary, `${benchmarks}pytorch/main.py`, job);
+  runProgram(binary, [`${benchmarks}pytorch/main.py`], job);
 
 /** Seconds that a process has for all its runs. Some other side's may wait for its own threads for ever. */
 const LONGEST = 300;
 
-async function runProgram(binary: string, program: string, job: Job): Promise<Ran> {
+async function runProgram(binary: string, program: readonly string[], job: Job): Promise<Ran> {
   const folder = mkdtempSync(join(tmpdir(), 'chaingrad-bench-'));
   const result = join(folder, 'result.json');
   try {
-    const child = spawn(binary, [program, JSON.stringify({ ...job, files, result })], {
+    const child = spawn(binary, [...program, JSON.stringify({ ...job, files, result })], {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: 1000 * LONGEST,
       killSignal: 'SIGKILL',

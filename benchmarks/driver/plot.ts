@@ -7,6 +7,7 @@ import { ms, Results, titled } from './targets.ts';
 export const colours: Readonly<Record<SideName, string>> = {
   chaingrad: '#1b7f5c',
   'chaingrad-wide': '#12573f',
+  'chaingrad-bytes': '#7fb79f',
   'chaingrad-webgpu': '#2f9e8f',
   'onnxruntime-web': '#c2662d',
   'onnxruntime-webgpu': '#e08a4f',

@@ -30,6 +30,7 @@ export interface Target {
 
 const marks: Partial<Record<SideName, string>> = {
   'chaingrad-wide': 'chaingrad, wide',
+  'chaingrad-bytes': 'chaingrad, 8 bits',
   'chaingrad-webgpu': 'chaingrad, WebGPU',
   'onnxruntime-webgpu': 'onnxruntime-web, WebGPU',
   'onnxruntime-node': 'onnxruntime-node (native)',

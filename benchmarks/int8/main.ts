@@ -1,12 +1,10 @@
 /**
- * What computing in whole numbers of 8 bits could gain at most: the inner product of a pointwise convolution as our kernels have it, and with
- * WASM's product of 8-bit numbers, and from both rates a bound for whole networks.
+ * What convolutions in 8 bits gain, where the processor multiplies bytes in one instruction (AVX-VNNI) and where V8 needs three: the inner
+ * product alone, with its operands in the first-level cache, and whole networks, calibrated with the input that is measured.
  *
  *     npm run bench:int8 -- [Node: 24 or 26, default 24]
  *
- * Both tiles have 6 rows and 8 columns and find their operands in the first-level cache. The bound is generous: products take less time by as
- * much as the tile is faster, and quantizing takes none. Winograd's algorithm, for whose sums 8 bits are too few, stays where it is faster
- * than a direct convolution at the full rate of the 8-bit tile; depthwise layers stay as they are. Times are computing times.
+ * Three processes of each kind take turns; times are medians over them, the fastest one in brackets.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +14,7 @@ import { compileAssembly } from '../driver/assembly.ts';
 import { bundleForNode } from '../driver/bundle.ts';
 import { installPeers } from '../driver/install.ts';
 import { nodeBinary, runInNode } from '../driver/node-process.ts';
-import { graphOf } from '../models/index.ts';
+import { median } from '../driver/stats.ts';
 
 const [ROWS, K] = [6, 256];
 /** Sums of one tile, by row and half of the columns. */
@@ -94,46 +92,46 @@ const file = join(folder, 'tile.wasm');
 writeFileSync(file, await compileAssembly(source, { relaxed: true, memoryPages: 1 }));
 const run = (flags: readonly string[]): string =>
   execFileSync(node, [...flags, '-e', program, file], { encoding: 'utf8', maxBuffer: 2 ** 28 });
-const rates = JSON.parse(run([])) as { float: number; int8: number };
-const code = run(['--no-liftoff', '--no-wasm-dynamic-tiering', '--print-wasm-code']);
+
+/** Instructions for a product of bytes, as V8 emits them. */
+const emitted = (flags: readonly string[]): string[] => {
+  const code = run([...flags, '--no-liftoff', '--no-wasm-dynamic-tiering', '--print-wasm-code']);
+  return ['vpdpbusd', 'vpmaddubsw', 'pmaddubsw'].filter((name) => new RegExp(`\\b${name}\\b`).test(code));
+};
+
+/** What V8 is told: nothing, and to do without AVX-VNNI, where it would have it. */
+const kinds: (readonly string[])[] = [[]];
+if (emitted([]).includes('vpdpbusd')) kinds.push(['--no-enable-avx-vnni']);
+
+console.log(`${cpus()[0]?.model}, load ${loadavg()[0]!.toFixed(1)}, Node ${major}, one thread\n`);
+console.log('| | G operations a second, float | in 8 bits | |\n|---|---:|---:|---:|');
+for (const flags of kinds) {
+  const { float, int8 } = JSON.parse(run(flags)) as { float: number; int8: number };
+  const cells = [
+    emitted(flags).join(', '),
+    float.toFixed(0),
+    int8.toFixed(0),
+    `${(int8 / float).toFixed(2)}x`,
+  ];
+  console.log(`| ${cells.join(' | ')} |`);
+}
 rmSync(folder, { recursive: true });
-const emitted = ['vpdpbusd', 'vpmaddubsw', 'vfmadd231ps', 'pmaddubsw'].filter((name) =>
-  new RegExp(`\\b${name}\\b`).test(code),
-);
-console.log(
-  `${cpus()[0]?.model}, load ${loadavg()[0]!.toFixed(1)}, Node ${major}; V8 emits ${emitted.join(', ')}`,
-);
-console.log(
-  `one core: float ${rates.float.toFixed(0)} G operations a second, 8-bit ${rates.int8.toFixed(0)} (${(rates.int8 / rates.float).toFixed(2)}x)\n`,
-);
-/** The rates of the 8-bit tile: as it is here, and were its product one instruction as with AVX-VNNI. */
-const tiles = [rates.int8, 4 * rates.float];
-console.log(
-  '| | layers now | of it without Winograd | at most with 8 bits | gain | were the tile 4 times as fast | gain |',
-);
-console.log('|---|---:|---:|---:|---:|---:|---:|');
+
+console.log('\n| | float | in 8 bits | |\n|---|---:|---:|---:|');
+const PROCESSES = 3;
 for (const model of ['ssd-mobilenet-v2', 'ssd300']) {
-  const { result } = await runInNode(node, {
-    ...{ side: 'chaingrad', model, tasks: ['layers'], batch: 1, threads: 1, drawn: true },
-    ...{ warmup: 2, minRuns: 7, seconds: 0 },
-  });
-  const graph = graphOf(model);
-  let [now, products] = [0, 0];
-  const then = tiles.map(() => 0);
-  for (const { name, count, ms, cpuMs = ms, gflop } of result.layers!) {
-    const layer = graph.nodes.find((one) => one.name === name)!;
-    if (layer.op !== 'conv') continue;
-    const took = count * cpuMs;
-    const isWinograd = layer.groups === 1 && layer.ksize === 3 && layer.stride === 1 && layer.inShape[2] >= 8;
-    now += took;
-    if (layer.groups === 1 && !isWinograd) products += took;
-    tiles.forEach((rate, i) => {
-      if (layer.groups > 1) then[i]! += took;
-      else if (isWinograd) then[i]! += Math.min(took, ((count * gflop) / rate) * 1000);
-      else then[i]! += (took * rates.float) / rate;
-    });
+  for (const flags of kinds) {
+    const times: Record<string, number[]> = { chaingrad: [], 'chaingrad-bytes': [] };
+    for (let i = 0; i < PROCESSES; i++) {
+      for (const side of ['chaingrad', 'chaingrad-bytes'] as const) {
+        const job = { side, model, tasks: ['forward'], batch: 1, threads: 1, drawn: true } as const;
+        const { result } = await runInNode(node, { ...job, warmup: 4, minRuns: 11, seconds: 2 }, flags);
+        times[side]!.push(median(result.tasks.forward!.runs));
+      }
+    }
+    const [float, bytes] = Object.values(times) as [number[], number[]];
+    const cell = (all: number[]) => `${median(all).toFixed(1)} ms (${Math.min(...all).toFixed(1)})`;
+    const gain = `${(median(float) / median(bytes)).toFixed(2)}x (${(Math.min(...float) / Math.min(...bytes)).toFixed(2)}x)`;
+    console.log(`| ${[model, ...flags].join(', ')} | ${cell(float)} | ${cell(bytes)} | ${gain} |`);
   }
-  const ms = (time: number) => `${time.toFixed(1)} ms`;
-  const bounds = then.flatMap((time) => [ms(time), `${(now / time).toFixed(2)}x`]);
-  console.log(`| ${[model, ms(now), ms(products), ...bounds].join(' | ')} |`);
 }

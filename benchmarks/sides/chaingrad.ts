@@ -1,5 +1,6 @@
 /** chaingrad: its own models where the graph is one of them, its kernels for others. */
 import {
+  calibrate,
   type Link,
   linear,
   normalize,
@@ -27,8 +28,8 @@ async function loadFile(name: string, platform: Platform, model: Link): Promise<
   await load(model, platform.path === undefined ? await platform.read(name) : platform.path(name));
 }
 
-/** Our backends: WASM, WASM for registers of 256 bits, WebGPU. */
-type Own = 'wasm' | 'wide' | 'webgpu';
+/** Our backends: WASM, WASM for registers of 256 bits, WASM with convolutions in 8 bits, WebGPU. */
+type Own = 'wasm' | 'wide' | 'bytes' | 'webgpu';
 
 async function start(own: Own, options: OpenOptions): Promise<Pick<Runner, 'info' | 'code'>> {
   if (own === 'webgpu') {
@@ -41,7 +42,8 @@ async function start(own: Own, options: OpenOptions): Promise<Pick<Runner, 'info
   if (cacheBytes !== undefined) await kernels.setWasmKernelOptions({ cacheBytes });
   const { wasm, notes } = await useBackend('wasm', { threads, wide });
   if (wasm?.threads !== threads || wasm.wide !== wide) throw new Error(notes.join('; '));
-  return { info: `${threads} thread(s)`, code: wasmCode(wasm.relaxedSimd, wide) };
+  const code = wasmCode(wasm.relaxedSimd, wide);
+  return { info: `${threads} thread(s)`, code: own === 'bytes' ? `${code}, 8 bits` : code };
 }
 
 /** The function of a graph, from kernels. */
@@ -107,12 +109,22 @@ const side = (own: Own): Side => ({
     /** The input of `compute`. */
     let resident: tf.Tensor4D | null = null;
     const pass = (x: () => tf.Tensor4D) => usingConfig('train', false, () => tf.tidy(() => run(x())));
+    let isCalibrated = own !== 'bytes';
+    /** Once, with the input that is measured. */
+    const calibrated = async () => {
+      if (isCalibrated || model === null) return;
+      isCalibrated = true;
+      await calibrate(model, () => tf.dispose(pass(() => tf.tensor4d(input, shape))));
+    };
     return {
       ...about,
       input(x) {
         input = x;
       },
-      forward: () => read(pass(() => tf.tensor4d(input, shape))),
+      async forward() {
+        await calibrated();
+        return read(pass(() => tf.tensor4d(input, shape)));
+      },
       async compute() {
         resident ??= tf.tensor4d(input, shape);
         tf.dispose(pass(() => resident!));
@@ -144,5 +156,8 @@ export const chaingrad = side('wasm');
 
 /** Compiled for registers of 256 bits: `useBackend('wasm', { wide: true })`. */
 export const chaingradWide = side('wide');
+
+/** Calibrated: convolutions multiply bytes where that is faster and changes little. */
+export const chaingradBytes = side('bytes');
 
 export const chaingradWebgpu = side('webgpu');

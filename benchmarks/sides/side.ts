@@ -5,6 +5,7 @@ import type { JobLog } from './job-log.ts';
 export const sideNames = [
   'chaingrad',
   'chaingrad-wide',
+  'chaingrad-bytes',
   'chaingrad-webgpu',
   'onnxruntime-web',
   'onnxruntime-webgpu',
@@ -104,6 +105,8 @@ export async function loadSide(name: SideName): Promise<Side> {
       return (await import('./chaingrad.ts')).chaingrad;
     case 'chaingrad-wide':
       return (await import('./chaingrad.ts')).chaingradWide;
+    case 'chaingrad-bytes':
+      return (await import('./chaingrad.ts')).chaingradBytes;
     case 'chaingrad-webgpu':
       return (await import('./chaingrad.ts')).chaingradWebgpu;
     case 'onnxruntime-web':
