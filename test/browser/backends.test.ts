@@ -20,6 +20,7 @@ const sets = {
     backend: 'wasm',
     files: [
       ...goldens,
+      'core/calibration.test.ts',
       'core/functions/convolution.test.ts',
       'core/functions/pooling.test.ts',
       'core/links/batch-normalization.test.ts',
