@@ -201,7 +201,7 @@ describe('int8 arrays with scales in safetensors', () => {
   const wrongScales: [string, NamedArray, string][] = [
     ['too few', floats([1]), 'float32 of shape (1)'],
     ['too many', floats([3]), 'float32 of shape (3)'],
-    ['a shape of two dimensions', floats([2, 1]), 'float32 of shape (2, 1)'],
+    ['a shape of two dimensions', floats([2, 2]), 'float32 of shape (2, 2)'],
     ['none of a dimension', floats([]), 'float32 of shape ()'],
     [
       'another type',
@@ -234,6 +234,12 @@ describe('int8 arrays with scales in safetensors', () => {
       expect(thrown(() => writeSafetensors(pairs), FormatError).key).to.equal('W_scale');
     });
   }
+
+  it('may have scales of as many axes, as other programs write them', async () => {
+    const file = await opened(hostile(W, floats([2, 1])));
+    expect(file.keys()).to.deep.equal(['W']);
+    expect((await readArray(file, 'W')).shape).to.deep.equal([2, 3]);
+  });
 
   it('are refused with scales of no dimension to scale', async () => {
     const error = await rejection(opened(hostile(int8([], [1]), floats([]))), FormatError);

@@ -1,67 +1,91 @@
 /** The ranges of what convolutions get, by which they compute in whole numbers of 8 bits. */
+import { type InputRange, isInputRange } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from './errors.ts';
 import { convolution2D } from './functions/convolution.ts';
-import type { Link } from './link.ts';
+import { Link } from './link.ts';
 import type { ForwardInfo, LinkHook } from './link-hook.ts';
 import { Convolution2D } from './links/convolution-2d.ts';
 import { nearestName } from './options.ts';
 
 /** The ranges of the inputs of convolutions, by the paths of their links: `{ '/extractor/conv0': [-1, 1] }`. */
-export type Calibration = Readonly<Record<string, readonly [min: number, max: number]>>;
+export type Calibration = Readonly<Record<string, InputRange>>;
 
-/** The convolutions that may compute in 8 bits, by their paths: those over all channels, as the sums of a depthwise one are too short. */
+/**
+ * The convolutions that may compute in 8 bits, by their paths: those over all channels, as the sums of a depthwise one are too short, which
+ * compute as `Convolution2D` does. A link that is held twice comes twice.
+ */
 export function* roundableConvolutions(model: Link): Generator<[path: string, link: Convolution2D]> {
   for (const [path, link] of model.namedlinks())
-    if (link instanceof Convolution2D && link.groups === 1) yield [path, link];
+    if (
+      link instanceof Convolution2D &&
+      link.groups === 1 &&
+      link.forward === Convolution2D.prototype.forward
+    )
+      yield [path, link];
 }
 
 /**
  * Finds the ranges of what the convolutions of a model get while `run` calls it, and lets them compute in 8 bits from then on
  * (`Convolution2D.inputRange`). Of each call the range is the one that rounds its input with the least squared error, which may leave out the
- * farthest values; the mean over all calls counts. A convolution stays in float where rounding would change its outputs by more than 3 %.
+ * farthest values; the mean over all calls counts. A convolution stays in float where rounding with that would change its outputs by more
+ * than 3 % (root mean square, the mean over all calls).
  *
  * ```ts
  * await calibrate(model, () => model.predict(photos));
  * ```
  *
- * @param run calls the model with what is typical for it: some dozens of images. Ranges that the model had before count for nothing.
+ * @param run calls the model with what is typical for it: some dozens of images. It runs twice: ranges are found, then what they change. Ranges
+ *   that the model had before count for nothing.
  * @returns the ranges; a convolution that stays in float, or was not called, has none.
- * @throws InvalidArgumentError where no convolution was called, or one got values that are not finite; what `run` throws. The model is as it
- *   was then.
+ * @throws InvalidArgumentError where no convolution was called, or one got values that are not finite, or the model is being calibrated
+ *   already; what `run` throws. The model is as it was then.
  */
 export async function calibrate(model: Link, run: () => unknown): Promise<Calibration> {
+  if (!(model instanceof Link)) throw new InvalidArgumentError('calibrate model', 'a link', model);
+  if (typeof run !== 'function') throw new InvalidArgumentError('calibrate run', 'a function', run);
   const before = calibrationOf(model);
-  const hooked = [...roundableConvolutions(model)].map(([path, link]) => ({
-    path,
-    link,
-    hook: new RangeHook(),
-  }));
-  setCalibration(model, {});
-  for (const { link, hook } of hooked) link.addHook(hook);
+  const links = new Map([...roundableConvolutions(model)].map(([path, link]) => [link, path]));
+  for (const [link, path] of links)
+    if (calibrating.has(link))
+      throw new InvalidArgumentError('calibrate model', 'one that is not being calibrated', path);
+  const watches = new Map<Convolution2D, Watch>();
   try {
-    await run();
-    const found: Record<string, readonly [number, number]> = {};
-    const called = hooked.filter(({ hook }) => hook.calls > 0);
-    for (const { path, hook } of called) {
-      const { range, error } = await hook.mean();
-      checkRange(path, range);
-      if (error <= MOST_ERROR) found[path] = range;
+    for (const link of links.keys()) {
+      calibrating.add(link);
+      watches.set(link, new Watch(link));
     }
+    setCalibration(model, {});
+    await run();
+    const called = [...watches.values()].filter(({ calls }) => calls > 0);
     if (called.length === 0)
       throw new InvalidArgumentError('calibrate', 'a run that calls convolutions of the model', 'none');
+    for (const watch of called) await watch.findRange(links.get(watch.link)!);
+    await run();
+    const found: Record<string, InputRange> = {};
+    for (const watch of called) {
+      if (watch.calls === 0)
+        throw new InvalidArgumentError(
+          'calibrate',
+          'a run that can be repeated',
+          'one that calls nothing the second time',
+        );
+      const { range } = watch;
+      if (range![0] < range![1] && (await watch.error()) <= MOST_ERROR)
+        found[links.get(watch.link)!] = range!;
+    }
     setCalibration(model, found);
     return found;
   } catch (error) {
     setCalibration(model, before);
     throw error;
   } finally {
-    for (const { link, hook } of hooked) {
-      link.deleteHook(hook.name);
-      hook.dispose();
-    }
+    for (const link of links.keys()) calibrating.delete(link);
+    for (const watch of watches.values()) watch.end();
   }
 }
+
+const calibrating = new WeakSet<Convolution2D>();
 
 /** Steps that an input is rounded to, as the kernels have it. */
 const STEPS = 127;
@@ -111,59 +135,97 @@ function samplesOf(x: tf.Tensor): tf.Tensor {
 /** The greatest common divisor. */
 const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
 
-/** Sums the ranges of what a link is called with, and what rounding changes in its outputs. */
-class RangeHook implements LinkHook {
-  readonly name = 'InputRange';
+/** Watches what a link is called with: first for the ranges, then, when there is one, for what it changes. */
+class Watch implements LinkHook {
+  readonly name = 'chaingrad.calibrate';
   calls = 0;
-  /** Of min, max and the squared error, in parts of the outputs' own square. */
-  #sums: tf.Tensor1D | null = null;
+  range: InputRange | null = null;
+  /** Over all calls: of the ends of the ranges, or of squared errors, in parts of the outputs' own square. */
+  #sum: tf.Tensor1D | null = null;
 
-  forwardPostprocess({ link, args, out }: ForwardInfo): void {
+  constructor(readonly link: Convolution2D) {
+    link.addHook(this);
+  }
+
+  forwardPostprocess({ args, out }: ForwardInfo): void {
     const [x, activation, normalization = null] = args as Parameters<Convolution2D['forward']>;
     if (x.size === 0) return;
-    const before = this.#sums;
-    // They outlive the call of whichever link runs.
-    this.#sums = tf.tidy(() => {
-      const range = bestRange(x);
-      const [W, b, options] = (link as Convolution2D).argumentsOf(activation, normalization);
-      const bytes = rounded(x, tf.slice(range, 0, 1), tf.slice(range, 1, 1)) as tf.Tensor4D;
-      const y = out as tf.Tensor4D;
-      const error = squaredError(convolution2D(bytes, roundedFilter(W) as tf.Tensor4D, b, options), y);
-      const square = tf.maximum(tf.mean(tf.square(y)), 1e-30);
-      const seen = tf.concat1d([range, tf.reshape(tf.div(error, square), [1])]);
+    const before = this.#sum;
+    // It outlives the call of whichever link runs.
+    this.#sum = tf.tidy(() => {
+      const seen =
+        this.range === null ? bestRange(x) : this.#change(x, out as tf.Tensor4D, activation, normalization);
       return tf.keep(before === null ? seen : tf.add(before, seen));
     });
     before?.dispose();
     this.calls++;
   }
 
-  /** The mean range, and the error (root mean square, of the outputs' own). */
-  async mean(): Promise<{ readonly range: readonly [min: number, max: number]; readonly error: number }> {
-    const [min, max, error] = await this.#sums!.data();
-    return { range: [min! / this.calls, max! / this.calls], error: Math.sqrt(error! / this.calls) };
+  #change(
+    x: tf.Tensor4D,
+    y: tf.Tensor4D,
+    ...[activation, normalization]: Parameters<Convolution2D['argumentsOf']>
+  ): tf.Tensor1D {
+    const [W, b, options] = this.link.argumentsOf(activation, normalization);
+    const [min, max] = this.range!;
+    const bytes = rounded(x, tf.scalar(min), tf.scalar(max)) as tf.Tensor4D;
+    const error = squaredError(convolution2D(bytes, roundedFilter(W) as tf.Tensor4D, b, options), y);
+    return tf.reshape(tf.div(error, tf.maximum(tf.mean(tf.square(y)), 1e-30)), [1]);
   }
 
-  dispose(): void {
-    this.#sums?.dispose();
+  /** @throws InvalidArgumentError for inputs that are not finite. */
+  async findRange(path: string): Promise<void> {
+    const [min, max] = await this.#mean();
+    const range = [min!, max!];
+    checkRange(path, range);
+    this.range = range;
+  }
+
+  /** What the range changes: root mean square, of the outputs' own. */
+  async error(): Promise<number> {
+    const [square] = await this.#mean();
+    return Math.sqrt(square!);
+  }
+
+  /** The mean over all calls, which are forgotten then. */
+  async #mean(): Promise<number[]> {
+    const [sum, calls] = [this.#sum!, this.calls];
+    [this.#sum, this.calls] = [null, 0];
+    const values = await sum.data();
+    sum.dispose();
+    return Array.from(values, (value) => value / calls);
+  }
+
+  end(): void {
+    this.link.deleteHook(this.name);
+    this.#sum?.dispose();
   }
 }
 
-/** The ranges that a model's convolutions have now; empty where none computes in 8 bits. */
+/**
+ * The ranges that a model's convolutions have now; empty where none computes in 8 bits.
+ *
+ * @throws InvalidArgumentError for an `inputRange` that is none.
+ */
 export function calibrationOf(model: Link): Calibration {
-  return Object.fromEntries(
-    [...roundableConvolutions(model)].flatMap(([path, { inputRange }]) =>
-      inputRange === null ? [] : [[path, inputRange] as const],
-    ),
-  );
+  const found: Record<string, InputRange> = {};
+  for (const [path, { inputRange }] of roundableConvolutions(model)) {
+    if (inputRange === null) continue;
+    checkRange(path, inputRange);
+    found[path] = inputRange;
+  }
+  return found;
 }
 
 /**
  * Gives the convolutions of a model these ranges, and takes those of all others away: `{}` lets all compute in float again.
  *
- * @throws InvalidArgumentError for a path where no convolution is, or none over all channels, and unless a range is of two finite numbers
- *   around 0. Then nothing is changed.
+ * @throws InvalidArgumentError for a path where no convolution is, or none over all channels, and unless a range is of two numbers around 0, at
+ *   most 1e30 apart. Then nothing is changed.
  */
 export function setCalibration(model: Link, calibration: Calibration): void {
+  if (typeof calibration !== 'object' || calibration === null || Array.isArray(calibration))
+    throw new InvalidArgumentError('calibration', 'an object of ranges by paths', calibration);
   const links = new Map(roundableConvolutions(model));
   for (const [path, range] of Object.entries(calibration)) {
     if (!links.has(path)) {
@@ -173,17 +235,11 @@ export function setCalibration(model: Link, calibration: Calibration): void {
     }
     checkRange(path, range);
   }
-  for (const [path, link] of links) link.inputRange = calibration[path] ?? null;
+  for (const link of links.values()) link.inputRange = null;
+  for (const [path, [min, max]] of Object.entries(calibration)) links.get(path)!.inputRange = [min, max];
 }
 
-/** Whether it is a range of inputs: two finite numbers, the first at most 0 and the second at least 0. */
-export function isInputRange(range: unknown): range is readonly [min: number, max: number] {
-  if (!Array.isArray(range) || range.length !== 2) return false;
-  const [min, max] = range as unknown[];
-  return Number.isFinite(min) && Number.isFinite(max) && (min as number) <= 0 && (max as number) >= 0;
-}
-
-function checkRange(path: string, range: unknown): void {
+function checkRange(path: string, range: unknown): asserts range is InputRange {
   if (!isInputRange(range))
-    throw new InvalidArgumentError(`${path} inputRange`, 'two finite numbers, min <= 0 <= max', range);
+    throw new InvalidArgumentError(`${path} inputRange`, 'two numbers around 0, at most 1e30 apart', range);
 }

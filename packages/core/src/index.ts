@@ -3,7 +3,14 @@
  *
  * @module @chaingrad/core
  */
-export { DisposedTensorError, NoBackendError, nodeModule, SecondGradientError } from '@chaingrad/kernels';
+export {
+  DisposedTensorError,
+  type InputRange,
+  isInputRange,
+  NoBackendError,
+  nodeModule,
+  SecondGradientError,
+} from '@chaingrad/kernels';
 export type { ArraySource } from './arrays/array-source.ts';
 export * from './arrays/format-error.ts';
 export { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat, halvesToFloats } from './arrays/half.ts';

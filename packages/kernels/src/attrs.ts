@@ -5,6 +5,17 @@ import type { CSRMatrix } from './csr-matrix.ts';
 /** Space added at the [top, bottom, left, right]; may be asymmetric (TensorFlow's SAME, Chainer's cover-all). */
 export type Pad2D = readonly [top: number, bottom: number, left: number, right: number];
 
+/** The ends of the values of an input, min <= 0 <= max; at most 1e30 apart, so that float32 holds what is between. */
+export type InputRange = readonly [min: number, max: number];
+
+/** Whether it is an `InputRange`. */
+export function isInputRange(range: unknown): range is InputRange {
+  if (!Array.isArray(range) || range.length !== 2) return false;
+  const [min, max] = range as unknown[];
+  if (typeof min !== 'number' || typeof max !== 'number') return false;
+  return min <= 0 && max >= 0 && max - min <= 1e30;
+}
+
 export type FusedActivation = 'linear' | 'relu' | 'relu6';
 
 /** Attributes of a 2-D convolution whose filter is OIHW: (out, in / groups, kh, kw). */
@@ -17,10 +28,10 @@ export interface Conv2DAttrs {
   /** Applied to the output after the bias. Only the forward kernel looks at it. */
   readonly activation: FusedActivation;
   /**
-   * The ends of the values of x, min <= 0 <= max, where it may be rounded to 127 steps between them, and the filter to 8 bits; null where not.
-   * Only the forward kernel of wasm looks at it.
+   * The ends of the values of x, where it may be rounded to 127 steps between them, and the filter to 8 bits; null where not. Only the forward
+   * kernel of wasm looks at it.
    */
-  readonly inputRange?: readonly [min: number, max: number] | null;
+  readonly inputRange?: InputRange | null;
 }
 
 /** Attributes of a 2-D convolution and a batch normalization in one. */

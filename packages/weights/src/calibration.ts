@@ -42,7 +42,7 @@ export function readCalibration(file: Pick<WeightFile, 'file' | 'metadata'>): Ca
     Array.isArray(calibration) ||
     !Object.entries(calibration).every(([path, range]) => path.startsWith('/') && isInputRange(range))
   ) {
-    const expected = "paths that begin with '/', each with two finite numbers, min <= 0 <= max";
+    const expected = "paths that begin with '/', each with two numbers around 0, at most 1e30 apart";
     throw new FormatError(place, expected, text);
   }
   return calibration as Calibration;

@@ -83,6 +83,14 @@ describe('conv2d', () => {
       'pad',
       /at least 0/,
     ],
+    ...([[-1], [1, 2], ['-1', '1'], [-1e38, 1e38], [Number.NaN, 1], 5] as unknown[]).map(
+      (inputRange): [string, () => tf.Tensor, string, RegExp] => [
+        `a range like ${String(inputRange)}`,
+        () => conv2d(x([1, 4, 4, 3]), x([2, 3, 3, 3]), null, { inputRange: inputRange as [number, number] }),
+        'inputRange',
+        /two numbers around 0/,
+      ],
+    ),
     [
       'an unknown activation',
       () => conv2d(x([1, 4, 4, 3]), x([2, 3, 3, 3]), null, { activation: 'tanh' as 'relu' }),

@@ -235,6 +235,24 @@ describe(`wasm: convolution in bytes${isWrong ? ', on an engine that has it wron
     expect(firsts).to.deep.equal([-1.01, 0.99, -1.01, 0.5]);
   });
 
+  it('sums no more products than 32 bits hold', () => {
+    for (const channels of [2700, 2800]) {
+      const y = tf.tidy(() => {
+        const [x, filter] = [tf.ones([1, 7, 7, channels]), tf.ones([32, channels, 7, 7])] as tf.Tensor4D[];
+        return conv2d(x!, filter!, null, { inputRange: [0, 1] }).dataSync()[0]!;
+      });
+      expect(y / (49 * channels)).to.be.within(1 - 1e-6, 1 + 1e-6);
+    }
+  });
+
+  it('takes ranges without a width', () => {
+    const y = tf.tidy(() => {
+      const [x, filter] = [tf.fill([1, 1, 1, 40], 5), tf.ones([32, 40, 1, 1])] as tf.Tensor4D[];
+      return conv2d(x!, filter!, null, { inputRange: [0, 0] }).dataSync()[0]!;
+    });
+    expect(y).to.be.within(0, 1e-20);
+  });
+
   it('computes in float where Winograd does, and where gradients are recorded', () => {
     tf.tidy(() => {
       const random = generator(6);

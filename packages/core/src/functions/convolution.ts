@@ -6,6 +6,8 @@ import {
   type Conv2DStep,
   conv2d,
   geometryOf,
+  type InputRange,
+  isInputRange,
   runKernel,
   separableConv2d,
 } from '@chaingrad/kernels';
@@ -46,9 +48,9 @@ export interface Convolution2DOptions {
   normalization?: BatchStatistics | null | undefined;
   /**
    * The smallest and the largest value of x, at most and at least 0: with it wasm computes in whole numbers of 8 bits where it is faster so,
-   * unless gradients are recorded; values beyond count as the end. Default none: in float.
+   * unless gradients are recorded; values beyond count as the end, NaN as the lower one. Default none: in float.
    */
-  inputRange?: readonly [min: number, max: number] | null | undefined;
+  inputRange?: InputRange | null | undefined;
 }
 
 const kinds: OptionKinds<Convolution2DOptions> = {
@@ -145,8 +147,14 @@ function stepOf(
   b: tf.Tensor1D | null,
   options: Convolution2DOptions,
 ): CompletedStep {
-  const { groups = 1, coverAll = false, activation } = checkOptions(name, options, kinds);
+  const { groups = 1, coverAll = false, activation, inputRange = null } = checkOptions(name, options, kinds);
   const where = name + part;
+  if (inputRange !== null && !isInputRange(inputRange))
+    throw new InvalidArgumentError(
+      `${where} inputRange`,
+      'two numbers around 0, at most 1e30 apart',
+      inputRange,
+    );
   const stride = toPair(`${where} stride`, options.stride ?? 1, 1);
   const dilate = toPair(`${where} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${where} groups`, groups, 1);
@@ -175,7 +183,7 @@ function stepOf(
     bias: b,
     attrs: {
       ...{ stride, pad, dilation: dilate, groups, activation: activation ?? 'linear' },
-      inputRange: options.inputRange ?? null,
+      inputRange,
     },
     normalization: options.normalization ?? null,
   };

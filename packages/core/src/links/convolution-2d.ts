@@ -1,4 +1,4 @@
-import type { BatchStatistics } from '@chaingrad/kernels';
+import type { BatchStatistics, InputRange } from '@chaingrad/kernels';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from '../errors.ts';
 import {
@@ -85,9 +85,9 @@ export class Convolution2D extends Link {
   readonly groups: number;
   /**
    * The smallest and the largest input (`calibrate` finds them), at most and at least 0: with it the wasm backend computes in whole numbers of
-   * 8 bits where it is faster so, unless gradients are recorded. Inputs beyond count as the end. null: in float.
+   * 8 bits where it is faster so, unless gradients are recorded. Inputs beyond count as the end, NaN as the lower one. null: in float.
    */
-  inputRange: readonly [min: number, max: number] | null = null;
+  inputRange: InputRange | null = null;
 
   constructor(...args: Convolution2DArguments) {
     super();

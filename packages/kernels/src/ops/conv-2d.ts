@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { CONV_2D, CONV_2D_BATCH_NORM, type Conv2DAttrs, SEPARABLE_CONV_2D } from '../attrs.ts';
+import { CONV_2D, CONV_2D_BATCH_NORM, type Conv2DAttrs, isInputRange, SEPARABLE_CONV_2D } from '../attrs.ts';
 import { KernelArgumentError } from '../errors.ts';
 import { geometryOf } from '../geometry.ts';
 import { runKernel } from '../run.ts';
@@ -78,12 +78,11 @@ function completed(
   checkIntegers(op, 'groups', [groups], 1, 1);
   if (!activations.includes(activation))
     throw new KernelArgumentError(op, 'activation', `one of ${activations.join(', ')}`, String(activation));
-  const [min, max] = inputRange ?? [0, 0];
-  if (!(min <= 0 && max >= 0 && Number.isFinite(max - min)))
+  if (inputRange !== null && !isInputRange(inputRange))
     throw new KernelArgumentError(
       op,
       'inputRange',
-      'two finite numbers, min <= 0 <= max',
+      'two numbers around 0, at most 1e30 apart',
       String(inputRange),
     );
   const [out, inPerGroup, kh, kw] = filter.shape;

@@ -1,4 +1,5 @@
 /** The sizes of a convolution and the layout of its filter, as all its algorithms take them. */
+import type { InputRange } from '../attrs.ts';
 import type { DataKey } from '../tfjs-internals.ts';
 
 /** Floats from one element of a filter to the next along each of its axes: any layout. */
@@ -44,7 +45,7 @@ export interface ConvCase {
   /** 0 none, 1 relu, 2 relu6. */
   readonly act: number;
   /** The ends of the input, where it may be rounded between them; null where not. */
-  readonly inputRange: readonly [min: number, max: number] | null;
+  readonly inputRange: InputRange | null;
   readonly filter: FilterStrides;
 }
 

@@ -1,4 +1,5 @@
 /** Convolution of any kind as a matrix product over gathered pixels (implicit im2col), and over which blocks. */
+import type { InputRange } from '../attrs.ts';
 import { ceilDiv } from './ceil-div.ts';
 import type { After, FilterData } from './convolution-case.ts';
 import type { DepthwiseArgs, Rounding } from './layouts.generated.ts';
@@ -31,18 +32,24 @@ export interface Product {
   /** A depthwise convolution that gives the input, and the scratch that it takes; null where there is an input. */
   readonly depthwise: { readonly args: DepthwiseArgs; readonly scratchBytes: number } | null;
   /** The ends of the input, which is rounded to bytes between them, as the filter is; null for floats. */
-  readonly inputRange: readonly [min: number, max: number] | null;
+  readonly inputRange: InputRange | null;
 }
 
 /** Steps from one end of the input to the other: WASM has products of bytes by numbers up to 127. */
 const STEPS = 127;
 
-/** Whether the engine multiplies bytes, and a value that is rounded has products enough, and so has a sum. */
-const worthBytes = (rt: Runtime, { c, o, taps }: Product): boolean =>
-  rt.multipliesBytes && o >= 32 && c * taps.length >= 32;
+/** Products of two numbers up to 127 that a whole number of 32 bits holds the sum of. */
+const MOST_PRODUCTS = Math.floor((2 ** 31 - 1) / 127 ** 2);
 
-const roundingOf = ([min, max]: readonly [min: number, max: number]): Rounding => {
-  const step = (max - min) / STEPS || 1;
+/** Whether the engine multiplies bytes, and a value that is rounded has products enough, and so has a sum. */
+function worthBytes(rt: Runtime, { c, o, taps }: Product): boolean {
+  const products = c * taps.length;
+  return rt.multipliesBytes && o >= 32 && products >= 32 && products <= MOST_PRODUCTS;
+}
+
+const roundingOf = ([min, max]: InputRange): Rounding => {
+  // Smaller ones float32 does not divide by.
+  const step = Math.max((max - min) / STEPS, 1e-30);
   return { step, zero: Math.round(-min / step) };
 };
 

@@ -53,7 +53,7 @@ const nullMetadata = 'chaingrad.null_names';
 const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
 
 /**
- * Where the scales of an int8 array are: float32, one for each place of its first axis. Such an array stands for the float32 values
+ * Where the scales of an int8 array are: float32, one for each place of its first axis, other axes of length 1 or none. Such an array stands for the float32 values
  * `int8 * scale`, and is read as these.
  */
 export const scaleName = (key: string): string => `${key}_scale`;
@@ -237,7 +237,8 @@ function scalesOf<E extends ArrayInfo>(entries: ReadonlyMap<string, E>, file: st
     const scale = dtype === 'int8' ? entries.get(scaleName(key)) : undefined;
     if (scale === undefined) continue;
     const [channels = 'channels'] = shape;
-    if (scale.dtype !== 'float32' || scale.shape.length !== 1 || scale.shape[0] !== channels) {
+    const [first, ...others] = scale.shape;
+    if (scale.dtype !== 'float32' || first !== channels || others.some((size) => size !== 1)) {
       throw new FormatError(
         { file, key: scaleName(key) },
         `float32 of shape (${channels}), the scales of '${key}', int8 of shape (${shape.join(', ')})`,

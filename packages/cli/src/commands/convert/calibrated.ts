@@ -46,17 +46,20 @@ export async function calibratedFile(
     if (convolutions === 0)
       throw new CliError(`${input} has no convolutions that can compute in 8 bits: leave --calibrate out`);
     const predict = predictorOf(model);
-    let used = 0;
+    /** Those that can be read; others are told once. */
+    let readable = files;
     await calibrate(model, async () => {
-      await eachPicture(files, async ({ img }) => {
+      const read: string[] = [];
+      await eachPicture(readable, async ({ file, img }) => {
         await predict(img);
-        used++;
+        read.push(file);
       });
-      if (used === 0) throw new CliError(`${folder}: none of its pictures can be read`);
+      if (read.length === 0) throw new CliError(`${folder}: none of its pictures can be read`);
+      readable = read;
     });
     const metadata = Object.fromEntries(opened.metadata);
     const file = await openWeights(await serialize(model, { format: 'safetensors', metadata }));
-    return { file, used, found: all.length, convolutions };
+    return { file, used: readable.length, found: all.length, convolutions };
   } finally {
     model.dispose();
   }
