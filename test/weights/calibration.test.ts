@@ -115,6 +115,19 @@ describe('the calibration in a file', () => {
     }
   });
 
+  it('decides which filters are written in 8 bits: all others are halved', async () => {
+    using net = calibrated();
+    setCalibration(net, { '/body/b': [0, 1] });
+    await using file = await openWeights(await serialize(net, {}));
+    const { files, losses } = await convertWeights(file, 'x.safetensors', { dtype: 'i8' });
+    await using again = await openWeights(files[0]!.bytes);
+    const stored = Buffer.from(files[0]!.bytes).toString('latin1');
+    expect(stored).to.match(/"body\/b\/W":\{"dtype":"I8"/);
+    for (const key of ['body/a/W', 'head/W']) expect((await again.info(key)).dtype).to.equal('float16');
+    expect((await again.info('body/a/b')).dtype).to.equal('float32');
+    expect(losses.map(({ key }) => key)).to.have.members(['body/a/W', 'body/b/W', 'head/W']);
+  });
+
   it("is the model's own, whatever text is to be carried along", async () => {
     using net = calibrated();
     await using file = await openWeights(await serialize(net, { metadata: { [text]: '{}' } }));

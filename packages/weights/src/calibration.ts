@@ -48,6 +48,10 @@ export function readCalibration(file: Pick<WeightFile, 'file' | 'metadata'>): Ca
   return calibration as Calibration;
 }
 
+/** The paths of the filters of the convolutions that a file tells ranges for. */
+export const calibratedFilters = (file: Pick<WeightFile, 'file' | 'metadata'>): string[] =>
+  Object.keys(readCalibration(file)).map(filterOf);
+
 /** What a range needs to be found for. */
 interface Loaded {
   readonly at?: string | undefined;

@@ -17,6 +17,7 @@ import {
   Scatter,
   toFloat32Array,
 } from '@chaingrad/core';
+import { calibratedFilters } from './calibration.ts';
 import { writeNpz } from './formats/npz.ts';
 import { join } from './formats/pieces.ts';
 import {
@@ -38,7 +39,8 @@ type ReducedDtype = 'f16' | 'u8' | 'i8';
 export interface ConvertOptions {
   /**
    * 'f16' halves what is float32; 'i8' (safetensors) and 'u8' (tfjs) quarter it: 'i8' with a scale for each output channel, as
-   * convolutions round their filters that compute in 8 bits, 'u8' with one scale and minimum. Arrays of one dimension or none stay
+   * convolutions round their filters that compute in 8 bits, 'u8' with one scale and minimum. Of a calibrated model 'i8' quarters those
+   * filters, and halves all others. Arrays of one dimension or none stay
    * as they are. Default: everything stays as it is read; 'i8' and 'u8' are read as float32.
    */
   readonly dtype?: ReducedDtype | undefined;
@@ -116,7 +118,9 @@ export async function convertWeights(
     isBinary(array) ||
     (array.dtype === 'str' ? ending === 'npz' : array.dtype === 'object-null' && ending !== 'json');
   const arrays = atLeastOne(converted(file, map, holds, left), file, left);
-  const reduced = reduce(arrays, dtype, losses, file.file);
+  const filters = new Set(dtype === 'i8' ? calibratedFilters(file) : []);
+  const dtypeOf = (key: string) => (filters.size === 0 || filters.has(`/${key}`) ? dtype : 'f16');
+  const reduced = reduce(arrays, dtypeOf, losses, file.file);
   const metadata = Object.fromEntries([...file.metadata].filter(([key]) => key.startsWith('chaingrad.')));
   const files =
     ending === 'json'
@@ -184,12 +188,13 @@ function mappedKeys(file: WeightFile, map: NameMap) {
 
 async function* reduce(
   arrays: AsyncIterable<[string, NamedArray]>,
-  dtype: ReducedDtype | undefined,
+  dtypeOf: (key: string) => ReducedDtype | undefined,
   losses: ArrayLoss[],
   file: string,
 ): AsyncGenerator<[string, Written]> {
   for await (const [key, array] of arrays) {
     const place = { file, key };
+    const dtype = dtypeOf(key);
     if (dtype === undefined || !isReducible(array)) yield [key, array];
     else if (dtype === 'f16') {
       const half = toHalf(array, place);

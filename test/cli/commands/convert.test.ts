@@ -117,13 +117,14 @@ describe('chaingrad convert --dtype i8', () => {
     expect(stderr).to.match(/^error: .*broken\.png: not a .* picture\n$/);
     const lines = stdout.trimEnd().split('\n');
     expect(lines).to.have.length(4);
-    expect(lines[0]).to.match(/^wrote .*small\.safetensors \(5\.\d\d MB\)$/);
+    expect(lines[0]).to.match(/^wrote .*small\.safetensors \([56]\.\d\d MB\)$/);
     expect(lines[1]).to.match(/^72 arrays, 4,932,288 values changed by 0\.\d+ % /);
     const [, count] = /^(\d+) of 55 convolutions are .* 8 bits, on wasm, with 3 of 4 pictures/.exec(
       lines[3]!,
     )!;
     expect(Number(count)).to.be.within(30, 55);
-    expect(statSync(output).size).to.be.within(4_932_288, 1.05 * 4_932_288);
+    // A byte a value, or two where they stay in float.
+    expect(statSync(output).size).to.be.within(4_932_288, 1.4 * 4_932_288);
     await using before = await openWeights(input());
     await using after = await openWeights(output);
     expect(after.keys()).to.have.members(before.keys());
