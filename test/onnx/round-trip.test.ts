@@ -7,6 +7,7 @@ import {
   Linear,
   maxPooling2D,
   Sequential,
+  setSeed,
 } from '@chaingrad/core';
 import { exportOnnx, importOnnx } from '@chaingrad/onnx';
 import * as tf from '@tensorflow/tfjs-core';
@@ -47,6 +48,7 @@ describe('exportOnnx and importOnnx', () => {
   });
 
   it('a chain that is calibrated goes out as one that is not, in float', async () => {
+    setSeed(1);
     const chain = new Sequential(new Conv2DBNActiv(3, 8, 3), globalAveragePooling2D, new Linear(8, 4));
     const input = floats([2, 12, 12, 3]);
     await callHere(chain, [input]);
