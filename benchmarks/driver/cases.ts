@@ -238,7 +238,10 @@ export const absent: readonly (readonly [SideName, string])[] = [
   ],
   ['chaingrad-webgpu', 'and the others on WebGPU are measured where Chromium finds a GPU.'],
   ['chaingrad-wide', 'is opt-in, as its pass of V8 is experimental; Node 24 alone runs it.'],
-  ['chaingrad-bytes', 'has other results: it is calibrated, with the input that is measured.'],
+  [
+    'chaingrad-bytes',
+    'has other results: it is calibrated, with the input that is measured. Weights are drawn here; what trained ones lose stands in benchmarks/README.md.',
+  ],
   ['tfjs-layers', 'runs on tfjs-wasm: measured with the classifier only, and cannot train it either.'],
   ['jax-js', 'needs minutes for a training step of an SSD300; measured on a small network.'],
   ['tfjs-cpu', 'likewise.'],
