@@ -1,8 +1,8 @@
 /** The ranges of what convolutions get, by which they compute in whole numbers of 8 bits. */
-import { type InputRange, isInputRange } from '@chaingrad/kernels';
+import type { InputRange } from '@chaingrad/kernels';
 import * as tf from '@tensorflow/tfjs-core';
 import { InvalidArgumentError } from './errors.ts';
-import { convolution2D } from './functions/convolution.ts';
+import { checkInputRange, convolution2D } from './functions/convolution.ts';
 import { Link } from './link.ts';
 import type { ForwardInfo, LinkHook } from './link-hook.ts';
 import { Convolution2D } from './links/convolution-2d.ts';
@@ -49,18 +49,18 @@ export async function calibrate(model: Link, run: () => unknown): Promise<Calibr
   for (const [link, path] of links)
     if (calibrating.has(link))
       throw new InvalidArgumentError('calibrate model', 'one that is not being calibrated', path);
-  const watches = new Map<Convolution2D, Watch>();
+  const watches: Watch[] = [];
   try {
-    for (const link of links.keys()) {
+    for (const [link, path] of links) {
       calibrating.add(link);
-      watches.set(link, new Watch(link));
+      watches.push(new Watch(link, path));
     }
     setCalibration(model, {});
     await run();
-    const called = [...watches.values()].filter(({ calls }) => calls > 0);
+    const called = watches.filter(({ calls }) => calls > 0);
     if (called.length === 0)
       throw new InvalidArgumentError('calibrate', 'a run that calls convolutions of the model', 'none');
-    for (const watch of called) await watch.findRange(links.get(watch.link)!);
+    for (const watch of called) await watch.findRange();
     await run();
     const found: Record<string, InputRange> = {};
     for (const watch of called) {
@@ -70,9 +70,8 @@ export async function calibrate(model: Link, run: () => unknown): Promise<Calibr
           'a run that can be repeated',
           'one that calls nothing the second time',
         );
-      const { range } = watch;
-      if (range![0] < range![1] && (await watch.error()) <= MOST_ERROR)
-        found[links.get(watch.link)!] = range!;
+      const [min, max] = watch.range!;
+      if (min < max && (await watch.error()) <= MOST_ERROR) found[watch.path] = [min, max];
     }
     setCalibration(model, found);
     return found;
@@ -81,7 +80,7 @@ export async function calibrate(model: Link, run: () => unknown): Promise<Calibr
     throw error;
   } finally {
     for (const link of links.keys()) calibrating.delete(link);
-    for (const watch of watches.values()) watch.end();
+    for (const watch of watches) watch.end();
   }
 }
 
@@ -143,7 +142,10 @@ class Watch implements LinkHook {
   /** Over all calls: of the ends of the ranges, or of squared errors, in parts of the outputs' own square. */
   #sum: tf.Tensor1D | null = null;
 
-  constructor(readonly link: Convolution2D) {
+  constructor(
+    private readonly link: Convolution2D,
+    readonly path: string,
+  ) {
     link.addHook(this);
   }
 
@@ -174,10 +176,10 @@ class Watch implements LinkHook {
   }
 
   /** @throws InvalidArgumentError for inputs that are not finite. */
-  async findRange(path: string): Promise<void> {
+  async findRange(): Promise<void> {
     const [min, max] = await this.#mean();
     const range = [min!, max!];
-    checkRange(path, range);
+    checkInputRange(this.path, range);
     this.range = range;
   }
 
@@ -211,7 +213,7 @@ export function calibrationOf(model: Link): Calibration {
   const found: Record<string, InputRange> = {};
   for (const [path, { inputRange }] of roundableConvolutions(model)) {
     if (inputRange === null) continue;
-    checkRange(path, inputRange);
+    checkInputRange(path, inputRange);
     found[path] = inputRange;
   }
   return found;
@@ -233,13 +235,8 @@ export function setCalibration(model: Link, calibration: Calibration): void {
       const advice = nearest === null ? '' : `Did you mean '${nearest}'?`;
       throw new InvalidArgumentError('calibration', 'paths of convolutions over all channels', path, advice);
     }
-    checkRange(path, range);
+    checkInputRange(path, range);
   }
   for (const link of links.values()) link.inputRange = null;
   for (const [path, [min, max]] of Object.entries(calibration)) links.get(path)!.inputRange = [min, max];
-}
-
-function checkRange(path: string, range: unknown): asserts range is InputRange {
-  if (!isInputRange(range))
-    throw new InvalidArgumentError(`${path} inputRange`, 'two numbers around 0, at most 1e30 apart', range);
 }

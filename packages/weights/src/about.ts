@@ -1,5 +1,6 @@
 import { ChaingradError, FormatError } from '@chaingrad/core';
 import type { WeightFile } from './formats/weight-file.ts';
+import { jsonMetadata } from './json-metadata.ts';
 
 /** What a file of ours tells of its model beside the parameters, so that whoever loads it builds the same and decodes alike. */
 export interface About {
@@ -30,15 +31,9 @@ export const aboutMetadata = (about: About): Record<string, string> => ({ [key]:
  * @throws FormatError when that part is damaged.
  */
 export function readAbout(file: Pick<WeightFile, 'file' | 'metadata'>): About | null {
-  const text = file.metadata.get(key);
-  if (text === undefined) return null;
-  const place = { file: file.file, key };
-  let about: unknown;
-  try {
-    about = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError(place, 'JSON', (error as Error).message, undefined, error);
-  }
+  const found = jsonMetadata(file, key);
+  if (found === null) return null;
+  const { value: about, text, place } = found;
   const { model, nFgClass, labelNames, scoreFunction, insize, tiles, nms } = (about ?? {}) as Partial<
     Record<keyof About, unknown>
   >;

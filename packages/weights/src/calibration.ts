@@ -12,6 +12,7 @@ import {
   setCalibration,
 } from '@chaingrad/core';
 import type { WeightFile } from './formats/weight-file.ts';
+import { jsonMetadata } from './json-metadata.ts';
 
 /** Where the metadata of a file hold it, as JSON. */
 const key = 'chaingrad.calibration';
@@ -27,15 +28,9 @@ export function calibrationMetadata(target: Serializable): Record<string, string
  * @throws FormatError when that part is damaged.
  */
 export function readCalibration(file: Pick<WeightFile, 'file' | 'metadata'>): Calibration {
-  const text = file.metadata.get(key);
-  if (text === undefined) return {};
-  const place = { file: file.file, key };
-  let calibration: unknown;
-  try {
-    calibration = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError(place, 'JSON', (error as Error).message, undefined, error);
-  }
+  const found = jsonMetadata(file, key);
+  if (found === null) return {};
+  const { value: calibration, text, place } = found;
   if (
     typeof calibration !== 'object' ||
     calibration === null ||

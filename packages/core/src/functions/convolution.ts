@@ -79,6 +79,12 @@ export function checkInChannels(where: string, x: Shaped, W: readonly number[], 
   );
 }
 
+/** Throws unless it is a range of inputs. @param where what the error names, e.g. the path of the link. */
+export function checkInputRange(where: string, range: unknown): asserts range is InputRange {
+  if (!isInputRange(range))
+    throw new InvalidArgumentError(`${where} inputRange`, 'two numbers around 0, at most 1e30 apart', range);
+}
+
 /**
  * 2-D convolution (cross-correlation), as `chainer.functions.convolution_2d`.
  *
@@ -149,12 +155,7 @@ function stepOf(
 ): CompletedStep {
   const { groups = 1, coverAll = false, activation, inputRange = null } = checkOptions(name, options, kinds);
   const where = name + part;
-  if (inputRange !== null && !isInputRange(inputRange))
-    throw new InvalidArgumentError(
-      `${where} inputRange`,
-      'two numbers around 0, at most 1e30 apart',
-      inputRange,
-    );
+  if (inputRange !== null) checkInputRange(where, inputRange);
   const stride = toPair(`${where} stride`, options.stride ?? 1, 1);
   const dilate = toPair(`${where} dilate`, options.dilate ?? 1, 1);
   checkInteger(`${where} groups`, groups, 1);

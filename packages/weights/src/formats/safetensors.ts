@@ -53,10 +53,11 @@ const nullMetadata = 'chaingrad.null_names';
 const nullInfo = { shape: [], dtype: 'object-null', data: null } as const;
 
 /**
- * Where the scales of an int8 array are: float32, one for each place of its first axis, other axes of length 1 or none. Such an array stands for the float32 values
- * `int8 * scale`, and is read as these.
+ * Where the scales of an int8 array are: float32, one for each place of its first axis, other axes of length 1 or none. Such an array
+ * stands for the float32 values `int8 * scale`, and is read as these.
  */
-export const scaleName = (key: string): string => `${key}_scale`;
+export const scaleName = (key: string): string => `${key}${SCALE}`;
+const SCALE = '_scale';
 
 /** How much of an int8 array is read at once: four times as many bytes come out. */
 const scaledLength = 1 << 20;
@@ -84,15 +85,12 @@ export interface SafetensorsHeader {
 /** The arrays of a safetensors file, read by parts: the header, then each array's bytes. */
 export class SafetensorsWeights implements WeightFile {
   readonly format = 'safetensors';
-  readonly #scaleNames: ReadonlySet<string>;
 
   private constructor(
     readonly access: RandomAccess,
     readonly header: SafetensorsHeader,
     readonly dataOffset: number,
-  ) {
-    this.#scaleNames = new Set([...header.scales.keys()].map(scaleName));
-  }
+  ) {}
 
   /** @throws FormatError when the header is unsound, or does not describe the rest of the file. */
   static async open(access: RandomAccess): Promise<SafetensorsWeights> {
@@ -122,7 +120,7 @@ export class SafetensorsWeights implements WeightFile {
 
   /** Whether a name is that of scales, which belong to an array. */
   hasScale(name: string): boolean {
-    return this.#scaleNames.has(name);
+    return name.endsWith(SCALE) && this.header.scales.has(name.slice(0, -SCALE.length));
   }
 
   async info(key: string): Promise<ArrayInfo> {
